@@ -185,9 +185,7 @@ def test_parsing_the_same_text_again_costs_nothing():
 amounts = st.floats(0, 1e12)
 
 
-@given(
-    incoming_bytes=numbers, incoming_records=numbers, shards=st.integers(1, 10_000), period=st.sampled_from([60, 300])
-)
+@given(sent=amounts, records=amounts, shards=st.integers(1, 10_000), period=st.sampled_from([60, 300]))
 def test_usage_is_the_larger_share_of_the_two_write_limits(sent, records, shards, period):
     expressions = {
         "shardCount": str(shards),
