@@ -1,0 +1,54 @@
+# make demo, make test and make lint set up what they need; nothing is installed outside this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Say what there is to make
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed (PYTHON=$(PYTHON)). Get it from https://www.python.org/downloads/ or your"; \
+	  echo "package manager, and name it: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## Make the virtual environment with the pinned packages
+
+.PHONY: demo
+demo: $(READY) ## Apply the simple example to a local AWS and replay a day of traffic (TRACE=file.csv: your own)
+	$(BIN)/python -m simulator demo $(if $(TRACE),--trace "$(TRACE)")
+
+.PHONY: test
+test: $(READY) ## Run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## Check style, types and Terraform
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m tests.static.lint
+
+.PHONY: format
+format: $(READY) ## Put Python and Terraform files into their standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	terraform fmt -recursive
+
+.PHONY: package
+package: ## Build lambda/package.zip from lambda/kinesis_autoscaler
+	$(PYTHON) lambda/build.py
+
+.PHONY: requirements
+requirements: ## Pin the packages named in requirements-dev.in
+	rm -rf build/pin && $(PYTHON) -m venv build/pin
+	build/pin/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.in
+	{ echo "# Pinned from requirements-dev.in by make requirements."; build/pin/bin/pip freeze; } > requirements-dev.txt

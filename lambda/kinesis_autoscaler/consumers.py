@@ -1,0 +1,36 @@
+"""The reserved concurrency of the Lambda functions that consume a stream."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+
+class Consumers:
+    """Keeps consumers' reserved concurrency at shards × concurrency per shard."""
+
+    def __init__(self, client: LambdaClient) -> None:
+        """Use this client."""
+        self._lambda = client
+
+    def fit(self, concurrency_per_shard: Mapping[str, float], shard_count: int) -> list[str]:
+        """Set each function's reserved concurrency for a shard count.
+
+        Returns:
+            What failed, a sentence each. A failure neither undoes the scaling nor removes a limit: the function keeps
+            the concurrency that it had.
+        """
+        failures = []
+        for function_name, per_shard in concurrency_per_shard.items():
+            wanted = math.ceil(shard_count * per_shard)
+            try:
+                self._lambda.put_function_concurrency(FunctionName=function_name, ReservedConcurrentExecutions=wanted)
+            except (ClientError, BotoCoreError) as error:
+                failures.append(f"The consumer {function_name} keeps its concurrency, {wanted} was refused: {error}")
+        return failures

@@ -1,0 +1,136 @@
+"""The door: what Lambda calls, and what it is answered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Protocol
+
+from .alarms import Alarms, NotOurAlarmError
+from .audit import AuditTable
+from .clients import client, is_permanent
+from .consumers import Consumers
+from .events import AlarmEvent, MalformedEventError, ScaleRequest
+from .metrics import Metrics
+from .model import Record
+from .reconciliation import Reconciler
+from .reporting import Reporter, logger
+from .scaling import Scaler
+from .settings import Environment
+from .streams import Streams
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context object that this function uses."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda stops this invocation."""
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Handle one invocation.
+
+    Args:
+        event: An SNS event with CloudWatch alarm messages, `{"action": "reconcile"}`, or
+            `{"action": "scale", "stream_name": …, "shard_count": …, "reason": …}`.
+        context: Lambda's context.
+
+    Returns:
+        What was decided, for whoever invokes the function synchronously.
+
+    Raises:
+        MalformedEventError: The event is none of these; the message says what is wrong.
+        Exception: Something that a retry can mend; Lambda retries twice, then the dead-letter queue has the event.
+    """
+    function = _function()
+    if "Records" in event:
+        return function.on_sns(event["Records"], context)
+    action = event.get("action")
+    if action == "reconcile":
+        return function.on_reconcile(context)
+    if action == "scale":
+        return function.on_scale(event, context)
+    raise MalformedEventError(
+        f'The event has "action": {action!r}; this function takes SNS events and the actions "reconcile" and "scale".'
+    )
+
+
+class Function:
+    """The parts of the function, wired together once per execution environment."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Wire the parts."""
+        cloudwatch, kinesis = client("cloudwatch"), client("kinesis")
+        sns = client("sns") if environment.notification_topic_arn else None
+        self._environment = environment
+        self._reporter = Reporter(environment, sns)
+        parts: dict[str, Any] = {
+            "alarms": Alarms(cloudwatch, prefix=environment.alarm_name_prefix, topic_arn=environment.topic_arn),
+            "streams": Streams(kinesis),
+            "metrics": Metrics(cloudwatch, function_name=environment.function_name),
+            "audit": AuditTable(
+                client("dynamodb"),
+                table_name=environment.audit_table_name,
+                retention_days=environment.audit_retention_days,
+            ),
+            "consumers": Consumers(client("lambda")),
+            "reporter": self._reporter,
+        }
+        self._scaler = Scaler(**parts, dry_run=environment.dry_run)
+        self._reconciler = Reconciler(**parts, scaler=self._scaler)
+
+    def on_sns(self, records: list[Mapping[str, Any]], context: LambdaContext) -> dict[str, Any]:
+        """Handle every record; one that fails neither stops the others nor hides behind them.
+
+        A record that no retry can mend is refused, logged and counted. For one that a retry can mend, the event is
+        failed at the end: the retry finds the others on record.
+        """
+        decided: list[dict[str, Any]] = []
+        retry: Exception | None = None
+        for entry in records:
+            sns = entry.get("Sns") or {}
+            try:
+                event = AlarmEvent.parse(sns, topic_arn=self._environment.topic_arn)
+                if event.state != "ALARM":
+                    self._reporter.refused(f"{event.alarm_name} is {event.state}, which asks for nothing.")
+                    continue
+                if record := self._scaler.on_alarm(event, context.aws_request_id):
+                    decided.append(_summary(record))
+            except (MalformedEventError, NotOurAlarmError) as refusal:
+                self._reporter.refused(str(refusal), sns_message=str(sns.get("Message"))[:2000])
+            except Exception as error:  # noqa: BLE001 - the other records must be handled; it is raised below
+                logger.exception("A record failed.", extra={"sns_message": str(sns.get("Message"))[:2000]})
+                self._reporter.emit({"Failures": 1})
+                if not is_permanent(error):
+                    retry = error
+        if retry is not None:
+            raise retry
+        return {"decisions": decided}
+
+    def on_reconcile(self, context: LambdaContext) -> dict[str, Any]:
+        """Reconcile every stream."""
+        summary = self._reconciler.run(
+            context.aws_request_id, lambda: timedelta(milliseconds=context.get_remaining_time_in_millis())
+        )
+        logger.info("Reconciled.", extra=asdict(summary))
+        return asdict(summary)
+
+    def on_scale(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Scale a stream as a person or a schedule asks."""
+        return _summary(self._scaler.on_request(ScaleRequest.parse(event), context.aws_request_id))
+
+
+@lru_cache(maxsize=1)
+def _function() -> Function:
+    logging.getLogger("kinesis_autoscaler").setLevel(logging.DEBUG)  # the function's log level does the filtering
+    return Function(Environment.read())
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    names = ("stream_name", "event_time", "status", "reason", "message", "from_shard_count", "to_shard_count")
+    return {name: getattr(record, name) for name in names}

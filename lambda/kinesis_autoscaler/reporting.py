@@ -1,0 +1,165 @@
+"""What operators see: one structured log line per decision, CloudWatch metrics, and messages to people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .model import Action, Reason, Record, Status
+from .settings import Environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+NAMESPACE = "KinesisAutoscaler"
+
+NEEDS_A_PERSON = frozenset(
+    {
+        Reason.AT_MAXIMUM,
+        Reason.CONSUMERS_BEHIND,
+        Reason.HOT_SHARD_SUSPECTED,
+        Reason.INVALID_SETTINGS,
+        Reason.ON_DEMAND_STREAM,
+        Reason.QUOTA_EXHAUSTED,
+        Reason.STREAM_MISSING,
+    }
+)
+"""Reasons not to scale that stay until a person does something; the first of each is worth a message."""
+
+_UNITS = {"Utilization": "None", "ReshardSeconds": "Seconds"}
+
+logger = logging.getLogger("kinesis_autoscaler")
+
+
+class Reporter:
+    """Tells operators what was decided and how it ended."""
+
+    def __init__(self, environment: Environment, sns: SNSClient | None) -> None:
+        """Publish to the notification topic if the environment names one; `sns` is None otherwise."""
+        self._environment = environment
+        self._sns = sns
+
+    def report(self, record: Record, *, calls_left: int | None = None) -> None:
+        """A record was written: log it, count it, and tell people where it concerns them."""
+        bad = record.status is Status.FAILED or (record.error is not None and record.status is not Status.SKIPPED)
+        logger.log(logging.ERROR if bad else logging.INFO, record.message, extra=_context(record, calls_left))
+        stream = record.stream_name
+        self.emit(
+            {
+                "ShardCount": record.to_shard_count if record.status is Status.SUCCEEDED else record.from_shard_count,
+                "DemandShards": record.demand_shards,
+                "Utilization": record.utilization,
+                "CallsLeftToday": calls_left,
+                "Failures": 1 if bad else None,
+                "ScaleUps": 1 if record.status is Status.UPDATING and record.action is Action.SCALE_UP else None,
+                "ScaleDowns": 1 if record.status is Status.UPDATING and record.action is Action.SCALE_DOWN else None,
+                "ReshardSeconds": _duration(record) if record.status is Status.SUCCEEDED else None,
+            },
+            stream=stream,
+        )
+        if record.status is Status.SKIPPED:
+            self.emit({"Skips": 1}, stream=stream, reason=record.reason)
+        first_of_its_kind = record.reason in NEEDS_A_PERSON and record.occurrences == 1
+        if bad or record.status is Status.SUCCEEDED or (record.status is Status.SKIPPED and first_of_its_kind):
+            self._notify(record)
+
+    def refused(self, message: str, **context: object) -> None:
+        """An event that is not ours to act on: logged and counted, nothing more."""
+        logger.warning(message, extra=context)
+        self.emit({"RefusedEvents": 1})
+
+    def emit(self, values: Mapping[str, float | None], *, stream: str | None = None, reason: str | None = None) -> None:
+        """Print one line of CloudWatch embedded metric format, by stream and in total.
+
+        The runtime's JSON log format leaves printed lines alone, so that CloudWatch finds the line intact.
+        """
+        metrics = {name: value for name, value in values.items() if value is not None}
+        if not metrics:
+            return
+        labels = {"StreamName": stream, "Reason": reason}
+        dimensions = {name: value for name, value in labels.items() if value is not None}
+        without_stream = [name for name in dimensions if name != "StreamName"]
+        sets = [["FunctionName", *without_stream]]
+        if stream is not None:
+            sets.append(list(dimensions))
+        line = {
+            "_aws": {
+                "Timestamp": int(time.time() * 1000),
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": NAMESPACE,
+                        "Dimensions": sets,
+                        "Metrics": [{"Name": name, "Unit": _UNITS.get(name, "Count")} for name in metrics],
+                    }
+                ],
+            },
+            "FunctionName": self._environment.function_name,
+            **dimensions,
+            **metrics,
+        }
+        print(json.dumps(line), flush=True)
+
+    def _notify(self, record: Record) -> None:
+        topic = self._environment.notification_topic_arn
+        if self._sns is None or topic is None:
+            return
+        subject = f"[{self._environment.alarm_name_prefix}] {record.stream_name}: {record.action} {record.status}"
+        try:
+            self._sns.publish(TopicArn=topic, Subject=subject[:100], Message=self._message(record))
+        except (ClientError, BotoCoreError):
+            # The scaling and its record matter more than the message about them.
+            logger.exception("The notification could not be published.", extra=_context(record))
+
+    def _message(self, record: Record) -> str:
+        region = self._environment.region
+        console = f"https://{region}.{_console_domain(region)}/cloudwatch/home?region={region}"
+        lines = [
+            record.message,
+            "",
+            f"Status: {record.status}, reason: {record.reason}",
+            f"Shards: {record.from_shard_count} → {record.to_shard_count or record.from_shard_count}",
+        ]
+        if record.demand_shards is not None and record.utilization is not None:
+            lines.append(f"Demand: {record.demand_shards:.1f} shards, {record.utilization:.0%} of capacity")
+        if record.error:
+            lines.append(f"Error: {record.error}")
+        if record.alarm_name:
+            lines.append(f"Alarm: {console}#alarmsV2:alarm/{quote(record.alarm_name)}")
+        log_group = quote(quote(self._environment.log_group_name, safe=""), safe="").replace("%", "$")
+        lines.append(f"Log: {console}#logsV2:log-groups/log-group/{log_group}")
+        return "\n".join(lines)
+
+
+def _context(record: Record, calls_left: int | None = None) -> dict[str, object]:
+    """The fields of a log line, by which Logs Insights filters and sorts."""
+    return {
+        "stream": record.stream_name,
+        "action": record.action,
+        "trigger": record.trigger,
+        "status": record.status,
+        "reason": record.reason,
+        "from_shard_count": record.from_shard_count,
+        "to_shard_count": record.to_shard_count,
+        "demand_shards": record.demand_shards,
+        "calls_left": calls_left,
+        "seconds": _duration(record),
+        "error": record.error,
+        "request_id": record.request_id,
+    }
+
+
+def _duration(record: Record) -> float | None:
+    return None if record.finished_at is None else (record.finished_at - record.started_at).total_seconds()
+
+
+def _console_domain(region: str) -> str:
+    for prefix, domain in (("cn-", "console.amazonaws.cn"), ("us-gov-", "console.amazonaws-us-gov.com")):
+        if region.startswith(prefix):
+            return domain
+    return "console.aws.amazon.com"

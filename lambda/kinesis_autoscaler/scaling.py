@@ -1,0 +1,459 @@
+"""One scaling, from the event that asks for it to the record that says how it went.
+
+The order of the steps is what makes a crash harmless: the intent is on record before Kinesis is called, the alarms are
+rewritten and re-armed after, and the record is completed last. Whoever finds an unfinished record, a second delivery or
+reconcile, looks at the stream and goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from botocore.exceptions import ClientError
+
+from .alarms import AlarmPair, Alarms
+from .audit import LEASE, AlreadyRecordedError, AuditTable, SupersededError, event_key
+from .clients import is_permanent
+from .consumers import Consumers
+from .decision import LOOK_AGAIN, Situation, decide, decide_minimum, decide_request, decide_scale_down
+from .events import AlarmEvent, ScaleRequest
+from .metrics import Metrics
+from .model import Action, Decision, History, Reason, Record, Settings, Status, Stream, Trigger
+from .reporting import Reporter, logger
+from .settings import InvalidSettingsError, parse_settings
+from .streams import AccountShardLimitError, QuotaExhaustedError, StreamInUseError, StreamMissingError, Streams
+
+CALL_TAKES_AT_MOST = timedelta(seconds=40)
+"""One UpdateShardCount call with all of botocore's retries; with less of the lease left it is not begun."""
+
+RESUME_LIMIT = timedelta(minutes=5)
+"""An intent that Kinesis never heard of is carried out only while its demand is this fresh."""
+
+SETTLING = timedelta(minutes=1)
+"""So soon after the call, a stream that still looks untouched may just not show the change yet."""
+
+AGE_HISTORY = timedelta(hours=24)
+"""How far back a scale-down looks for consumers that once reported their age."""
+
+RETRY_FAILED = timedelta(hours=1)
+"""The pace at which a failure that no retry mends is tried again, until a person has mended its cause."""
+
+
+class RetryLaterError(Exception):
+    """This invocation must not go on; Lambda's retry of the event will."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a stream: what asked for it, and what is known before Kinesis and the metrics are asked."""
+
+    action: Action
+    trigger: Trigger
+    event_time: str
+    pair: AlarmPair
+    history: History
+    request_id: str
+    alarm_name: str | None = None
+    alarm_reason: str | None = None
+
+    @property
+    def stream_name(self) -> str:
+        """The stream looked at."""
+        return self.pair.stream_name
+
+
+def settle(record: Record, stream: Stream, now: datetime, *, has_consumers: bool) -> Record:
+    """The record as the stream's state tells it now: ended, or the very same where that can't be told yet."""
+    if not record.status.is_open or not stream.is_active:
+        return record
+    count = stream.open_shard_count
+    untouched = count == record.from_shard_count
+    age = now - record.started_at
+    if record.status is Status.PENDING:
+        alive = record.lease_until is not None and now < record.lease_until
+        if alive or (untouched and age < RESUME_LIMIT):
+            return record
+        if untouched:
+            expired = failed(record, Reason.INTENT_EXPIRED, "The call was never made; it is too old to make now.", now)
+            return expired.with_(call_accepted=False)
+    elif untouched and age < SETTLING:
+        return record
+    if count == record.to_shard_count:
+        return record.with_(
+            status=Status.SUCCEEDED,
+            message="Scaled" + record.message.removeprefix("Scaling"),
+            finished_at=now,
+            lease_until=None,
+            call_accepted=True,
+            lower_consumers=(has_consumers and record.action is Action.SCALE_DOWN) or None,
+        )
+    error = f"The stream is ACTIVE with {count} shards; the target was {record.to_shard_count}."
+    return failed(record, Reason.STOPPED_SHORT, error, now)
+
+
+def failed(record: Record, reason: Reason, error: str, now: datetime) -> Record:
+    """The record, ended badly."""
+    return record.with_(
+        status=Status.FAILED,
+        reason=reason,
+        message="Failed s" + record.message.removeprefix("S"),
+        error=error,
+        finished_at=now,
+        lease_until=None,
+    )
+
+
+class Scaler:
+    """Carries out scalings."""
+
+    def __init__(
+        self,
+        *,
+        alarms: Alarms,
+        streams: Streams,
+        metrics: Metrics,
+        audit: AuditTable,
+        consumers: Consumers,
+        reporter: Reporter,
+        dry_run: bool,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Work with these adapters; with `dry_run`, decide and record, but change nothing."""
+        self._alarms = alarms
+        self._streams = streams
+        self._metrics = metrics
+        self._audit = audit
+        self._consumers = consumers
+        self._reporter = reporter
+        self._dry_run = dry_run
+        self._clock = clock
+
+    # What asks for a scaling
+
+    def on_alarm(self, event: AlarmEvent, request_id: str) -> Record | None:
+        """An alarm has fired, says a message. None: the event is not, or no longer, one to act on.
+
+        Raises:
+            NotOurAlarmError: The alarm is not this autoscaler's.
+        """
+        names, action = self._alarms.parse(event.alarm_name)
+        history = self._audit.history(names.stream_name, self._clock())
+        event_time = event_key(event.changed_at, action)
+        # The record comes before the alarm: re-arming may have happened before the crash that left it unfinished.
+        if own := history.find(event_time):
+            return self.resume(own)
+        pair = self._alarms.pair(names)
+        alarm = pair.of(action)
+        if not alarm.in_alarm or alarm.is_paused:
+            state = "paused" if alarm.is_paused else alarm.definition["StateValue"]
+            self._reporter.refused(
+                f"The alarm {alarm.name} is {state}; nothing is to be done.", stream=pair.stream_name
+            )
+            return None
+        look = Look(
+            action=action,
+            trigger=Trigger.ALARM,
+            event_time=event_time,
+            pair=pair,
+            history=history,
+            request_id=request_id,
+            alarm_name=event.alarm_name,
+            alarm_reason=event.reason[:1023],
+        )
+        latest = history.latest_intent
+        if latest is not None and latest.used_a_call and event.changed_at < latest.started_at:
+            why = "the alarm fired before the stream's latest scaling began."
+            return self._leave(look, Reason.STALE_NOTIFICATION, why, retry_at=self._clock())
+        return self._consider(look, lambda situation: decide(action, situation))
+
+    def on_request(self, request: ScaleRequest, request_id: str) -> Record:
+        """A person or a schedule asks for a shard count.
+
+        Raises:
+            NotOurAlarmError: The stream is not managed by this autoscaler.
+        """
+        now = self._clock()
+        pair = self._alarms.pair(self._alarms.names_of(request.stream_name))
+        history = self._audit.history(request.stream_name, now)
+        growing = request.shard_count > pair.scale_up.shard_count
+        look = Look(
+            action=Action.SCALE_UP if growing else Action.SCALE_DOWN,
+            trigger=Trigger.REQUEST,
+            event_time=event_key(request.requested_at or now, Action.SCALE_UP if growing else Action.SCALE_DOWN),
+            pair=pair,
+            history=history,
+            request_id=request_id,
+            alarm_reason=request.reason[:1023] or None,
+        )
+        # Lambda delivers an asynchronous event again under the same request id, at whatever time.
+        same_request = (r for r in history.records if r.trigger is Trigger.REQUEST and r.request_id == request_id)
+        if own := history.find(look.event_time) or next(same_request, None):
+            return self.resume(own, pair)
+        if pair.of(look.action).is_paused:
+            return self._leave(look, Reason.PAUSED, f"the actions of {pair.of(look.action).name} are disabled.")
+        return self._consider(look, lambda situation: decide_request(situation, request.shard_count))
+
+    def on_reconcile(self, action: Action, pair: AlarmPair, history: History, request_id: str) -> Record:
+        """Reconcile has seen what no alarm tells: a stream under its minimum (scale-up), or one without data."""
+        look = Look(
+            action=action,
+            trigger=Trigger.RECONCILE,
+            event_time=event_key(self._clock(), action),
+            pair=pair,
+            history=history,
+            request_id=request_id,
+        )
+        return self._consider(look, decide_minimum if action is Action.SCALE_UP else decide_scale_down)
+
+    def resume(self, record: Record, pair: AlarmPair | None = None, stream: Stream | None = None) -> Record:
+        """Go on with an intent that an earlier invocation has left; any other record is only returned.
+
+        Args:
+            record: As it was read.
+            pair: The stream's alarms, if they were read already.
+            stream: What Kinesis says of it, if that was read already.
+
+        Raises:
+            NotOurAlarmError: The stream's alarms are gone; reconcile ends the record.
+        """
+        now = self._clock()
+        if record.status is not Status.PENDING:
+            return record
+        if record.lease_until is not None and now < record.lease_until:
+            logger.info("Another invocation is at work on this record.", extra={"stream": record.stream_name})
+            return record
+        pair = pair or self._alarms.pair(self._alarms.names_of(record.stream_name))
+        try:
+            stream = stream or self._streams.describe(record.stream_name)
+        except StreamMissingError as missing:
+            return self.end(record, failed(record, Reason.STREAM_MISSING, str(missing), now))
+        consumers = self.consumers_of(pair)
+        settled = settle(record, stream, now, has_consumers=bool(consumers))
+        if settled is not record:
+            self.sync(pair, stream.open_shard_count)
+            return self.end(record, settled, rearm=pair, consumers=consumers)
+        taken_over = record.with_(lease_until=now + LEASE)
+        try:
+            self._audit.update(record, taken_over)
+        except SupersededError:
+            logger.info("Another invocation took this record over.", extra={"stream": record.stream_name})
+            return record
+        if stream.is_active:
+            return self._call(taken_over, pair, stream, consumers)
+        return self._complete(taken_over, taken_over, pair, consumers)  # accepted, though the answer was lost
+
+    # The steps, in their order
+
+    def _consider(self, look: Look, make_decision: Callable[[Situation], Decision]) -> Record:
+        """Look at the stream and its metrics, decide, and carry the decision out."""
+        now = self._clock()
+        try:
+            settings = self._settings(look.pair)
+        except InvalidSettingsError as invalid:
+            return self._leave(look, Reason.INVALID_SETTINGS, str(invalid), retry_at=now)
+        try:
+            stream = self._streams.describe(look.stream_name)
+        except StreamMissingError as missing:
+            return self._leave(look, Reason.STREAM_MISSING, str(missing), retry_at=now + RETRY_FAILED)
+        history = look.history
+        previous: tuple[Record, Record] | None = None
+        if latest := history.latest_intent:
+            previous = latest, settle(latest, stream, now, has_consumers=bool(settings.consumers))
+            history = history.replacing(previous[1])
+            if previous[1].status.is_open:
+                why = f"its change from {latest.from_shard_count} to {latest.to_shard_count} shards is under way."
+                return self._leave(look, Reason.STREAM_UPDATING, why, retry_at=now)
+        telemetry = self._metrics.telemetry(look.stream_name, since=now - _lookback(look.action, settings), until=now)
+        decision = make_decision(Situation(stream, settings, telemetry, history, now))
+        if decision.target is None:
+            return self._skip(look, decision)
+        if self._dry_run:
+            return self._skip(look, _not_carried_out(decision, now))
+        intent = _record(look, decision, now).with_(status=Status.PENDING, lease_until=now + LEASE)
+        try:
+            self._audit.begin(intent, previous=previous)
+        except AlreadyRecordedError:
+            logger.info("This event is being handled by another invocation.", extra={"stream": look.stream_name})
+            return intent
+        except SupersededError as busy:
+            return self._leave(look, Reason.STREAM_UPDATING, str(busy), retry_at=now)
+        if previous is not None and previous[1] is not previous[0]:
+            self._reporter.report(previous[1])
+        left = None if decision.calls_left is None else decision.calls_left - 1
+        return self._call(intent, look.pair, stream, settings.consumers, calls_left=left)
+
+    def _call(
+        self,
+        intent: Record,
+        pair: AlarmPair,
+        stream: Stream,
+        consumers: Mapping[str, float],
+        *,
+        calls_left: int | None = None,
+    ) -> Record:
+        """Ask Kinesis for the intent's target, if the lease leaves time for the answer."""
+        if intent.lease_until is None or self._clock() > intent.lease_until - CALL_TAKES_AT_MOST:
+            raise RetryLaterError(f"Too late to begin the call for {intent.stream_name}; the next delivery resumes it.")
+        try:
+            self._streams.update_shard_count(stream, _target(intent))
+        except StreamInUseError as in_use:
+            skipped = intent.with_(
+                status=Status.SKIPPED,
+                reason=Reason.STREAM_UPDATING,
+                message=f"Left {intent.stream_name} alone: another change of the stream is under way.",
+                error=str(in_use),
+                call_accepted=False,
+                lease_until=None,
+                retry_at=self._clock(),
+            )
+            return self.end(intent, skipped, rearm=pair)
+        except QuotaExhaustedError as error:
+            return self._refused(intent, Reason.QUOTA_EXHAUSTED, error)
+        except AccountShardLimitError as error:
+            return self._refused(intent, Reason.ACCOUNT_SHARD_LIMIT, error)
+        except StreamMissingError as error:
+            return self._refused(intent, Reason.STREAM_MISSING, error)
+        except ClientError as error:
+            if not is_permanent(error):
+                raise
+            return self._refused(intent, Reason.CALL_REFUSED, error)
+        return self._complete(intent, intent.with_(call_accepted=True), pair, consumers, calls_left=calls_left)
+
+    def _refused(self, intent: Record, reason: Reason, error: Exception) -> Record:
+        """Kinesis said no, and would say it again: the alarm stays in ALARM until reconcile lets it try anew."""
+        now = self._clock()
+        refused = failed(intent, reason, str(error), now)
+        return self.end(intent, refused.with_(call_accepted=False, retry_at=now + RETRY_FAILED))
+
+    def _complete(
+        self,
+        before: Record,
+        accepted: Record,
+        pair: AlarmPair,
+        consumers: Mapping[str, float],
+        *,
+        calls_left: int | None = None,
+    ) -> Record:
+        """Kinesis is at work: rewrite the alarms, raise the consumers, re-arm, and say so in the record."""
+        problems = self.sync(pair, _target(accepted))
+        if accepted.action is Action.SCALE_UP:
+            problems += self._consumers.fit(consumers, _target(accepted))
+        updating = accepted.with_(
+            status=Status.UPDATING, lease_until=None, call_accepted=True, error=" ".join(problems) or None
+        )
+        return self.end(before, updating, rearm=pair, calls_left=calls_left)
+
+    def end(
+        self,
+        before: Record,
+        after: Record,
+        *,
+        rearm: AlarmPair | None = None,
+        consumers: Mapping[str, float] | None = None,
+        calls_left: int | None = None,
+    ) -> Record:
+        """Let the alarms fire again, then put the record where it belongs and report it.
+
+        Args:
+            before: The record as it stands in the table.
+            after: As it is to be.
+            rearm: The alarms, if they have something new to fire about.
+            consumers: For a scale-up that is found to have succeeded: the functions whose concurrency it raises.
+            calls_left: For the report, if known.
+        """
+        if consumers and after.status is Status.SUCCEEDED and after.action is Action.SCALE_UP:
+            self._consumers.fit(consumers, _target(after))
+        for alarm in rearm or ():
+            if alarm.in_alarm and not alarm.is_paused:
+                self._alarms.rearm(alarm, f"Re-armed. {after.message}")
+        try:
+            self._audit.update(before, after)
+        except SupersededError:
+            logger.info("Another invocation has moved this record on.", extra={"stream": before.stream_name})
+            return before
+        self._reporter.report(after, calls_left=calls_left)
+        return after
+
+    def _leave(self, look: Look, reason: Reason, why: str, *, retry_at: datetime | None = None) -> Record:
+        """Skip for a reason that stands before the demand is known."""
+        message = f"Left {look.stream_name} alone: {why}"
+        retry_at = retry_at or self._clock() + LOOK_AGAIN
+        return self._skip(look, Decision(look.action, reason, message, retry_at=retry_at))
+
+    def _skip(self, look: Look, decision: Decision) -> Record:
+        record = _record(look, decision, self._clock()).with_(status=Status.SKIPPED)
+        alarm = look.pair.of(look.action)
+        if decision.reason is Reason.STREAM_UPDATING and look.action is Action.SCALE_UP and alarm.in_alarm:
+            # Demand outgrows the change under way: look again every minute, not only at the next reconcile.
+            self._alarms.rearm(alarm, f"Re-armed. {record.message}")
+        stored = self._audit.skip(record, latest=look.history.latest)
+        self._reporter.report(stored, calls_left=decision.calls_left)
+        return stored
+
+    # What reconcile shares
+
+    def consumers_of(self, pair: AlarmPair) -> Mapping[str, float]:
+        """The stream's consumers; none where the settings can't be read, since a record must end all the same."""
+        try:
+            return self._settings(pair).consumers
+        except InvalidSettingsError:
+            logger.exception("The settings can't be read.", extra={"stream": pair.stream_name})
+            return {}
+
+    def sync(self, pair: AlarmPair, shard_count: int) -> list[str]:
+        """Rewrite `shardCount` in both alarms; returns what a retry can't mend."""
+        try:
+            self._alarms.write_shard_count(pair, shard_count)
+        except ClientError as error:
+            if not is_permanent(error):
+                raise
+            logger.exception("An alarm could not be rewritten.", extra={"stream": pair.stream_name})
+            return [f"An alarm still has the old shard count: {error}"]
+        return []
+
+    def _settings(self, pair: AlarmPair) -> Settings:
+        tags = self._alarms.tags(pair.scale_up)
+        return parse_settings(tags, scale_up=pair.scale_up.rule, scale_down=pair.scale_down.rule)
+
+
+def _record(look: Look, decision: Decision, now: datetime) -> Record:
+    return Record(
+        stream_name=look.stream_name,
+        event_time=look.event_time,
+        action=look.action,
+        trigger=look.trigger,
+        status=Status.SKIPPED,
+        reason=decision.reason,
+        message=decision.message,
+        started_at=now,
+        from_shard_count=decision.from_shard_count,
+        to_shard_count=decision.target,
+        demand_shards=decision.demand_shards,
+        utilization=decision.utilization,
+        alarm_name=look.alarm_name,
+        alarm_reason=look.alarm_reason,
+        request_id=look.request_id,
+        retry_at=decision.retry_at,
+    )
+
+
+def _not_carried_out(decision: Decision, now: datetime) -> Decision:
+    return replace(
+        decision,
+        reason=Reason.DRY_RUN,
+        message="Dry run, would be " + decision.message[0].lower() + decision.message[1:],
+        retry_at=now + LOOK_AGAIN,
+    )
+
+
+def _lookback(action: Action, settings: Settings) -> timedelta:
+    windows = max(settings.scale_up.window, settings.scale_down.window) + timedelta(minutes=30)
+    return max(windows, AGE_HISTORY) if action is Action.SCALE_DOWN else windows
+
+
+def _target(record: Record) -> int:
+    if record.to_shard_count is None:
+        raise ValueError(f"The record {record.event_time} of {record.stream_name} has no target.")
+    return record.to_shard_count

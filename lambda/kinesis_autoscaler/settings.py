@@ -1,0 +1,175 @@
+"""What Terraform told the function: its environment, and each stream's settings on the stream's alarms.
+
+The only module that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from .model import MAX_SHARDS, AlarmRule, Settings, Strategy
+
+TAG_PREFIX = "kinesis-autoscaler:"
+CONSUMER_TAG_PREFIX = "consumer/"
+DISABLED = "disabled"
+"""Tag value of a limit that is switched off."""
+
+_T = TypeVar("_T")
+
+
+class InvalidSettingsError(Exception):
+    """A stream's tags or alarms hold something this function does not understand. The message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The function's environment variables, all written by the root module."""
+
+    alarm_name_prefix: str
+    topic_arn: str
+    audit_table_name: str
+    audit_retention_days: int
+    dry_run: bool
+    function_name: str
+    log_group_name: str
+    region: str
+    notification_topic_arn: str | None = None
+
+    @classmethod
+    def read(cls) -> Environment:
+        """Read the process's environment.
+
+        Raises:
+            InvalidSettingsError: A variable is missing or malformed; the message names it.
+        """
+        try:
+            return cls(
+                alarm_name_prefix=os.environ["ALARM_NAME_PREFIX"],
+                topic_arn=os.environ["TOPIC_ARN"],
+                audit_table_name=os.environ["AUDIT_TABLE_NAME"],
+                audit_retention_days=int(os.environ["AUDIT_RETENTION_DAYS"]),
+                dry_run=_boolean(os.environ["DRY_RUN"]),
+                function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
+                log_group_name=os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
+                region=os.environ["AWS_REGION"],
+                notification_topic_arn=os.environ.get("NOTIFICATION_TOPIC_ARN") or None,
+            )
+        except KeyError as missing:
+            raise InvalidSettingsError(f"Environment variable {missing} is not set; apply the root module.") from None
+        except ValueError as malformed:
+            raise InvalidSettingsError(f"An environment variable is malformed: {malformed}") from None
+
+
+def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: AlarmRule) -> Settings:
+    """The settings of one stream, from the tags of one of its alarms and from both alarms' definitions.
+
+    A missing tag takes the default of `Settings`; only the maximum has none, since it is the cost ceiling.
+
+    Raises:
+        InvalidSettingsError: A tag is malformed or out of range, or tags contradict each other.
+    """
+    own = {key.removeprefix(TAG_PREFIX): value for key, value in tags.items() if key.startswith(TAG_PREFIX)}
+
+    def read(name: str, parse: Callable[[str], _T], default: _T, rule: str) -> _T:
+        if name not in own:
+            return default
+        try:
+            return parse(own[name])
+        except ValueError:
+            raise InvalidSettingsError(
+                f'The alarm tag {TAG_PREFIX}{name} is "{own[name]}" and must be {rule}; '
+                "apply the stream module again to restore it."
+            ) from None
+
+    if "max-shard-count" not in own:
+        raise InvalidSettingsError(
+            f"The alarm tag {TAG_PREFIX}max-shard-count is missing; apply the stream module again to restore it."
+        )
+    settings = Settings(
+        scale_up=scale_up,
+        scale_down=scale_down,
+        min_shard_count=read("min-shard-count", _count, 1, f"a whole number from 1 to {MAX_SHARDS}"),
+        max_shard_count=read("max-shard-count", _count, MAX_SHARDS, f"a whole number from 1 to {MAX_SHARDS}"),
+        strategy=read("scaling-strategy", Strategy, Settings.strategy, " or ".join(Strategy)),
+        target_utilization=read(
+            "target-utilization", _fraction, Settings.target_utilization, "a fraction between 0 and 1"
+        ),
+        scale_up_cooldown=read(
+            "scale-up-cooldown-minutes", _minutes, Settings.scale_up_cooldown, "a number of minutes, 0 or more"
+        ),
+        scale_down_cooldown=read(
+            "scale-down-cooldown-minutes", _minutes, Settings.scale_down_cooldown, "a number of minutes, 0 or more"
+        ),
+        max_iterator_age=read(
+            "max-iterator-age-minutes",
+            lambda text: None if text == DISABLED else _minutes(text),
+            Settings.max_iterator_age,
+            f'a number of minutes or "{DISABLED}"',
+        ),
+        calls_reserved_for_scale_up=read(
+            "calls-reserved-for-scale-up", _calls, Settings.calls_reserved_for_scale_up, "a whole number from 0 to 9"
+        ),
+        scale_on_throttling=read("scale-on-throttling", _boolean, Settings.scale_on_throttling, "true or false"),
+        scale_on_reads=read("scale-on-reads", _boolean, Settings.scale_on_reads, "true or false"),
+        consumers={
+            name.removeprefix(CONSUMER_TAG_PREFIX): read(name, _positive, 0.0, "a number above 0")
+            for name in own
+            if name.startswith(CONSUMER_TAG_PREFIX)
+        },
+    )
+    if settings.min_shard_count > settings.max_shard_count:
+        raise InvalidSettingsError(
+            f"The alarm tags say a minimum of {settings.min_shard_count} shards and a maximum of "
+            f"{settings.max_shard_count}; apply the stream module again to restore them."
+        )
+    if settings.target_utilization >= scale_up.threshold:
+        raise InvalidSettingsError(
+            f"The target utilization {settings.target_utilization:g} is not below the scale-up threshold "
+            f"{scale_up.threshold:g}: each scaling would ask for the next. Apply the stream module again."
+        )
+    return settings
+
+
+def _count(text: str) -> int:
+    return _within(int(text), 1, MAX_SHARDS)
+
+
+def _calls(text: str) -> int:
+    return _within(int(text), 0, 9)
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise ValueError(text)
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def _minutes(text: str) -> timedelta:
+    value = float(text)
+    if not 0 <= value <= 7 * 24 * 60:
+        raise ValueError(text)
+    return timedelta(minutes=value)
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f'"{text}" is neither "true" nor "false"')
+    return text == "true"
+
+
+def _within(value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise ValueError(value)
+    return value
