@@ -1,0 +1,69 @@
+# The audit table is the log, the lock and the memory of the autoscaler.
+
+resource "aws_dynamodb_table" "audit" {
+  #checkov:skip=CKV_AWS_119:Without kms_key_arn the table is encrypted with a key that AWS owns; with it, with the caller's.
+  #checkov:skip=CKV2_AWS_16:On-demand tables have no capacity to scale.
+  name         = "${var.name}-audit"
+  billing_mode = "PAY_PER_REQUEST"
+
+  # One item per alarm transition: the key makes a notification that is delivered twice collide with itself.
+  hash_key  = "stream_name"
+  range_key = "event_time"
+
+  attribute {
+    name = "stream_name"
+    type = "S"
+  }
+
+  attribute {
+    name = "event_time"
+    type = "S"
+  }
+
+  attribute {
+    name = "event_date"
+    type = "S"
+  }
+
+  attribute {
+    name = "open"
+    type = "S"
+  }
+
+  # Everything that happened to any stream on one day.
+  global_secondary_index {
+    name            = "by-date"
+    hash_key        = "event_date"
+    range_key       = "event_time"
+    projection_type = "ALL"
+  }
+
+  # What is unfinished: only items in status PENDING or UPDATING carry `open`, so the index is nearly always empty.
+  global_secondary_index {
+    name            = "open-records"
+    hash_key        = "open"
+    range_key       = "stream_name"
+    projection_type = "ALL"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  # Left out, DynamoDB uses a key that AWS owns, at no cost.
+  dynamic "server_side_encryption" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value
+    }
+  }
+
+  tags = var.tags
+}

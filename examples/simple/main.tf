@@ -1,0 +1,56 @@
+provider "aws" {
+  region = var.region
+}
+
+# One autoscaler serves every stream of an account and region.
+module "kinesis_autoscaler" {
+  source = "../.."
+}
+
+# A steady stream: sized so that its traffic uses 60% of its shards, which is the default.
+resource "aws_kinesis_stream" "orders" {
+  name        = "orders"
+  shard_count = 2
+
+  # From the first apply on the number of shards is the autoscaler's.
+  lifecycle {
+    ignore_changes = [shard_count]
+  }
+}
+
+module "orders_scaling" {
+  source = "../../modules/stream"
+
+  autoscaler      = module.kinesis_autoscaler
+  stream_name     = aws_kinesis_stream.orders.name
+  max_shard_count = 16
+}
+
+# A bursty stream: doubled as soon as two of three minutes are busy, and never left with less than 2 shards.
+resource "aws_kinesis_stream" "clicks" {
+  name        = "clicks"
+  shard_count = 4
+
+  lifecycle {
+    ignore_changes = [shard_count]
+  }
+}
+
+module "clicks_scaling" {
+  source = "../../modules/stream"
+
+  autoscaler       = module.kinesis_autoscaler
+  stream_name      = aws_kinesis_stream.clicks.name
+  min_shard_count  = 2
+  max_shard_count  = 32
+  scaling_strategy = "double"
+
+  scale_up = {
+    threshold           = 0.7
+    evaluation_periods  = 3
+    datapoints_to_alarm = 2
+  }
+  scale_down = {
+    threshold = 0.3
+  }
+}

@@ -1,0 +1,88 @@
+# The one function that scales every stream, and what surrounds it.
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:Every action is in the audit table and the JSON logs; tracing would add cost and permissions, not knowledge.
+  #checkov:skip=CKV_AWS_115:New accounts may have a concurrency limit of 10, of which none can be reserved; it is the caller's choice (reserved_concurrent_executions).
+  #checkov:skip=CKV_AWS_116:Failed asynchronous events go to the queue by aws_lambda_function_event_invoke_config, which sends more context than dead_letter_config.
+  #checkov:skip=CKV_AWS_117:The function calls AWS APIs only; inside a VPC it would need endpoints or a NAT gateway to reach them.
+  #checkov:skip=CKV_AWS_173:The environment holds names and ARNs, no secrets; it is encrypted by AWS, and with kms_key_arn where that is given.
+  #checkov:skip=CKV_AWS_272:The package is checked in and its hash is part of every plan; code signing needs a signing profile of the caller's.
+  function_name = var.name
+  description   = "Scales Kinesis data streams when their alarms fire, and reconciles alarms and audit records."
+  role          = aws_iam_role.function.arn
+
+  filename         = "${path.module}/lambda/package.zip"
+  source_code_hash = filebase64sha256("${path.module}/lambda/package.zip")
+  handler          = "kinesis_autoscaler.handler.handler"
+  runtime          = "python3.13"
+  architectures    = ["arm64"]
+  memory_size      = 256
+  timeout          = 900
+
+  reserved_concurrent_executions = var.reserved_concurrent_executions
+  kms_key_arn                    = var.kms_key_arn
+
+  environment {
+    variables = merge(
+      {
+        ALARM_NAME_PREFIX    = var.name
+        AUDIT_RETENTION_DAYS = var.audit_retention_days
+        AUDIT_TABLE_NAME     = aws_dynamodb_table.audit.name
+        DRY_RUN              = var.dry_run
+        TOPIC_ARN            = aws_sns_topic.this.arn
+      },
+      var.notification_topic_arn == null ? {} : { NOTIFICATION_TOPIC_ARN = var.notification_topic_arn },
+    )
+  }
+
+  logging_config {
+    log_group             = aws_cloudwatch_log_group.function.name
+    log_format            = "JSON"
+    application_log_level = var.log_level
+    system_log_level      = "INFO"
+  }
+
+  tags = var.tags
+
+  # Until its permissions are attached the function could only fail: its first event may come the moment it exists.
+  depends_on = [aws_iam_role_policy.function]
+}
+
+# Made before the function, which is not allowed to create a log group: so the retention and the key are always ours.
+resource "aws_cloudwatch_log_group" "function" {
+  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts by itself; with kms_key_arn the caller's key is used.
+  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days, a year unless set).
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
+# Two retries and six hours are the most that Lambda allows. Whatever is lost after that is found again by a reconcile; the
+# queue is there for people, to see what failed.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  function_name                = aws_lambda_function.this.function_name
+  maximum_event_age_in_seconds = 21600
+  maximum_retry_attempts       = 2
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.dead_letter.arn
+    }
+  }
+
+  # Lambda refuses a destination to which the function's role may not send.
+  depends_on = [aws_iam_role_policy.function]
+}
+
+resource "aws_sqs_queue" "dead_letter" {
+  #checkov:skip=CKV_AWS_27:Without kms_key_arn the queue is encrypted with keys that SQS manages.
+  name                      = "${var.name}-dead-letter"
+  message_retention_seconds = 1209600 # 14 days, the most that SQS keeps
+
+  # SQS takes one or the other; null leaves the setting out.
+  sqs_managed_sse_enabled = var.kms_key_arn == null ? true : null
+  kms_master_key_id       = var.kms_key_arn
+
+  tags = var.tags
+}

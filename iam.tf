@@ -1,0 +1,251 @@
+# What the function may do, who may invoke it, and who may publish to the topic.
+
+locals {
+  every_stream = "arn:${local.partition}:kinesis:${local.region}:${local.account_id}:stream/*"
+
+  # The names of roles are global to an account, those of everything else here to a region: with the region in them, the
+  # autoscaler can be deployed under one name in several regions.
+  role_name_prefix = "${var.name}-${local.region}"
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The function
+# ----------------------------------------------------------------------------------------------------------------------
+
+resource "aws_iam_role" "function" {
+  name                 = "${local.role_name_prefix}-function"
+  description          = "What the Kinesis autoscaler's function may do."
+  assume_role_policy   = data.aws_iam_policy_document.function_trust.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+}
+
+data "aws_iam_policy_document" "function_trust" {
+  statement {
+    sid     = "Lambda"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "function" {
+  name   = "autoscaler"
+  role   = aws_iam_role.function.id
+  policy = data.aws_iam_policy_document.function.json
+}
+
+data "aws_iam_policy_document" "function" {
+  #checkov:skip=CKV_AWS_356:The two actions on "*" have no resource types; see the statement ReadMetricsAndLimits.
+
+  # Alarms are looked up by the topic that they notify, and such a listing is authorized against alarm:*, not against the
+  # alarms that it returns.
+  statement {
+    sid       = "FindAlarms"
+    actions   = ["cloudwatch:DescribeAlarms"]
+    resources = ["arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:*"]
+  }
+
+  # The wildcard ends the prefix that all alarms of this autoscaler share.
+  statement {
+    sid = "KeepAlarms"
+    actions = [
+      "cloudwatch:ListTagsForResource",
+      "cloudwatch:PutMetricAlarm",
+      "cloudwatch:SetAlarmState",
+    ]
+    resources = [local.alarm_arn_pattern]
+  }
+
+  # GetMetricData and DescribeLimits are about an account, and know no resources that they could be narrowed to.
+  statement {
+    sid = "ReadMetricsAndLimits"
+    actions = [
+      "cloudwatch:GetMetricData",
+      "kinesis:DescribeLimits",
+    ]
+    resources = ["*"]
+  }
+
+  # By default every stream of the account and region: a stream is scaled only if alarms of this autoscaler watch it.
+  statement {
+    sid = "ScaleStreams"
+    actions = [
+      "kinesis:DescribeStreamSummary",
+      "kinesis:UpdateShardCount",
+    ]
+    resources = var.stream_arns == null ? [local.every_stream] : var.stream_arns
+  }
+
+  statement {
+    sid = "KeepAuditRecords"
+    actions = [
+      "dynamodb:DeleteItem",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ]
+    resources = [aws_dynamodb_table.audit.arn]
+  }
+
+  statement {
+    sid       = "QueryAuditIndexes"
+    actions   = ["dynamodb:Query"]
+    resources = [for index in ["by-date", "open-records"] : "${aws_dynamodb_table.audit.arn}/index/${index}"]
+  }
+
+  # Lambda sends with the function's role.
+  statement {
+    sid       = "SendFailedEvents"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.dead_letter.arn]
+  }
+
+  # The wildcard stands for the streams of the function's own log group.
+  statement {
+    sid = "WriteLogs"
+    actions = [
+      "logs:CreateLogStream",
+      "logs:PutLogEvents",
+    ]
+    resources = ["${aws_cloudwatch_log_group.function.arn}:log-stream:*"]
+  }
+
+  dynamic "statement" {
+    for_each = var.notification_topic_arn == null ? [] : [var.notification_topic_arn]
+
+    content {
+      sid       = "NotifyPeople"
+      actions   = ["sns:Publish"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.consumer_function_arns) == 0 ? [] : [var.consumer_function_arns]
+
+    content {
+      sid = "SetConsumerConcurrency"
+      actions = [
+        "lambda:GetFunctionConcurrency",
+        "lambda:PutFunctionConcurrency",
+      ]
+      resources = statement.value
+    }
+  }
+
+  # For the audit table, the dead-letter queue, the function's environment, and a notification topic with the same key.
+  dynamic "statement" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      sid = "UseKey"
+      actions = [
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+      ]
+      resources = [statement.value]
+    }
+  }
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The schedule
+# ----------------------------------------------------------------------------------------------------------------------
+
+resource "aws_iam_role" "schedule" {
+  name                 = "${local.role_name_prefix}-schedule"
+  description          = "Lets EventBridge Scheduler invoke the Kinesis autoscaler's function."
+  assume_role_policy   = data.aws_iam_policy_document.schedule_trust.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+}
+
+data "aws_iam_policy_document" "schedule_trust" {
+  statement {
+    sid     = "Scheduler"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["scheduler.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_scheduler_schedule_group.this.arn]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "schedule" {
+  name   = "invoke"
+  role   = aws_iam_role.schedule.id
+  policy = data.aws_iam_policy_document.schedule.json
+}
+
+data "aws_iam_policy_document" "schedule" {
+  statement {
+    sid       = "Invoke"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [aws_lambda_function.this.arn]
+  }
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The topic
+# ----------------------------------------------------------------------------------------------------------------------
+
+data "aws_iam_policy_document" "topic" {
+  statement {
+    sid       = "AlarmsOfThisAutoscaler"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.this.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = [local.alarm_arn_pattern]
+    }
+  }
+
+  statement {
+    sid       = "OnlyOverTls"
+    effect    = "Deny"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.this.arn]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}

@@ -1,0 +1,94 @@
+# The way in: alarms publish to the topic, the topic invokes the function; a schedule invokes it to reconcile.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  # `id` holds the region's name in versions 5 and 6 of the provider; `name` is deprecated in 6.
+  region = data.aws_region.current.id
+
+  # The alarms of modules/stream are named <name>-<stream>-scale-up and <name>-<stream>-scale-down.
+  alarm_arn_pattern = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-*"
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Alarm notifications
+# ----------------------------------------------------------------------------------------------------------------------
+
+resource "aws_sns_topic" "this" {
+  name         = var.name
+  display_name = "Kinesis autoscaler"
+
+  # AWS offers no key of its own that CloudWatch alarms may publish with (alias/aws/sns does not let them), so a topic is
+  # encrypted with the caller's key or not at all. The messages hold alarm names and metric values, no stream data.
+  kms_master_key_id = var.kms_key_arn
+
+  tags = var.tags
+}
+
+resource "aws_sns_topic_policy" "this" {
+  arn    = aws_sns_topic.this.arn
+  policy = data.aws_iam_policy_document.topic.json
+}
+
+resource "aws_sns_topic_subscription" "function" {
+  topic_arn = aws_sns_topic.this.arn
+  protocol  = "lambda"
+  endpoint  = aws_lambda_function.this.arn
+
+  # SNS refuses to subscribe, or drops the first messages, while it may not invoke the function.
+  depends_on = [aws_lambda_permission.topic]
+}
+
+resource "aws_lambda_permission" "topic" {
+  statement_id   = "AlarmNotifications"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.this.function_name
+  principal      = "sns.amazonaws.com"
+  source_arn     = aws_sns_topic.this.arn
+  source_account = local.account_id
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Reconciliation
+# ----------------------------------------------------------------------------------------------------------------------
+
+# A group of its own, because the trust policy of a schedule's role can be narrowed to a group but not to one schedule.
+resource "aws_scheduler_schedule_group" "this" {
+  name = var.name
+  tags = var.tags
+}
+
+resource "aws_scheduler_schedule" "reconcile" {
+  #checkov:skip=CKV_AWS_297:The schedule's input is the constant {"action":"reconcile"}; there is nothing in it to protect.
+  name        = "${var.name}-reconcile"
+  group_name  = aws_scheduler_schedule_group.this.name
+  description = "Lets the Kinesis autoscaler finish what was interrupted and repair its alarms."
+
+  schedule_expression = (
+    var.reconcile_interval_minutes == 1 ? "rate(1 minute)" : "rate(${var.reconcile_interval_minutes} minutes)"
+  )
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_function.this.arn
+    role_arn = aws_iam_role.schedule.arn
+    input    = jsonencode({ action = "reconcile" })
+
+    # An invocation that cannot be delivered is worth nothing once the next one is due.
+    retry_policy {
+      maximum_event_age_in_seconds = var.reconcile_interval_minutes * 60
+      maximum_retry_attempts       = 3
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.schedule]
+}

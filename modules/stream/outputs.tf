@@ -1,0 +1,29 @@
+output "scale_up_alarm_name" {
+  description = "Name of the alarm that scales the stream up; `null` where scaling is not enabled."
+  value       = one(aws_cloudwatch_metric_alarm.scale_up[*].alarm_name)
+}
+
+output "scale_up_alarm_arn" {
+  description = "ARN of the alarm that scales the stream up; `null` where scaling is not enabled."
+  value       = one(aws_cloudwatch_metric_alarm.scale_up[*].arn)
+}
+
+output "scale_down_alarm_name" {
+  description = "Name of the alarm that scales the stream down; `null` where scaling is not enabled."
+  value       = one(aws_cloudwatch_metric_alarm.scale_down[*].alarm_name)
+}
+
+output "scale_down_alarm_arn" {
+  description = "ARN of the alarm that scales the stream down; `null` where scaling is not enabled."
+  value       = one(aws_cloudwatch_metric_alarm.scale_down[*].arn)
+}
+
+output "shard_count" {
+  description = "Open shards of the stream when Terraform last looked; `null` where scaling is not enabled. As an output of a root module it changes with every scaling, and with it the plan."
+  value       = local.open_shard_count
+}
+
+output "scaling_log_command" {
+  description = "Shell command that prints the last 50 entries of the stream's scaling log, newest last. Needs the AWS CLI, and permission to query the audit table."
+  value       = local.scaling_log_command
+}

@@ -1,0 +1,282 @@
+variable "autoscaler" {
+  description = "The autoscaler that scales the stream: pass the root module whole, `autoscaler = module.kinesis_autoscaler`. It has to be in the stream's account and region. Used of it are `topic_arn`, `alarm_name_prefix` and `audit_table_name`."
+  type = object({
+    topic_arn         = string
+    alarm_name_prefix = string
+    audit_table_name  = string
+  })
+  nullable = false
+
+  validation {
+    condition     = length("${var.autoscaler.alarm_name_prefix}-${var.stream_name}-scale-down") <= 255
+    error_message = "The alarms would be named <alarm_name_prefix>-<stream_name>-scale-up and -scale-down, and CloudWatch allows 255 characters: shorten the autoscaler's name."
+  }
+}
+
+variable "stream_name" {
+  description = "Name of the Kinesis data stream: one in provisioned mode, whose own resource ignores changes of `shard_count`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_.-]{1,128}$", var.stream_name))
+    error_message = "stream_name must be the name of a stream, not its ARN: 1 to 128 letters, digits, hyphens, underscores and periods."
+  }
+}
+
+variable "max_shard_count" {
+  description = "Most shards that the stream is ever given: the ceiling of its cost. From 1 to 10,000."
+  type        = number
+  nullable    = false
+
+  validation {
+    condition     = var.max_shard_count >= 1 && var.max_shard_count <= 10000 && floor(var.max_shard_count) == var.max_shard_count
+    error_message = "max_shard_count must be a whole number of shards from 1 to 10,000, the most to which Kinesis scales a stream."
+  }
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# How far to scale
+# ----------------------------------------------------------------------------------------------------------------------
+
+variable "min_shard_count" {
+  description = "Fewest shards that the stream is left with. From 1 to `max_shard_count`."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.min_shard_count >= 1 && floor(var.min_shard_count) == var.min_shard_count
+    error_message = "min_shard_count must be a whole number of shards, at least 1."
+  }
+
+  validation {
+    condition     = var.min_shard_count <= var.max_shard_count
+    error_message = "min_shard_count (${var.min_shard_count}) must not be above max_shard_count (${var.max_shard_count})."
+  }
+}
+
+variable "scaling_strategy" {
+  description = "How many shards to scale to. `target`: as many as let the demand use `target_utilization` of them, at most double and at least half. `double`: always double or half."
+  type        = string
+  default     = "target"
+  nullable    = false
+
+  validation {
+    condition     = contains(["target", "double"], var.scaling_strategy)
+    error_message = "scaling_strategy must be target or double."
+  }
+}
+
+variable "target_utilization" {
+  description = "Fraction of the shards' capacity that the demand should use after a scaling with the strategy `target`; between the thresholds of `scale_down` and `scale_up`."
+  type        = number
+  default     = 0.6
+  nullable    = false
+
+  validation {
+    condition     = var.target_utilization > 0 && var.target_utilization < 1
+    error_message = "target_utilization must be a fraction above 0 and below 1, like 0.6 for 60%."
+  }
+
+  validation {
+    condition     = var.scaling_strategy != "target" || (var.scale_down.threshold < var.target_utilization && var.target_utilization < var.scale_up.threshold)
+    error_message = "target_utilization (${var.target_utilization}) must lie between scale_down.threshold (${var.scale_down.threshold}) and scale_up.threshold (${var.scale_up.threshold}): a scaling to it would set off the next alarm."
+  }
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# When to scale
+# ----------------------------------------------------------------------------------------------------------------------
+
+variable "scale_up" {
+  description = <<-EOT
+    When to scale up.
+    - `threshold`: fraction of the stream's capacity in use, from which a period counts.
+    - `period_seconds`: length of a period; whole minutes, since Kinesis reports once a minute.
+    - `evaluation_periods`: how many of the latest periods the alarm looks at.
+    - `datapoints_to_alarm`: how many of them have to count.
+    - `cooldown_minutes`: how long after a scaling the stream is not scaled up (again).
+  EOT
+  type = object({
+    threshold           = optional(number, 0.75)
+    period_seconds      = optional(number, 60)
+    evaluation_periods  = optional(number, 5)
+    datapoints_to_alarm = optional(number, 3)
+    cooldown_minutes    = optional(number, 5)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.scale_up.threshold > 0 && var.scale_up.threshold <= 1
+    error_message = "scale_up.threshold must be a fraction above 0 and up to 1, like 0.75 for 75%."
+  }
+
+  validation {
+    condition     = var.scale_up.period_seconds >= 60 && var.scale_up.period_seconds <= 86400 && var.scale_up.period_seconds % 60 == 0
+    error_message = "scale_up.period_seconds must be a multiple of 60 seconds, up to 86,400 (a day)."
+  }
+
+  validation {
+    condition     = var.scale_up.evaluation_periods >= 1 && floor(var.scale_up.evaluation_periods) == var.scale_up.evaluation_periods
+    error_message = "scale_up.evaluation_periods must be a whole number of periods, at least 1."
+  }
+
+  validation {
+    condition     = var.scale_up.evaluation_periods * var.scale_up.period_seconds <= (var.scale_up.period_seconds < 3600 ? 86400 : 604800)
+    error_message = "scale_up looks back too far: CloudWatch allows evaluation_periods × period_seconds up to 86,400 seconds (a day), or 604,800 (a week) where the period is an hour or longer."
+  }
+
+  validation {
+    condition     = var.scale_up.datapoints_to_alarm >= 1 && var.scale_up.datapoints_to_alarm <= var.scale_up.evaluation_periods && floor(var.scale_up.datapoints_to_alarm) == var.scale_up.datapoints_to_alarm
+    error_message = "scale_up.datapoints_to_alarm must be a whole number of periods, from 1 to evaluation_periods (${var.scale_up.evaluation_periods})."
+  }
+
+  validation {
+    condition     = var.scale_up.cooldown_minutes >= 0 && var.scale_up.cooldown_minutes <= 1440 && floor(var.scale_up.cooldown_minutes) == var.scale_up.cooldown_minutes
+    error_message = "scale_up.cooldown_minutes must be a whole number of minutes from 0 to 1,440 (a day)."
+  }
+}
+
+variable "scale_down" {
+  description = <<-EOT
+    When to scale down.
+    - `threshold`: fraction of the stream's capacity in use, below which a period counts. With the strategy `double` at most half of that of `scale_up`.
+    - `period_seconds`: length of a period; whole minutes, since Kinesis reports once a minute.
+    - `evaluation_periods`: how many of the latest periods the alarm looks at.
+    - `datapoints_to_alarm`: how many of them have to count.
+    - `cooldown_minutes`: how long after a scaling the stream is not scaled down (again).
+  EOT
+  type = object({
+    threshold           = optional(number, 0.35)
+    period_seconds      = optional(number, 300)
+    evaluation_periods  = optional(number, 24)
+    datapoints_to_alarm = optional(number, 24)
+    cooldown_minutes    = optional(number, 60)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.scale_down.threshold > 0 && var.scale_down.threshold <= 1
+    error_message = "scale_down.threshold must be a fraction above 0 and up to 1, like 0.35 for 35%."
+  }
+
+  validation {
+    condition     = var.scale_down.threshold < var.scale_up.threshold
+    error_message = "scale_down.threshold (${var.scale_down.threshold}) must be below scale_up.threshold (${var.scale_up.threshold})."
+  }
+
+  validation {
+    condition     = var.scaling_strategy != "double" || 2 * var.scale_down.threshold <= var.scale_up.threshold
+    error_message = "With the strategy double, scale_down.threshold (${var.scale_down.threshold}) must be at most half of scale_up.threshold (${var.scale_up.threshold}): half the shards are used twice as much, which would set off the next alarm."
+  }
+
+  validation {
+    condition     = var.scale_down.period_seconds >= 60 && var.scale_down.period_seconds <= 86400 && var.scale_down.period_seconds % 60 == 0
+    error_message = "scale_down.period_seconds must be a multiple of 60 seconds, up to 86,400 (a day)."
+  }
+
+  validation {
+    condition     = var.scale_down.evaluation_periods >= 1 && floor(var.scale_down.evaluation_periods) == var.scale_down.evaluation_periods
+    error_message = "scale_down.evaluation_periods must be a whole number of periods, at least 1."
+  }
+
+  validation {
+    condition     = var.scale_down.evaluation_periods * var.scale_down.period_seconds <= (var.scale_down.period_seconds < 3600 ? 86400 : 604800)
+    error_message = "scale_down looks back too far: CloudWatch allows evaluation_periods × period_seconds up to 86,400 seconds (a day), or 604,800 (a week) where the period is an hour or longer."
+  }
+
+  validation {
+    condition     = var.scale_down.datapoints_to_alarm >= 1 && var.scale_down.datapoints_to_alarm <= var.scale_down.evaluation_periods && floor(var.scale_down.datapoints_to_alarm) == var.scale_down.datapoints_to_alarm
+    error_message = "scale_down.datapoints_to_alarm must be a whole number of periods, from 1 to evaluation_periods (${var.scale_down.evaluation_periods})."
+  }
+
+  validation {
+    condition     = var.scale_down.cooldown_minutes >= 0 && var.scale_down.cooldown_minutes <= 1440 && floor(var.scale_down.cooldown_minutes) == var.scale_down.cooldown_minutes
+    error_message = "scale_down.cooldown_minutes must be a whole number of minutes from 0 to 1,440 (a day)."
+  }
+}
+
+variable "max_iterator_age_minutes" {
+  description = "Age in minutes of the oldest unread record, from which consumers count as behind and the stream is not scaled down. `null` ignores the consumers."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.max_iterator_age_minutes == null ? true : var.max_iterator_age_minutes >= 1 && floor(var.max_iterator_age_minutes) == var.max_iterator_age_minutes
+    error_message = "max_iterator_age_minutes must be null or a whole number of minutes, at least 1."
+  }
+}
+
+variable "calls_reserved_for_scale_up" {
+  description = "How many of the ten scalings that Kinesis allows a stream in 24 hours are kept for scaling up. From 0 to 9."
+  type        = number
+  default     = 4
+  nullable    = false
+
+  validation {
+    condition     = var.calls_reserved_for_scale_up >= 0 && var.calls_reserved_for_scale_up <= 9 && floor(var.calls_reserved_for_scale_up) == var.calls_reserved_for_scale_up
+    error_message = "calls_reserved_for_scale_up must be a whole number of calls from 0 to 9: with all 10 reserved the stream would never be scaled down."
+  }
+}
+
+variable "scale_on_throttling" {
+  description = "Whether a period in which Kinesis refused records counts towards scaling up, however much it accepted. Adds a metric to the scale-up alarm."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "scale_on_reads" {
+  description = "Whether the bytes that consumers read count too, against the 2 MB a second that a shard lets all consumers without enhanced fan-out share. Adds a metric to both alarms."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The stream's surroundings
+# ----------------------------------------------------------------------------------------------------------------------
+
+variable "consumer_functions" {
+  description = "Lambda functions that read the stream, and the concurrency that each gets per shard: its reserved concurrency follows the shard count. From 1 to 10, the event source mapping's parallelization factor. Each function's ARN has to be in the autoscaler's `consumer_function_arns`."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.consumer_functions) : can(regex("^[a-zA-Z0-9_-]{1,64}$", name))])
+    error_message = "The keys of consumer_functions must be names of Lambda functions, not ARNs: 1 to 64 letters, digits, hyphens and underscores."
+  }
+
+  validation {
+    condition     = alltrue([for concurrency in values(var.consumer_functions) : concurrency >= 1 && concurrency <= 10 && floor(concurrency) == concurrency])
+    error_message = "The values of consumer_functions must be whole numbers from 1 to 10: the concurrency per shard."
+  }
+}
+
+variable "enabled" {
+  description = "Whether the stream is scaled. With `false` nothing is created, and what was is removed."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of the alarms, beside those that hold the stream's settings, whose keys begin with `kinesis-autoscaler:`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : !startswith(key, "kinesis-autoscaler:")])
+    error_message = "The keys of tags must not begin with kinesis-autoscaler:, under which the alarms hold the stream's settings."
+  }
+
+  validation {
+    condition     = length(var.tags) + length(var.consumer_functions) <= 40
+    error_message = "tags and consumer_functions must have at most 40 entries together: an alarm has at most 50 tags, of which 10 hold the stream's settings."
+  }
+}

@@ -1,0 +1,44 @@
+output "topic_arn" {
+  description = "ARN of the SNS topic that the alarms notify."
+  value       = aws_sns_topic.this.arn
+}
+
+output "alarm_name_prefix" {
+  description = "What the names of all alarms of this autoscaler begin with: `<alarm_name_prefix>-<stream>-scale-up` and `…-scale-down`."
+  value       = var.name
+}
+
+output "function_name" {
+  description = "Name of the Lambda function that scales."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "function_arn" {
+  description = "ARN of the Lambda function that scales, for instance to invoke it from a schedule of your own."
+  value       = aws_lambda_function.this.arn
+}
+
+output "role_arn" {
+  description = "ARN of the function's IAM role, for instance to allow it in the key policy of an encrypted notification topic."
+  value       = aws_iam_role.function.arn
+}
+
+output "audit_table_name" {
+  description = "Name of the DynamoDB table that records every decision."
+  value       = aws_dynamodb_table.audit.name
+}
+
+output "audit_table_arn" {
+  description = "ARN of the DynamoDB table that records every decision."
+  value       = aws_dynamodb_table.audit.arn
+}
+
+output "dead_letter_queue_arn" {
+  description = "ARN of the SQS queue that receives events which the function could not handle."
+  value       = aws_sqs_queue.dead_letter.arn
+}
+
+output "log_group_name" {
+  description = "Name of the function's CloudWatch log group."
+  value       = aws_cloudwatch_log_group.function.name
+}

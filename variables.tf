@@ -1,0 +1,164 @@
+# ----------------------------------------------------------------------------------------------------------------------
+# What is scaled, and how carefully
+# ----------------------------------------------------------------------------------------------------------------------
+
+variable "name" {
+  description = "Name of this autoscaler. Prefix of its alarms and of every resource; unique within an account and region. No autoscaler's name may begin with another's name and a hyphen."
+  type        = string
+  default     = "kinesis-autoscaler"
+  nullable    = false
+
+  validation {
+    # IAM role names have at most 64 characters: the name, a region (up to 14), "function" or "schedule", and two hyphens.
+    condition     = can(regex("^[a-zA-Z][a-zA-Z0-9_-]{0,39}$", var.name))
+    error_message = "name must have 1 to 40 letters, digits, hyphens and underscores, and begin with a letter."
+  }
+}
+
+variable "stream_arns" {
+  description = "ARNs of the Kinesis data streams that the function may scale; `*` and `?` are allowed in the stream's name. `null` allows every stream of the account and region: those that a `modules/stream` block watches are scaled, no others."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition = var.stream_arns == null ? true : length(var.stream_arns) > 0 && alltrue([
+      for arn in var.stream_arns : can(regex("^arn:[a-z-]+:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.*?-]+$", arn))
+    ])
+    error_message = "stream_arns must be null (every stream) or hold at least one ARN, each like arn:aws:kinesis:eu-west-1:123456789012:stream/orders."
+  }
+}
+
+variable "dry_run" {
+  description = "Whether to decide and record only. With `true` every decision is written to the audit table, and no stream is ever scaled."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "reconcile_interval_minutes" {
+  description = "Minutes between two reconciliations, which finish interrupted work, repair alarms and re-arm stuck ones. From 1 to 60."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.reconcile_interval_minutes >= 1 && var.reconcile_interval_minutes <= 60 && floor(var.reconcile_interval_minutes) == var.reconcile_interval_minutes
+    error_message = "reconcile_interval_minutes must be a whole number of minutes from 1 to 60."
+  }
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Records
+# ----------------------------------------------------------------------------------------------------------------------
+
+variable "audit_retention_days" {
+  description = "Days for which audit records are kept. At least 2: cooldowns and the rolling 24-hour quota of UpdateShardCount are read from them."
+  type        = number
+  default     = 365
+  nullable    = false
+
+  validation {
+    condition     = var.audit_retention_days >= 2 && var.audit_retention_days <= 3650 && floor(var.audit_retention_days) == var.audit_retention_days
+    error_message = "audit_retention_days must be a whole number of days from 2 to 3650."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which CloudWatch keeps the function's logs: one of the values that CloudWatch Logs accepts, or 0 for ever."
+  type        = number
+  default     = 365
+  nullable    = false
+
+  validation {
+    condition = contains(
+      [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
+      var.log_retention_days,
+    )
+    error_message = "log_retention_days must be a number of days that CloudWatch Logs accepts: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; or 0 for ever."
+  }
+}
+
+variable "log_level" {
+  description = "Least severe level that the function logs: `DEBUG`, `INFO`, `WARN` or `ERROR`."
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARN or ERROR."
+  }
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# People and consumers
+# ----------------------------------------------------------------------------------------------------------------------
+
+variable "notification_topic_arn" {
+  description = "ARN of a standard SNS topic, in the same region, that is told of every scaling and every failure. `null` tells nobody. If the topic is encrypted with another key than `kms_key_arn`, that key's policy has to let the role in the output `role_arn` use it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.notification_topic_arn == null ? true : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[a-zA-Z0-9_-]{1,256}$", var.notification_topic_arn))
+    error_message = "notification_topic_arn must be null or the ARN of a standard (not FIFO) SNS topic, like arn:aws:sns:eu-west-1:123456789012:platform."
+  }
+}
+
+variable "consumer_function_arns" {
+  description = "ARNs of the Lambda functions whose reserved concurrency the autoscaler may set, as asked for by `consumer_functions` in `modules/stream`; unqualified, `*` and `?` are allowed in the function's name."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for arn in var.consumer_function_arns : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_*?-]+$", arn))
+    ])
+    error_message = "consumer_function_arns must hold ARNs of Lambda functions without version or alias, like arn:aws:lambda:eu-west-1:123456789012:function:orders-consumer."
+  }
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The function and its surroundings
+# ----------------------------------------------------------------------------------------------------------------------
+
+variable "reserved_concurrent_executions" {
+  description = "Concurrency to reserve for the function. `null` reserves none, and fits accounts whose limit is too low to reserve anything; at least 1 otherwise."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.reserved_concurrent_executions == null ? true : var.reserved_concurrent_executions >= 1 && floor(var.reserved_concurrent_executions) == var.reserved_concurrent_executions
+    error_message = "reserved_concurrent_executions must be null or a whole number from 1: with 0 the function would never run."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of a symmetric KMS key that encrypts the topic, the audit table, the dead-letter queue, the logs and the function's environment. `null` uses encryption with keys that AWS owns where there is one. The policy that the key needs is in `examples/complete`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be null or the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of an IAM policy that bounds the permissions of the roles made here. `null` sets no boundary."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be null or the ARN of an IAM policy, like arn:aws:iam::123456789012:policy/boundary."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource made here."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
