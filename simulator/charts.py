@@ -1,0 +1,115 @@
+"""Charts of a replay: demand, capacity, what was throttled and where the stream was scaled."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+    from simulator.replay_loop import StreamReplay
+
+_DEMAND, _CAPACITY, _THROTTLED, _UP, _DOWN, _TEXT, _GRID = (
+    "#9ecae9",
+    "#1f3b57",
+    "#d62839",
+    "#1b8a5a",
+    "#e07b00",
+    "#333333",
+    "#e6e6e6",
+)
+_STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 10, "axes.edgecolor": "#999999", "text.color": _TEXT}
+_LABEL_ROOM = 1.22  # headroom over the highest curve, for the labels
+_MAX_TICKS = 16
+
+
+def draw(replays: Sequence[StreamReplay], title: str, path: Path) -> None:
+    """Write a chart with one panel for each stream, in the format that the path's suffix names (PNG, SVG)."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(13, 1.3 + 3.6 * len(replays)), dpi=120, layout="constrained")
+        panels = figure.subplots(len(replays), 1, sharex=True, squeeze=False)[:, 0]
+        for panel, replay in zip(panels, replays, strict=True):
+            _draw_panel(panel, replay)
+        _label_time(panels[-1], replays[0].minutes[0].at, max(len(replay.minutes) for replay in replays))
+        figure.suptitle(title, fontsize=15, fontweight="bold", x=0.01, ha="left")
+        figure.legend(handles=_legend(), loc="outside upper right", ncols=5, frameon=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+
+
+def _label_time(panel: Axes, start: datetime, minutes: int) -> None:
+    hours = minutes / 60
+    panel.set_xlim(0, hours)
+    panel.xaxis.set_major_locator(MultipleLocator(next(step for step in (2, 6, 24, 168) if hours / step <= _MAX_TICKS)))
+
+    def label(hour: float, _position: int) -> str:
+        moment = start + timedelta(hours=hour)
+        return f"{moment:%a %d %b}" if moment.hour == moment.minute == 0 else f"{moment:%H:%M}"
+
+    panel.xaxis.set_major_formatter(FuncFormatter(label))
+
+
+def _draw_panel(panel: Axes, replay: StreamReplay) -> None:
+    start = replay.minutes[0].at
+    hours = [(minute.at - start) / timedelta(hours=1) for minute in replay.minutes]
+    demand = [minute.demand_shards for minute in replay.minutes]
+    capacity = [minute.open_shards for minute in replay.minutes]
+    throttled = [minute.throttled_share > 0 for minute in replay.minutes]
+    top = max(*demand, *capacity) * _LABEL_ROOM
+    panel.fill_between(hours, demand, color=_DEMAND, linewidth=0)
+    panel.fill_between(hours, demand, capacity, where=throttled, color=_THROTTLED, linewidth=0, step="mid")
+    foot = panel.get_xaxis_transform()
+    panel.fill_between(hours, 0, 0.018, where=throttled, color=_THROTTLED, linewidth=0, transform=foot, step="mid")
+    panel.step(hours, capacity, where="post", color=_CAPACITY, linewidth=1.8)
+    for event in replay.events:
+        up = event.to_shards > event.from_shards
+        at = (event.at - start) / timedelta(hours=1)
+        level = max(event.from_shards, event.to_shards)
+        color = _UP if up else _DOWN
+        panel.plot(at, level, marker="^" if up else "v", color=color, markersize=7, clip_on=False, zorder=5)
+        panel.annotate(
+            f"{event.from_shards}→{event.to_shards}",
+            (at, level),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=color,
+            fontweight="bold",
+        )
+    panel.set_ylim(0, top)
+    panel.set_ylabel("shards")
+    panel.set_title(f"{replay.stream_name}   ", loc="left", fontweight="bold", fontsize=12)
+    panel.set_title(_summary(replay), loc="right", fontsize=10, color="#555555")
+    panel.grid(axis="y", color=_GRID, linewidth=0.8)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right", "left"]].set_visible(False)
+    panel.tick_params(length=0)
+
+
+def _summary(replay: StreamReplay) -> str:
+    ups = sum(event.to_shards > event.from_shards for event in replay.events)
+    return (
+        f"{ups} up, {len(replay.events) - ups} down  ·  {replay.shard_hours:,.0f} shard-hours  ·  "
+        f"{replay.throttled_share:.2%} throttled"
+    )
+
+
+def _legend() -> list[Patch | Line2D]:
+    return [
+        Patch(color=_DEMAND, label="demand"),
+        Line2D([], [], color=_CAPACITY, linewidth=1.8, label="open shards"),
+        Patch(color=_THROTTLED, label="throttled"),
+        Line2D([], [], color=_UP, marker="^", linestyle="", label="scaled up"),
+        Line2D([], [], color=_DOWN, marker="v", linestyle="", label="scaled down"),
+    ]

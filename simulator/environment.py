@@ -1,0 +1,37 @@
+"""The environment variables through which this process and its children find an AWS."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def with_aws(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with `variables` in place of whatever it says about AWS."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("AWS_")}, **variables}
+
+
+@contextmanager
+def aws_variables(variables: Mapping[str, str]) -> Iterator[None]:
+    """Make `variables` all that this process's environment says about AWS."""
+    with patch.dict(os.environ, with_aws(variables), clear=True):
+        yield
+
+
+def local_variables(region: str, endpoint: str | None = None) -> dict[str, str]:
+    """Return what a client needs to talk to a local AWS, and to nothing else: no profile, no metadata service."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    return variables | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})

@@ -1,0 +1,164 @@
+"""A local AWS on a virtual clock: moto, and what moto leaves out.
+
+moto keeps the state of every service and speaks their protocols. What it does not do is added by patching it, one
+module for each service, each saying what moto does instead:
+
+- `functions`: Lambda runs the uploaded code, retries asynchronous invocations, serves destinations;
+- `topics`: SNS invokes functions with the event that it really sends;
+- `schedules`: EventBridge Scheduler runs its schedules;
+- `streams`: Kinesis takes time to reshard and enforces its limits;
+- `alarms`: CloudWatch evaluates alarms, acts on their changes and computes metric data.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Self
+from unittest.mock import patch
+
+import boto3
+from moto import mock_aws
+from moto.core.base_backend import BackendDict
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.server import ThreadedMotoServer
+
+from simulator.clock import VirtualClock
+from simulator.environment import aws_variables, local_variables
+from simulator.function import ApiObserver
+from simulator.local_aws.alarms import Alarms
+from simulator.local_aws.functions import Functions
+from simulator.local_aws.schedules import Schedules
+from simulator.local_aws.streams import Streams
+from simulator.local_aws.topics import Topics
+from simulator.metrics import MetricStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    from simulator.kinesis import Minute
+    from simulator.traffic import Traffic
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
+
+
+class Transport(Enum):
+    """How API calls reach the local AWS."""
+
+    HTTP = "http"
+    """Over HTTP on a free local port: for Terraform, the AWS CLI and everything else outside this process."""
+
+    IN_PROCESS = "in-process"
+    """boto3 calls of this process are answered without a network: the same behaviour, several times faster."""
+
+
+class LocalAWS:
+    """One account and region of AWS, on a virtual clock, as a context manager.
+
+    Inside the `with` block boto3, in this process, talks to it; with Transport.HTTP so does everything that is given
+    `environment`. Time moves by `advance_minute` alone. One local AWS exists at a time: moto's state is the process's.
+
+    Attributes:
+        clock: the virtual clock.
+        store: the metrics of CloudWatch.
+        environment: the variables that point a client at it.
+        functions: Lambda.
+        streams: Kinesis.
+        observer: sees, and may break, every API call that functions make.
+
+    """
+
+    account_id = DEFAULT_ACCOUNT_ID
+
+    def __init__(
+        self,
+        transport: Transport = Transport.IN_PROCESS,
+        *,
+        start: datetime = START,
+        region: str = "us-east-1",
+        metric_delay_seconds: int = 60,
+        **stream_options: Any,  # noqa: ANN401 - passed on
+    ) -> None:
+        """Set the world up: a full minute to start at, how late metrics are, and options for every StreamModel."""
+        self.transport = transport
+        self.region = region
+        self.environment = local_variables(region)
+        self.clock = VirtualClock(start)
+        self.store = MetricStore(metric_delay_seconds)
+        self.observer = ApiObserver()
+        self.functions = Functions(self.clock, self.store, lambda: self.environment, self.observer)
+        self.streams = Streams(self.clock, self.store, self.account_id, region, stream_options)
+        self._topics = Topics(self.functions)
+        self._alarms = Alarms(self.clock, self.store, self._describe_alarms, self.account_id, region)
+        self._schedules = Schedules(self.clock, self.functions, self.account_id, region)
+        self._clients: dict[str, Any] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start an AWS in which nothing exists yet."""
+        with ExitStack() as stack:
+            stack.enter_context(self.clock)
+            if self.transport is Transport.HTTP:
+                BackendDict.reset()
+                stack.callback(BackendDict.reset)
+                self.environment = local_variables(self.region, stack.enter_context(_moto_server()))
+                stack.enter_context(patch.object(boto3, "DEFAULT_SESSION", None))
+            else:
+                stack.enter_context(mock_aws())
+            stack.enter_context(aws_variables(self.environment))
+            for part in (self.functions, self.streams, self._topics, self._alarms):
+                for each in part.patches():
+                    stack.enter_context(each)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Forget everything that existed."""
+        self._clients.clear()
+        self._stack.close()
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the class of a client at run time
+        """Return a boto3 client of a service, the same one each time."""
+        if service not in self._clients:
+            make_client: Any = boto3.client  # its stubs know literal names only
+            self._clients[service] = make_client(service)
+        return self._clients[service]
+
+    def advance_minute(self, traffic: Mapping[str, Traffic] | None = None) -> dict[str, Minute]:
+        """Let one minute go by: send `traffic` (by stream name), then carry out all that is due at the minute's end.
+
+        Returns what became of the traffic. A stream that is not named in it reports no metrics for the minute.
+        """
+        minute = self.clock.now().replace(second=0, microsecond=0)
+        outcome = self.streams.offer(minute, traffic or {})
+        self.clock.travel_to(minute + _MINUTE)
+        self.functions.run_due()
+        self._schedules.run_due()
+        self._alarms.evaluate()
+        return outcome
+
+    def _describe_alarms(self, names: list[str]) -> list[dict[str, Any]]:
+        alarms: list[dict[str, Any]] = self.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+        return alarms
+
+
+@contextmanager
+def _moto_server() -> Iterator[str]:
+    """A moto server on a free port of this machine; its address."""
+    requests_log = logging.getLogger("werkzeug")
+    level = requests_log.level
+    requests_log.setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+        requests_log.setLevel(level)

@@ -1,0 +1,180 @@
+"""CloudWatch: moto stores alarms; this evaluates them, moves their state and carries out their actions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+from weakref import WeakKeyDictionary
+
+from moto.cloudwatch.exceptions import InvalidParameterCombination, ValidationError
+from moto.cloudwatch.models import Alarm, CloudWatchBackend, cloudwatch_backends
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.responses import ActionResult
+from moto.sns.models import sns_backends
+
+from simulator.cloudwatch import AlarmEvaluator, StateChange
+from simulator.messages import alarm_message, alarm_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from simulator.clock import VirtualClock
+    from simulator.metrics import MetricStore
+
+# What PutMetricAlarm refuses beside `Metrics` (CloudWatch API Reference, PutMetricAlarm, "Metrics").
+_NOT_WITH_METRICS = ("namespace", "metric_name", "dimensions", "period", "unit", "statistic", "extended_statistic")
+_STATE_FIELDS = (
+    "history",
+    "state_reason",
+    "state_reason_data",
+    "state_value",
+    "state_updated_timestamp",
+    "state_transitioned_timestamp",
+)
+_MAX_ACTIONS = 5
+_MAX_PAGE = 100
+
+
+class Alarms:
+    """Keeps the alarms of moto's CloudWatch alive."""
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        store: MetricStore,
+        describe: Callable[[list[str]], Iterable[dict[str, Any]]],
+        account_id: str,
+        region: str,
+    ) -> None:
+        """Evaluate the alarms of one account and region, as `describe` returns them for a list of names."""
+        self._clock = clock
+        self._store = store
+        self._evaluator = AlarmEvaluator(store, clock)
+        self._describe = describe
+        self._account_id = account_id
+        self._region = region
+        self._definitions: WeakKeyDictionary[Alarm, dict[str, Any]] = WeakKeyDictionary()
+
+    def evaluate(self) -> None:
+        """Evaluate every metric alarm once, as CloudWatch does each minute, and act on what has changed."""
+        backend: CloudWatchBackend = cloudwatch_backends[self._account_id][self._region]
+        for alarm in [alarm for alarm in backend.alarms.values() if alarm.rule is None]:
+            # An action of an earlier alarm may have replaced this one; the new definition's turn is the next minute.
+            if backend.alarms.get(alarm.name) is alarm:
+                change = self._evaluator.evaluate(self._definition(alarm))
+                if change:
+                    alarm.update_state(change.reason, change.reason_data, change.new_state)
+                    self._changed(alarm, change)
+
+    def patches(self) -> Iterator[AbstractContextManager[Any]]:
+        """Patch moto, which resets the state on PutMetricAlarm, never acts, never pages and computes no metric math."""
+        put_metric_alarm = CloudWatchBackend.put_metric_alarm
+        set_alarm_state = CloudWatchBackend.set_alarm_state
+
+        def put(backend: CloudWatchBackend, name: str, **settings: Any) -> Alarm:  # noqa: ANN401 - moto's
+            _validate(settings)
+            existing = backend.alarms.get(name)
+            if existing:
+                settings["tags"] = None  # tags of an existing alarm are TagResource's business alone
+            alarm = put_metric_alarm(backend, name, **settings)
+            if existing:
+                for field in _STATE_FIELDS:
+                    setattr(alarm, field, getattr(existing, field))
+            else:
+                alarm.state_value = "INSUFFICIENT_DATA"
+                _mark_transition(alarm)
+            return alarm
+
+        def set_state(
+            backend: CloudWatchBackend, alarm_name: str, reason: str, reason_data: str, state_value: str
+        ) -> None:
+            alarm = backend.alarms.get(alarm_name)
+            before = alarm.state_value if alarm else ""
+            set_alarm_state(backend, alarm_name, reason, reason_data, state_value)
+            if alarm and before != state_value:
+                actions = tuple(_actions(alarm)[state_value]) if alarm.actions_enabled else ()
+                now = self._clock.now()
+                self._changed(
+                    alarm, StateChange(alarm_name, before, state_value, reason, reason_data or "", now, actions)
+                )
+
+        def get_metric_data(response: CloudWatchResponse) -> ActionResult:
+            return ActionResult(self._store.get_metric_data(response.params, self._clock.now()))
+
+        yield patch.object(CloudWatchBackend, "put_metric_alarm", put)
+        yield patch.object(CloudWatchBackend, "set_alarm_state", set_state)
+        yield patch.object(CloudWatchResponse, "describe_alarms", _describe_alarms)
+        yield patch.object(CloudWatchResponse, "get_metric_data", get_metric_data)
+
+    def _definition(self, alarm: Alarm) -> dict[str, Any]:
+        """Return the alarm as DescribeAlarms does, which is asked only when the alarm has been put anew."""
+        if alarm not in self._definitions:
+            (self._definitions[alarm],) = self._describe([alarm.name])
+        definition = self._definitions[alarm]
+        definition["StateValue"] = alarm.state_value
+        definition["ActionsEnabled"] = alarm.actions_enabled
+        return definition
+
+    def _changed(self, alarm: Alarm, change: StateChange) -> None:
+        """Publish the change to the topics among its actions; other kinds of action are not simulated."""
+        _mark_transition(alarm)
+        message = alarm_message(self._definition(alarm), change, self._region, self._account_id)
+        topics = sns_backends[self._account_id][self._region].topics
+        for action in change.actions:
+            if action in topics:
+                topics[action].publish(json.dumps(message), subject=alarm_subject(change, self._region))
+
+
+def _mark_transition(alarm: Alarm) -> None:
+    """Note when the state last changed, which moto does not know and DescribeAlarms tells."""
+    vars(alarm)["state_transitioned_timestamp"] = alarm.state_updated_timestamp
+
+
+def _actions(alarm: Alarm) -> dict[str, list[str]]:
+    return {
+        "ALARM": alarm.alarm_actions,
+        "OK": alarm.ok_actions,
+        "INSUFFICIENT_DATA": alarm.insufficient_data_actions,
+    }
+
+
+def _notifies(alarm: Alarm, action_prefix: str | None) -> bool:
+    actions = [action for of_state in _actions(alarm).values() for action in of_state]
+    return action_prefix is None or any(action.startswith(action_prefix) for action in actions)
+
+
+def _validate(settings: Mapping[str, Any]) -> None:
+    """Refuse what CloudWatch refuses and moto accepts."""
+    if settings.get("metric_data_queries"):
+        for name in _NOT_WITH_METRICS:
+            if settings.get(name):
+                raise InvalidParameterCombination(f"{name} cannot be specified together with Metrics")
+    for kind in ("alarm_actions", "ok_actions", "insufficient_data_actions"):
+        if len(settings.get(kind) or ()) > _MAX_ACTIONS:
+            raise ValidationError(f"{kind}: at most {_MAX_ACTIONS} actions are allowed for a state")
+
+
+def _describe_alarms(response: CloudWatchResponse) -> ActionResult:
+    """DescribeAlarms with every filter and, unlike moto's, in pages."""
+    parameters = response.params
+    names = parameters.get("AlarmNames")
+    alarms = [
+        alarm
+        for alarm in response.cloudwatch_backend.alarms.values()
+        if (not names or alarm.name in names)
+        and alarm.name.startswith(parameters.get("AlarmNamePrefix", ""))
+        and parameters.get("StateValue", alarm.state_value) == alarm.state_value
+        and _notifies(alarm, parameters.get("ActionPrefix"))
+    ]
+    start = int(parameters.get("NextToken") or 0)
+    end = start + min(int(parameters.get("MaxRecords") or _MAX_PAGE), _MAX_PAGE)
+    page = alarms[start:end]
+    return ActionResult(
+        {
+            "MetricAlarms": [alarm for alarm in page if alarm.rule is None],
+            "CompositeAlarms": [alarm for alarm in page if alarm.rule is not None],
+            "NextToken": str(end) if end < len(alarms) else None,
+        }
+    )

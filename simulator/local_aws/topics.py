@@ -1,0 +1,81 @@
+"""SNS to Lambda: moto hands the function an event in which everything but the message is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+from moto.sns.models import Subscription
+
+from simulator.local_aws.functions import Functions, find_function
+
+
+class Topics:
+    """Delivers what is published to a topic to the functions that subscribe to it."""
+
+    def __init__(self, functions: Functions) -> None:
+        """Deliver to these functions."""
+        self._functions = functions
+
+    def patches(self) -> Iterator[AbstractContextManager[Any]]:
+        """Subscriptions of the protocol `lambda` get the event that SNS sends; the others are moto's own."""
+        publish_elsewhere = Subscription.publish
+
+        def publish(
+            subscription: Subscription,
+            message: str,
+            message_id: str,
+            subject: str | None = None,
+            **options: Any,  # noqa: ANN401 - moto's
+        ) -> None:
+            if subscription.protocol != "lambda":
+                publish_elsewhere(subscription, message, message_id, subject=subject, **options)
+            elif _may_invoke(subscription):
+                self._functions.invoke_later(
+                    subscription.endpoint, _event(subscription, message, message_id, subject, options)
+                )
+
+        yield patch.object(Subscription, "publish", publish)
+
+
+def _may_invoke(subscription: Subscription) -> bool:
+    """Whether the function's resource policy lets this topic in; without it SNS drops the message silently."""
+    statements = find_function(subscription.endpoint).policy.statements
+    return any(
+        statement["Principal"].get("Service") == "sns.amazonaws.com"
+        and statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn") in (None, subscription.topic_arn)
+        for statement in statements
+    )
+
+
+def _event(
+    subscription: Subscription, message: str, message_id: str, subject: str | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The event as the Lambda Developer Guide shows it ("Invoking Lambda functions with Amazon SNS notifications")."""
+    region = subscription.topic_arn.split(":")[3]
+    host = f"https://sns.{region}.amazonaws.com"
+    return {
+        "Records": [
+            {
+                "EventVersion": "1.0",
+                "EventSubscriptionArn": subscription.arn,
+                "EventSource": "aws:sns",
+                "Sns": {
+                    "SignatureVersion": "1",
+                    "Timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+                    "Signature": "local",
+                    "SigningCertUrl": f"{host}/SimpleNotificationService-local.pem",
+                    "MessageId": message_id,
+                    "Message": message,
+                    "MessageAttributes": options.get("message_attributes") or {},
+                    "Type": "Notification",
+                    "UnsubscribeUrl": f"{host}/?Action=Unsubscribe&SubscriptionArn={subscription.arn}",
+                    "TopicArn": subscription.topic_arn,
+                    "Subject": subject,
+                },
+            }
+        ]
+    }

@@ -1,0 +1,88 @@
+"""Replays traffic against a local AWS and keeps the record: demand, capacity, throttling and scalings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from simulator.local_aws import LocalAWS
+    from simulator.traffic import Trace
+
+
+_MINUTES_PER_HOUR = 60
+
+
+@dataclass(frozen=True)
+class Minute:
+    """One minute of a stream.
+
+    Attributes:
+        at: its start.
+        demand_shards: how many evenly filled shards all the traffic would have needed.
+        open_shards: how many there were.
+        throttled_share: the share of the traffic that was refused, from 0 to 1.
+
+    """
+
+    at: datetime
+    demand_shards: float
+    open_shards: int
+    throttled_share: float
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A change of a stream's number of shards, at the minute from which it was in force."""
+
+    at: datetime
+    from_shards: int
+    to_shards: int
+
+
+@dataclass
+class StreamReplay:
+    """What a replay did to one stream."""
+
+    stream_name: str
+    minutes: list[Minute] = field(default_factory=list)
+
+    @property
+    def events(self) -> list[Scaling]:
+        """Every change of the number of shards, in order."""
+        pairs = zip(self.minutes, self.minutes[1:], strict=False)
+        return [
+            Scaling(later.at, earlier.open_shards, later.open_shards)
+            for earlier, later in pairs
+            if earlier.open_shards != later.open_shards
+        ]
+
+    @property
+    def shard_hours(self) -> float:
+        """What Kinesis charges for: open shards times hours."""
+        return sum(minute.open_shards for minute in self.minutes) / _MINUTES_PER_HOUR
+
+    @property
+    def throttled_share(self) -> float:
+        """The share of all traffic that was refused, from 0 to 1."""
+        demand = sum(minute.demand_shards for minute in self.minutes)
+        return sum(minute.demand_shards * minute.throttled_share for minute in self.minutes) / demand if demand else 0.0
+
+
+def replay(aws: LocalAWS, traces: Mapping[str, Trace]) -> Iterator[list[StreamReplay]]:
+    """Send each stream its trace, minute by minute; yields the record so far after every minute.
+
+    A stream whose trace ends before the others' reports nothing from then on.
+    """
+    replays = {stream_name: StreamReplay(stream_name) for stream_name in traces}
+    for index in range(max(len(trace.minutes) for trace in traces.values())):
+        at = aws.clock.now()
+        traffic = {name: trace.minutes[index] for name, trace in traces.items() if index < len(trace.minutes)}
+        for name, minute in aws.advance_minute(traffic).items():
+            replays[name].minutes.append(
+                Minute(at, traffic[name].shards, int(minute.shards), 1 - minute.accepted_share)
+            )
+        yield list(replays.values())
