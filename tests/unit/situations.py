@@ -1,0 +1,100 @@
+"""Situations for the decision's tests: a calm stream of eight shards, and what a test changes about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from kinesis_autoscaler.decision import Situation
+from kinesis_autoscaler.model import (
+    Action,
+    AlarmRule,
+    History,
+    Minute,
+    Reason,
+    Record,
+    Settings,
+    Status,
+    Stream,
+    Telemetry,
+)
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+BYTES_PER_SHARD_MINUTE = 60 * 1024 * 1024
+UP_RULE = AlarmRule(threshold=0.75, period_seconds=60, evaluation_periods=5, datapoints_to_alarm=3)
+DOWN_RULE = AlarmRule(threshold=0.4, period_seconds=300, evaluation_periods=24, datapoints_to_alarm=24)
+
+
+def settings(**changes) -> Settings:
+    return Settings(
+        **{"min_shard_count": 1, "max_shard_count": 64, "scale_up": UP_RULE, "scale_down": DOWN_RULE, **changes}
+    )
+
+
+def stream(shards: int = 8, *, age: timedelta = timedelta(days=30), status: str = "ACTIVE", on_demand=False) -> Stream:
+    return Stream("orders", status, shards, NOW - age, on_demand)
+
+
+def telemetry(
+    shards: float | Sequence[float | None],
+    *,
+    minutes: int = 180,
+    throttled: float | None = None,
+    iterator_age: timedelta | None = timedelta(0),
+    deliveries: bool = True,
+) -> Telemetry:
+    """Demand in shards: the same every minute, or the last minutes' values (None: no datapoint)."""
+    values: list[float | None] = [shards] * minutes if isinstance(shards, float | int) else list(shards)
+    start = NOW - timedelta(minutes=len(values))
+    return Telemetry(
+        minutes=tuple(
+            Minute(
+                at=start + timedelta(minutes=n),
+                incoming_bytes=None if value is None else value * BYTES_PER_SHARD_MINUTE,
+                incoming_records=None if value is None else value * 60_000 / 2,
+                throttled_records=throttled,
+                iterator_age=iterator_age,
+            )
+            for n, value in enumerate(values)
+        ),
+        deliveries=tuple(NOW - timedelta(minutes=n) for n in range(0, 24 * 60, 5)) if deliveries else (),
+    )
+
+
+def scaling(
+    ago: timedelta,
+    action: Action = Action.SCALE_UP,
+    *,
+    status: Status = Status.SUCCEEDED,
+    reason: Reason = Reason.HIGH_DEMAND,
+    **changes,
+) -> Record:
+    at = NOW - ago
+    return Record(
+        stream_name="orders",
+        event_time=f"{at.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}#{action}",
+        action=action,
+        status=status,
+        reason=reason,
+        message="Scaling orders from 4 to 8 shards: a test.",
+        started_at=at,
+        **{"from_shard_count": 4, "to_shard_count": 8, **changes},
+    )
+
+
+def situation(
+    shards: float | Sequence[float | None] = 4.0,
+    *,
+    current: int = 8,
+    history: Sequence[Record] = (),
+    settings_: Settings | None = None,
+    stream_: Stream | None = None,
+    telemetry_: Telemetry | None = None,
+) -> Situation:
+    return Situation(
+        stream=stream_ or stream(current),
+        settings=settings_ or settings(),
+        telemetry=telemetry_ or telemetry(shards),
+        history=History(tuple(history)),
+        now=NOW,
+    )

@@ -1,0 +1,275 @@
+"""What is decided, and what is said about it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from kinesis_autoscaler.decision import decide_minimum, decide_request, decide_scale_down, decide_scale_up
+from kinesis_autoscaler.model import Action, Reason, Status, Strategy
+
+from tests.unit.situations import NOW, scaling, settings, situation, stream, telemetry
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+
+class TestScaleUp:
+    def test_the_recent_peak_lands_at_the_target_utilization(self):
+        decision = decide_scale_up(situation(7.2))
+        assert decision.target == 12
+        assert decision.reason is Reason.HIGH_DEMAND
+
+    def test_the_message_is_one_sentence_with_the_numbers_it_rests_on(self):
+        assert decide_scale_up(situation(7.2)).message == (
+            "Scaling orders from 8 to 12 shards: peak demand 7.2 shards in the last 5 minutes is 90% of capacity; "
+            "target 60%."
+        )
+
+    def test_growing_demand_asks_for_more_than_steady_demand_of_the_same_peak(self):
+        growing = [4.0] * 150 + [4.0 + 3.2 * n / 29 for n in range(30)]
+        assert decide_scale_up(situation(growing)).target > decide_scale_up(situation(7.2)).target
+
+    def test_one_noisy_minute_is_not_growth(self):
+        noisy = [6.1] * 178 + [7.0, 6.1]
+        assert decide_scale_up(situation(noisy)).target == decide_scale_up(situation(7.0)).target
+
+    def test_a_full_stream_hides_demand_and_grows_by_half_at_least(self):
+        saturated = situation(7.7, settings_=settings(target_utilization=0.7))
+        assert decide_scale_up(saturated).target == 12
+
+    def test_throttled_records_on_a_busy_stream_double_it(self):
+        assert decide_scale_up(situation(telemetry_=telemetry(7.0, throttled=500))).target == 16
+
+    def test_the_target_is_a_multiple_of_a_quarter_of_the_current_count(self):
+        assert decide_scale_up(situation(31.0, current=40)).target in {50, 60, 70, 80}
+
+    def test_a_step_never_more_than_doubles(self):
+        assert decide_scale_up(situation(30.0)).target == 16
+
+    def test_the_maximum_caps_the_step(self):
+        assert decide_scale_up(situation(7.8, settings_=settings(max_shard_count=9))).target == 9
+
+    def test_at_the_maximum_nothing_is_done_and_the_next_reconcile_may_look_again(self):
+        decision = decide_scale_up(situation(7.8, settings_=settings(max_shard_count=8)))
+        assert (decision.target, decision.reason, decision.retry_at) == (None, Reason.AT_MAXIMUM, NOW)
+
+    def test_a_stream_above_a_lowered_maximum_is_not_shrunk_under_load(self):
+        assert decide_scale_up(situation(7.8, settings_=settings(max_shard_count=4))).reason is Reason.AT_MAXIMUM
+
+    def test_demand_under_the_threshold_fits(self):
+        assert decide_scale_up(situation(5.9)).reason is Reason.DEMAND_FITS
+
+    def test_no_data_is_no_demand_to_act_on(self):
+        assert decide_scale_up(situation([None] * 180)).reason is Reason.NO_TELEMETRY
+
+    def test_the_cooldown_after_a_scale_up_is_kept(self):
+        decision = decide_scale_up(situation(7.8, history=[scaling(3 * MINUTE)]))
+        assert (decision.reason, decision.retry_at) == (Reason.COOLDOWN, NOW + 2 * MINUTE)
+
+    def test_a_refused_scaling_starts_no_cooldown(self):
+        refused = scaling(3 * MINUTE, status=Status.FAILED, call_accepted=False)
+        assert decide_scale_up(situation(7.8, history=[refused])).target is not None
+
+    def test_the_double_strategy_doubles(self):
+        assert decide_scale_up(situation(6.2, settings_=settings(strategy=Strategy.DOUBLE))).target == 16
+
+    def test_reads_count_only_where_they_are_asked_to(self):
+        reads = telemetry(1.0)
+        minutes = tuple(
+            minute.__class__(minute.at, minute.incoming_bytes, minute.incoming_records, 7 * 60 * 2_000_000)
+            for minute in reads.minutes
+        )
+        reads = reads.__class__(minutes, reads.deliveries)
+        assert decide_scale_up(situation(telemetry_=reads)).reason is Reason.DEMAND_FITS
+        with_reads = situation(telemetry_=reads, settings_=settings(scale_on_reads=True))
+        assert decide_scale_up(with_reads).target == 12
+
+
+class TestHotShards:
+    def test_throttling_on_a_stream_far_from_full_is_said_to_be_a_hot_shard(self):
+        decision = decide_scale_up(situation(telemetry_=telemetry(2.0, throttled=500)))
+        assert decision.reason is Reason.HOT_SHARD_SUSPECTED
+        assert "hot shard" in decision.message
+
+    def test_it_scales_where_the_user_wants_that(self):
+        hot = situation(telemetry_=telemetry(2.0, throttled=500), settings_=settings(scale_on_throttling=True))
+        assert decide_scale_up(hot).target == 16
+
+
+class TestQuota:
+    def test_ten_calls_in_24_hours_exhaust_it_until_the_oldest_is_a_day_old(self):
+        calls = [scaling((n + 1) * 2 * HOUR) for n in reversed(range(10))]
+        decision = decide_scale_up(situation(7.8, history=calls))
+        assert decision.reason is Reason.QUOTA_EXHAUSTED
+        assert decision.retry_at == NOW + 4 * HOUR
+
+    def test_calls_older_than_24_hours_do_not_count(self):
+        calls = [scaling(24 * HOUR + n * MINUTE) for n in reversed(range(10))]
+        assert decide_scale_up(situation(7.8, history=calls)).target is not None
+
+    def test_an_unknown_outcome_counts_as_a_call_and_a_refused_one_does_not(self):
+        unknown = [scaling((n + 1) * 2 * HOUR, status=Status.FAILED) for n in reversed(range(10))]
+        refused = [record.with_(call_accepted=False) for record in unknown]
+        assert decide_scale_up(situation(7.8, history=unknown)).reason is Reason.QUOTA_EXHAUSTED
+        assert decide_scale_up(situation(7.8, history=refused)).target is not None
+
+    def test_some_calls_are_kept_back_from_scale_down(self):
+        calls = [scaling((n + 10) * HOUR) for n in reversed(range(6))]
+        decision = decide_scale_down(situation(1.0, history=calls))
+        assert decision.reason is Reason.QUOTA_RESERVED
+        assert decision.retry_at == NOW + 9 * HOUR
+        assert decide_scale_down(situation(1.0, history=calls[1:])).target is not None
+
+    def test_the_last_calls_of_the_day_take_larger_steps(self):
+        def target(calls: int) -> int | None:
+            return decide_scale_up(situation(6.2, history=[scaling((n + 2) * HOUR) for n in reversed(range(calls))])).target
+
+        assert target(0) == 12
+        assert target(8) == 16
+
+    def test_kinesis_own_refusal_is_believed_until_the_oldest_known_call_leaves_the_window(self):
+        known = scaling(20 * HOUR)
+        refusal = scaling(HOUR, status=Status.FAILED, reason=Reason.QUOTA_EXHAUSTED, call_accepted=False)
+        decision = decide_scale_up(situation(7.8, history=[known, refusal]))
+        assert (decision.reason, decision.retry_at) == (Reason.QUOTA_EXHAUSTED, NOW + 4 * HOUR)
+
+    def test_a_refusal_that_no_call_of_ours_explains_is_believed_for_an_hour(self):
+        refusal = scaling(59 * MINUTE, status=Status.FAILED, reason=Reason.QUOTA_EXHAUSTED, call_accepted=False)
+        assert decide_scale_up(situation(7.8, history=[refusal])).reason is Reason.QUOTA_EXHAUSTED
+        later = scaling(61 * MINUTE, status=Status.FAILED, reason=Reason.QUOTA_EXHAUSTED, call_accepted=False)
+        assert decide_scale_up(situation(7.8, history=[later])).target is not None
+
+
+class TestScaleDown:
+    def test_the_peak_of_the_whole_window_lands_at_the_target_utilization(self):
+        assert decide_scale_down(situation([1.0] * 100 + [3.1] + [1.0] * 79)).target == 6
+
+    def test_a_step_never_more_than_halves_and_half_rounds_up(self):
+        assert decide_scale_down(situation(0.1, current=5)).target == 3
+
+    def test_the_minimum_holds(self):
+        assert decide_scale_down(situation(0.1, settings_=settings(min_shard_count=6))).target == 6
+        at_minimum = decide_scale_down(situation(0.1, settings_=settings(min_shard_count=8)))
+        assert at_minimum.reason is Reason.AT_MINIMUM
+
+    def test_a_small_saving_is_not_worth_one_of_ten_calls(self):
+        assert decide_scale_down(situation(11.5, current=22)).reason is Reason.DEMAND_FITS
+
+    def test_usage_over_the_scale_down_threshold_fits(self):
+        assert decide_scale_down(situation(3.4)).reason is Reason.DEMAND_FITS
+
+    def test_the_minutes_that_made_it_grow_must_have_left_the_window(self):
+        decision = decide_scale_down(situation(1.0, history=[scaling(119 * MINUTE)]))
+        assert decision.reason is Reason.COOLDOWN
+        assert decide_scale_down(situation(1.0, history=[scaling(121 * MINUTE)])).target == 4
+
+    def test_the_cooldown_after_a_scale_down_is_kept(self):
+        recent = scaling(59 * MINUTE, Action.SCALE_DOWN)
+        assert decide_scale_down(situation(1.0, history=[recent])).reason is Reason.COOLDOWN
+
+    def test_a_stream_younger_than_the_window_is_left_alone(self):
+        decision = decide_scale_down(situation(1.0, stream_=stream(8, age=119 * MINUTE)))
+        assert (decision.reason, decision.retry_at) == (Reason.STREAM_TOO_YOUNG, NOW + MINUTE)
+
+    def test_the_double_strategy_halves_or_does_nothing(self):
+        double = settings(strategy=Strategy.DOUBLE)
+        assert decide_scale_down(situation(2.0, settings_=double)).target == 4
+        assert decide_scale_down(situation(2.6, settings_=double)).reason is Reason.DEMAND_FITS
+
+    def test_a_stream_above_a_lowered_maximum_shrinks_by_half_where_the_load_allows(self):
+        assert decide_scale_down(situation(0.5, current=40, settings_=settings(max_shard_count=10))).target == 20
+
+    def test_a_stream_above_a_lowered_maximum_stays_where_the_load_would_not_fit_below(self):
+        lowered = settings(max_shard_count=22)
+        assert decide_scale_down(situation(15.0, current=40, settings_=lowered)).target is None
+
+
+class TestTelemetry:
+    def test_an_idle_stream_without_datapoints_goes_down_where_cloudwatch_proves_that_it_delivers(self):
+        idle = telemetry([None] * 180, iterator_age=None)
+        assert decide_scale_down(situation(telemetry_=idle)).target == 4
+
+    def test_an_idle_stream_that_reports_zeros_goes_down(self):
+        assert decide_scale_down(situation(telemetry_=telemetry(0.0, deliveries=False))).target == 4
+
+    def test_missing_data_without_proof_of_delivery_is_not_missing_traffic(self):
+        silent = telemetry([None] * 180, iterator_age=None, deliveries=False)
+        assert decide_scale_down(situation(telemetry_=silent)).reason is Reason.NO_TELEMETRY
+
+    def test_one_hole_in_the_window_without_proof_is_enough_to_stop(self):
+        hole = telemetry([1.0] * 90 + [None] * 25 + [1.0] * 65, deliveries=False)
+        assert decide_scale_down(situation(telemetry_=hole)).reason is Reason.NO_TELEMETRY
+
+
+class TestConsumers:
+    def test_consumers_at_the_limit_block_a_scale_down(self):
+        behind = telemetry(1.0, iterator_age=timedelta(minutes=30))
+        decision = decide_scale_down(situation(telemetry_=behind))
+        assert decision.reason is Reason.CONSUMERS_BEHIND
+        assert "30 minutes behind" in decision.message
+
+    def test_consumers_under_the_limit_do_not(self):
+        assert decide_scale_down(situation(telemetry_=telemetry(1.0, iterator_age=timedelta(minutes=29)))).target == 4
+
+    def test_age_that_stopped_while_records_arrive_blocks(self):
+        quiet = telemetry(1.0)
+        cut = NOW - timedelta(minutes=20)
+        minutes = tuple(
+            minute if minute.at < cut else minute.__class__(minute.at, minute.incoming_bytes, minute.incoming_records)
+            for minute in quiet.minutes
+        )
+        dead = quiet.__class__(minutes, quiet.deliveries)
+        assert decide_scale_down(situation(telemetry_=dead)).reason is Reason.CONSUMERS_BEHIND
+
+    def test_consumers_that_never_report_an_age_do_not_block(self):
+        assert decide_scale_down(situation(telemetry_=telemetry(1.0, iterator_age=None))).target == 4
+
+    def test_the_check_can_be_switched_off(self):
+        behind = telemetry(1.0, iterator_age=timedelta(hours=9))
+        assert decide_scale_down(situation(telemetry_=behind, settings_=settings(max_iterator_age=None))).target == 4
+
+
+class TestStreamState:
+    @pytest.mark.parametrize("decide", [decide_scale_up, decide_scale_down, decide_minimum])
+    def test_an_on_demand_stream_is_left_to_kinesis(self, decide):
+        assert decide(situation(7.8, stream_=stream(8, on_demand=True))).reason is Reason.ON_DEMAND_STREAM
+
+    @pytest.mark.parametrize("decide", [decide_scale_up, decide_scale_down, decide_minimum])
+    def test_a_stream_that_is_being_changed_is_left_alone(self, decide):
+        assert decide(situation(7.8, stream_=stream(8, status="UPDATING"))).reason is Reason.STREAM_UPDATING
+
+
+class TestMinimum:
+    def test_a_stream_below_its_minimum_is_brought_up(self):
+        decision = decide_minimum(situation(0.0, settings_=settings(min_shard_count=12)))
+        assert (decision.target, decision.reason) == (12, Reason.BELOW_MINIMUM)
+
+    def test_in_steps_where_it_is_far_below(self):
+        assert decide_minimum(situation(0.0, settings_=settings(min_shard_count=40))).target == 16
+
+
+class TestRequest:
+    def test_growth_is_carried_out_as_asked(self):
+        decision = decide_request(situation(1.0), 13)
+        assert (decision.target, decision.reason) == (13, Reason.REQUESTED)
+
+    def test_growth_beyond_double_goes_as_far_as_one_call_may(self):
+        decision = decide_request(situation(1.0), 40)
+        assert decision.target == 16
+        assert "at most double" in decision.message
+
+    def test_bounds_are_refused_with_the_remedy(self):
+        decision = decide_request(situation(1.0), 65)
+        assert decision.reason is Reason.INVALID_REQUEST
+        assert "1 to 64" in decision.message
+
+    def test_shrinking_never_goes_below_what_the_demand_needs(self):
+        assert decide_request(situation(3.0), 4).target == 6
+
+    def test_shrinking_meets_the_guards_of_a_scale_down(self):
+        behind = telemetry(1.0, iterator_age=timedelta(hours=1))
+        assert decide_request(situation(telemetry_=behind), 4).reason is Reason.CONSUMERS_BEHIND
+
+    def test_what_is_there_already_needs_no_call(self):
+        assert decide_request(situation(1.0), 8).reason is Reason.AT_TARGET

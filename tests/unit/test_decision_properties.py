@@ -1,0 +1,253 @@
+"""The rules that no settings, demand, history or stream may make the decision break."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+from kinesis_autoscaler.decision import (
+    Situation,
+    decide_minimum,
+    decide_request,
+    decide_scale_down,
+    decide_scale_up,
+)
+from kinesis_autoscaler.model import Action, AlarmRule, History, Reason, Settings, Status, Strategy, Telemetry
+
+from tests.unit.situations import NOW, scaling, stream, telemetry
+
+THOROUGH = effort(max_examples=1000, deadline=None)
+
+
+@st.composite
+def some_settings(draw) -> Settings:
+    low = draw(st.integers(1, 200))
+    threshold = draw(st.floats(0.3, 1.0))
+    return Settings(
+        min_shard_count=low,
+        max_shard_count=draw(st.integers(low, 400)),
+        scale_up=AlarmRule(threshold, 60, draw(st.integers(1, 15)), 1),
+        scale_down=AlarmRule(threshold * draw(st.floats(0.05, 0.49)), 300, draw(st.integers(1, 36)), 1),
+        strategy=draw(st.sampled_from(Strategy)),
+        target_utilization=threshold * draw(st.floats(0.5, 0.99)),
+        scale_up_cooldown=timedelta(minutes=draw(st.integers(0, 30))),
+        scale_down_cooldown=timedelta(minutes=draw(st.integers(0, 300))),
+        max_iterator_age=draw(st.none() | st.integers(1, 60).map(lambda minutes: timedelta(minutes=minutes))),
+        calls_reserved_for_scale_up=draw(st.integers(0, 9)),
+        scale_on_throttling=draw(st.booleans()),
+        scale_on_reads=draw(st.booleans()),
+    )
+
+
+@st.composite
+def some_telemetry(draw, current: int) -> Telemetry:
+    """Levels that hold for a while, with noise and holes, around what `current` shards carry."""
+    levels = draw(st.lists(st.none() | st.floats(0, 1.2), min_size=1, max_size=5))
+    minutes = 200
+    values = [level for level in levels for _ in range(minutes // len(levels))]
+    age = draw(st.none() | st.integers(0, 120).map(lambda m: timedelta(minutes=m)))
+    return telemetry(
+        [None if value is None else value * current for value in values],
+        throttled=draw(st.none() | st.just(0.0) | st.floats(1, 1e6)),
+        iterator_age=age,
+        deliveries=draw(st.booleans()),
+    )
+
+
+@st.composite
+def some_record(draw):
+    return scaling(
+        timedelta(minutes=draw(st.integers(0, 26 * 60))),
+        draw(st.sampled_from(Action)),
+        status=draw(st.sampled_from([Status.SUCCEEDED, Status.FAILED, Status.SKIPPED])),
+        reason=draw(st.sampled_from([Reason.HIGH_DEMAND, Reason.LOW_DEMAND, Reason.QUOTA_EXHAUSTED])),
+        call_accepted=draw(st.sampled_from([None, True, False])),
+    )
+
+
+@st.composite
+def situations(draw) -> Situation:
+    """Anything at all; every other one healthy enough that the demand alone decides."""
+    current = draw(st.integers(1, 400))
+    healthy = draw(st.booleans())
+    records = draw(st.lists(some_record(), max_size=2 if healthy else 14))
+    return Situation(
+        stream=stream(
+            current,
+            age=timedelta(days=30) if healthy else timedelta(minutes=draw(st.integers(0, 400))),
+            status="ACTIVE" if healthy else draw(st.sampled_from(["ACTIVE", "UPDATING"])),
+            on_demand=not healthy and draw(st.booleans()),
+        ),
+        settings=draw(some_settings()),
+        telemetry=draw(some_telemetry(current)),
+        history=History(tuple(sorted(records, key=lambda record: record.started_at))),
+        now=NOW,
+    )
+
+
+@st.composite
+def busy_or_quiet_situations(draw, *, busy: bool) -> Situation:
+    """Nothing stands in the way, and the demand is mostly high, or mostly low."""
+    current = draw(st.integers(1, 400))
+    levels = draw(st.lists(st.floats(0.5, 1.2) if busy else st.floats(0, 0.3), min_size=1, max_size=5))
+    values = [level * current for level in levels for _ in range(200 // len(levels))]
+    throttled = draw(st.none() | st.floats(0, 1e5)) if busy else None
+    return Situation(
+        stream=stream(current),
+        settings=replace(draw(some_settings()), min_shard_count=1, max_shard_count=800, scale_on_throttling=True),
+        telemetry=telemetry(values, throttled=throttled),
+        history=History(),
+        now=NOW,
+    )
+
+
+def calls_in_the_last_day(situation: Situation) -> int:
+    since = NOW - timedelta(hours=24)
+    return sum(record.used_a_call and record.started_at > since for record in situation.history.records)
+
+
+def assert_a_legal_target(situation: Situation, target: int) -> None:
+    current, bounds = situation.stream.open_shard_count, situation.settings
+    assert target <= 2 * current
+    assert target >= math.ceil(current / 2)
+    # Kinesis' own limits come first: from outside the bounds, one call may not reach them.
+    assert target >= min(bounds.min_shard_count, 2 * current)
+    assert target <= max(bounds.max_shard_count, math.ceil(current / 2))
+    assert target != current
+
+
+@given(situations())
+@THOROUGH
+def test_a_scale_up_only_grows_and_stays_within_every_bound(situation):
+    decision = decide_scale_up(situation)
+    if decision.target is not None:
+        assert_a_legal_target(situation, decision.target)
+        assert decision.target > situation.stream.open_shard_count
+
+
+@given(situations())
+@THOROUGH
+def test_a_scale_down_only_shrinks_and_stays_within_every_bound(situation):
+    decision = decide_scale_down(situation)
+    if decision.target is not None:
+        assert_a_legal_target(situation, decision.target)
+        assert decision.target < situation.stream.open_shard_count
+
+
+@given(situations(), st.integers(1, 500))
+@THOROUGH
+def test_a_request_stays_within_every_bound(situation, shard_count):
+    decision = decide_request(situation, shard_count)
+    if decision.target is not None:
+        assert_a_legal_target(situation, decision.target)
+        assert calls_in_the_last_day(situation) < 10
+
+
+@given(situations())
+@THOROUGH
+def test_bringing_up_to_the_minimum_stays_within_every_bound(situation):
+    decision = decide_minimum(situation)
+    if decision.target is not None:
+        assert_a_legal_target(situation, decision.target)
+        assert calls_in_the_last_day(situation) < 10
+
+
+@given(situations())
+@THOROUGH
+def test_the_tenth_call_of_a_day_is_the_last_and_scale_down_leaves_its_reserve(situation):
+    calls = calls_in_the_last_day(situation)
+    if decide_scale_up(situation).target is not None:
+        assert calls < 10
+    if decide_scale_down(situation).target is not None:
+        assert calls < 10 - situation.settings.calls_reserved_for_scale_up
+
+
+@given(situations())
+@THOROUGH
+def test_it_never_shrinks_on_missing_data_behind_consumers_or_a_young_stream(situation):
+    if decide_scale_down(situation).target is None:
+        return
+    window = situation.settings.scale_down.window
+    in_window = [m for m in situation.telemetry.minutes if m.at >= NOW - window]
+    assert any(m.has_traffic_data for m in in_window) or situation.telemetry.deliveries
+    assert situation.stream.created_at <= NOW - window
+    limit = situation.settings.max_iterator_age
+    if limit is not None:
+        recent = [m.iterator_age for m in situation.telemetry.since(NOW - timedelta(minutes=10))]
+        assert all(age is None or age < limit for age in recent)
+
+
+@given(situations())
+@THOROUGH
+def test_a_stream_above_its_maximum_is_not_shrunk_by_a_call_for_more(situation):
+    if situation.stream.open_shard_count >= situation.settings.max_shard_count:
+        assert decide_scale_up(situation).target is None
+
+
+@given(situations())
+@THOROUGH
+def test_a_shrunk_stream_holds_the_windows_peak_at_the_target_utilization(situation):
+    decision = decide_scale_down(situation)
+    if decision.target is not None:
+        assert decision.demand_shards <= decision.target * situation.settings.target_utilization + 1e-6
+
+
+@given(situations(), st.floats(1.0, 3.0))
+@THOROUGH
+def test_more_demand_never_means_fewer_shards(situation, factor):
+    def times(value):
+        return None if value is None else value * factor
+
+    louder = replace(
+        situation,
+        telemetry=Telemetry(
+            tuple(
+                replace(m, incoming_bytes=times(m.incoming_bytes), incoming_records=times(m.incoming_records))
+                for m in situation.telemetry.minutes
+            ),
+            situation.telemetry.deliveries,
+        ),
+    )
+    current = situation.stream.open_shard_count
+    for decide in (decide_scale_up, decide_scale_down):
+        quiet, loud = decide(situation).target or current, decide(louder).target or current
+        assert loud >= quiet
+
+
+@given(busy_or_quiet_situations(busy=True))
+@THOROUGH
+def test_a_scale_up_cannot_satisfy_the_next_scale_down_on_the_same_data(situation):
+    up = decide_scale_up(situation)
+    if up.target is not None:
+        assert decide_scale_down(_after(situation, up.target, Action.SCALE_UP)).target is None
+
+
+@given(busy_or_quiet_situations(busy=False))
+@THOROUGH
+def test_a_scale_down_cannot_satisfy_the_next_scale_up_on_the_same_data(situation):
+    down = decide_scale_down(situation)
+    if down.target is not None:
+        assert decide_scale_up(_after(situation, down.target, Action.SCALE_DOWN)).target is None
+
+
+def _after(situation: Situation, target: int, action: Action) -> Situation:
+    record = scaling(timedelta(), action, to_shard_count=target)
+    return replace(
+        situation,
+        stream=replace(situation.stream, open_shard_count=target),
+        history=History((*situation.history.records, record)),
+    )
+
+
+@given(situations())
+@THOROUGH
+def test_every_decision_is_one_sentence_that_names_the_stream(situation):
+    for decision in (decide_scale_up(situation), decide_scale_down(situation), decide_minimum(situation)):
+        assert "orders" in decision.message
+        assert decision.message.endswith(".")
+        assert "\n" not in decision.message
+        assert decision.target is not None or decision.retry_at is not None
