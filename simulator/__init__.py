@@ -1,1 +1,1 @@
-"""Kinesis and CloudWatch as their documentation describes them, on a virtual clock: for tests, demos and replays only."""
+"""Kinesis and CloudWatch as their documentation describes them, on a virtual clock: for development only."""

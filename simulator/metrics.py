@@ -57,7 +57,7 @@ class MetricStore:
         self._series: dict[MetricKey, _Minutes] = {}
         self._answered_until = 0
 
-    def put(  # noqa: PLR0913 - a datapoint has this many parts
+    def put(
         self,
         namespace: str,
         metric_name: str,
@@ -100,7 +100,7 @@ class MetricStore:
         minutes = self._series.get(key)
         return None if minutes is None else minutes.aggregate(stat, start // MINUTE, end // MINUTE)
 
-    def series(  # noqa: PLR0913, PLR0917 - a query has this many parts
+    def series(
         self,
         namespace: str,
         metric_name: str,
