@@ -43,6 +43,9 @@ MAX_GROWTH = 0.5
 SATURATED = 0.95
 """At this utilization, accepted traffic no longer shows how much was offered."""
 
+NOT_NEAR_THE_THRESHOLD = 0.95
+"""A stream is never shrunk to more than this fraction of its scale-up threshold."""
+
 FAR_FROM_FULL = 0.5
 """Records throttled on a stream emptier than this point at one hot shard, which more shards do not cool."""
 
@@ -413,7 +416,7 @@ def _shrink_to(case: _Case, *, requested: int | None) -> Decision:
     case = case.with_demand(peak)
     half = math.ceil(current / 2)
     smallest = max(half, settings.min_shard_count, requested or 0)
-    needed = max(1, math.ceil(peak / settings.target_utilization))
+    needed = max(1, math.ceil(peak / _fill(settings)))
     if settings.strategy is Strategy.DOUBLE and requested is None:
         target = smallest if needed <= smallest else current
     else:
@@ -425,12 +428,17 @@ def _shrink_to(case: _Case, *, requested: int | None) -> Decision:
     if target >= current or (requested is None and peak >= settings.scale_down.threshold * current):
         return case.skip(
             Reason.DEMAND_FITS,
-            f"{seen} at {settings.target_utilization:.0%}: too little would be saved for one of the day's calls.",
+            f"{seen} at {_fill(settings):.0%}: too little would be saved for one of the day's calls.",
         )
-    because = f"{seen}; target {settings.target_utilization:.0%}."
+    because = f"{seen}; target {_fill(settings):.0%}."
     if requested is not None:
         because = f"{_shards(requested)} were requested; {because}"
     return case.scale(target, Reason.LOW_DEMAND if requested is None else Reason.REQUESTED, because)
+
+
+def _fill(settings: Settings) -> float:
+    """How full a smaller stream may be: at the target, and in any case not near the next scale-up."""
+    return min(settings.target_utilization, NOT_NEAR_THE_THRESHOLD * settings.scale_up.threshold)
 
 
 def _peak(minutes: Sequence[Minute], settings: Settings) -> float:

@@ -126,7 +126,7 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
             f"The alarm tags say a minimum of {settings.min_shard_count} shards and a maximum of "
             f"{settings.max_shard_count}; apply the stream module again to restore them."
         )
-    if settings.target_utilization >= scale_up.threshold:
+    if settings.strategy is Strategy.TARGET and settings.target_utilization >= scale_up.threshold:
         raise InvalidSettingsError(
             f"The target utilization {settings.target_utilization:g} is not below the scale-up threshold "
             f"{scale_up.threshold:g}: each scaling would ask for the next. Apply the stream module again."
