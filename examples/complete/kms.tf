@@ -1,0 +1,71 @@
+# A key for everything that the autoscaler keeps, with the policy that such a key needs.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+locals {
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+}
+
+resource "aws_kms_key" "autoscaler" {
+  description             = "Kinesis autoscaler: topics, audit table, dead-letter queue, logs and function environment."
+  enable_key_rotation     = true
+  deletion_window_in_days = 7
+  policy                  = data.aws_iam_policy_document.key.json
+}
+
+resource "aws_kms_alias" "autoscaler" {
+  name          = "alias/${var.name}"
+  target_key_id = aws_kms_key.autoscaler.id
+}
+
+data "aws_iam_policy_document" "key" {
+  #checkov:skip=CKV_AWS_109:A key policy's resource "*" is the key itself.
+  #checkov:skip=CKV_AWS_111:A key policy's resource "*" is the key itself.
+  #checkov:skip=CKV_AWS_356:A key policy's resource "*" is the key itself.
+
+  # Lets IAM policies of the account grant the use of the key: that of the autoscaler's role, and yours. The audit table and
+  # the function's environment need no more than that.
+  statement {
+    sid       = "Account"
+    actions   = ["kms:*"]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+    }
+  }
+
+  # Without this, alarms that fire cannot publish to the encrypted topic, and nothing is ever scaled.
+  statement {
+    sid       = "AlarmsPublish"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+  }
+
+  # CloudWatch Logs checks this when the log group is created, so it is bound to the group's name rather than its ARN.
+  statement {
+    sid       = "LogsEncrypt"
+    actions   = ["kms:Decrypt", "kms:Describe*", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logs.${var.region}.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "kms:EncryptionContext:aws:logs:arn"
+      values   = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/lambda/${var.name}"]
+    }
+  }
+}

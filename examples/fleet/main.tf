@@ -1,0 +1,36 @@
+provider "aws" {
+  region = var.region
+}
+
+module "kinesis_autoscaler" {
+  source = "../.."
+}
+
+resource "aws_kinesis_stream" "fleet" {
+  for_each = var.streams
+
+  name        = each.key
+  shard_count = each.value.initial_shard_count
+
+  # From the first apply on the number of shards is the autoscaler's.
+  lifecycle {
+    ignore_changes = [shard_count]
+  }
+}
+
+# What a stream's entry leaves out is null here, for which the module takes its default.
+module "scaling" {
+  source   = "../../modules/stream"
+  for_each = var.streams
+
+  autoscaler               = module.kinesis_autoscaler
+  stream_name              = aws_kinesis_stream.fleet[each.key].name
+  min_shard_count          = each.value.min_shard_count
+  max_shard_count          = each.value.max_shard_count
+  scaling_strategy         = each.value.scaling_strategy
+  target_utilization       = each.value.target_utilization
+  scale_up                 = each.value.scale_up
+  scale_down               = each.value.scale_down
+  scale_on_reads           = each.value.scale_on_reads
+  max_iterator_age_minutes = each.value.max_iterator_age_minutes
+}

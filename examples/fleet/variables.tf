@@ -1,0 +1,63 @@
+variable "region" {
+  description = "Region in which the streams and the autoscaler are created."
+  type        = string
+  default     = "eu-west-1"
+  nullable    = false
+}
+
+variable "streams" {
+  description = "The fleet: for each stream's name the shards that it begins with, and whatever of its scaling differs from the module's defaults."
+  type = map(object({
+    initial_shard_count      = number
+    min_shard_count          = optional(number)
+    max_shard_count          = number
+    scaling_strategy         = optional(string)
+    target_utilization       = optional(number)
+    scale_on_reads           = optional(bool)
+    max_iterator_age_minutes = optional(number, 30)
+
+    scale_up = optional(object({
+      threshold           = optional(number)
+      period_seconds      = optional(number)
+      evaluation_periods  = optional(number)
+      datapoints_to_alarm = optional(number)
+      cooldown_minutes    = optional(number)
+    }))
+    scale_down = optional(object({
+      threshold           = optional(number)
+      period_seconds      = optional(number)
+      evaluation_periods  = optional(number)
+      datapoints_to_alarm = optional(number)
+      cooldown_minutes    = optional(number)
+    }))
+  }))
+  nullable = false
+
+  default = {
+    # Steady: the defaults, with room to grow.
+    payments = {
+      initial_shard_count = 2
+      max_shard_count     = 16
+    }
+
+    # Bursty: doubled at the second busy minute of three, and shrunk after a quiet day rather than two quiet hours.
+    clickstream = {
+      initial_shard_count = 4
+      min_shard_count     = 4
+      max_shard_count     = 128
+      scaling_strategy    = "double"
+      scale_up            = { threshold = 0.7, evaluation_periods = 3, datapoints_to_alarm = 2 }
+      scale_down          = { threshold = 0.3, period_seconds = 3600, datapoints_to_alarm = 24 }
+    }
+
+    # Read by many consumers that may lag overnight: sized by its reads too, at a high utilization, whatever their lag.
+    audit-trail = {
+      initial_shard_count      = 1
+      max_shard_count          = 8
+      target_utilization       = 0.7
+      scale_on_reads           = true
+      max_iterator_age_minutes = null
+      scale_up                 = { threshold = 0.85, period_seconds = 300, evaluation_periods = 3 }
+    }
+  }
+}
