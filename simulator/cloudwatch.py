@@ -57,6 +57,7 @@ _TREATMENTS = {"missing", "ignore", *_FILLERS}
 _ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 
 _MAX_METRICS = _MAX_EXPRESSIONS = 10
+_MAX_EXPRESSION_LENGTH = 2048
 _HOUR, _DAY, _WEEK = 3600, 86_400, 604_800
 _MAX_REASON_LENGTH = 1023
 _DATAPOINTS_IN_REASON, _DATAPOINTS_IN_REASON_DATA = 5, 25
@@ -85,7 +86,6 @@ class StateChange:
         reason_data: JSON like CloudWatch's, as in StateReasonData.
         at: when it happened.
         actions: the ARNs of the actions to take: none if the alarm's actions are disabled.
-
     """
 
     alarm_name: str
@@ -110,7 +110,6 @@ class AlarmEvaluator:
             clock: what the present is.
             window_lag_seconds: how long before the present the window ends; the store's delay unless given.
             extra_datapoints: how many more datapoints than N the evaluation range has.
-
         """
         self._store = store
         self._clock = clock
@@ -124,7 +123,6 @@ class AlarmEvaluator:
         Raises:
             InvalidAlarmError: the alarm is invalid or not modelled.
             UnsupportedExpressionError: one of its expressions is.
-
         """
         datapoints = self.datapoints(alarm)
         decision = _decide(alarm, datapoints)
@@ -175,6 +173,8 @@ class _DatapointSource:
             raise InvalidAlarmError(f"exactly one metric or expression must return data, not {len(returned)}")
         if self._program.metric_count > _MAX_METRICS or self._program.expression_count > _MAX_EXPRESSIONS:
             raise InvalidAlarmError(f"an alarm has at most {_MAX_METRICS} metrics and {_MAX_EXPRESSIONS} expressions")
+        if any(len(query.get("Expression") or "") > _MAX_EXPRESSION_LENGTH for query in definition):
+            raise InvalidAlarmError(f"an expression has at most {_MAX_EXPRESSION_LENGTH} characters")
         [self._result] = returned
         try:
             self.period = self._program.check_result(self._result)

@@ -11,6 +11,7 @@ Where the documents are silent:
   stream already has is carried out, and counts.
 - How many shards an account is charged with during a reshard: the larger of the two counts here, although short-lived
   shards count too.
+- Over whom the ten calls a second are counted: the account here, refused calls included.
 - How long a reshard takes, beyond "a few minutes": see reshard_seconds.
 - What an idle stream reports: `reports_when_idle`. What OpenShardCount is while the stream is UPDATING: the old count,
   unless `count_while_updating` says otherwise.
@@ -42,6 +43,7 @@ PROVISIONED, ON_DEMAND = "PROVISIONED", "ON_DEMAND"
 
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 _RESHARDS_PER_DAY, _MODE_SWITCHES_PER_DAY = 10, 2
+_UPDATE_CALLS_PER_SECOND = 10
 _MAX_SHARDS = 10_000
 _ON_DEMAND_LEAST_SHARDS = 4
 _ON_DEMAND_SETTLING, _ON_DEMAND_MEMORY = timedelta(minutes=15), timedelta(days=30)
@@ -52,7 +54,6 @@ class KinesisError(Exception):
 
     Attributes:
         code: the AWS error code, for instance ``LimitExceededException``.
-
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -80,7 +81,6 @@ class Minute:
         offered_records: the same in records.
         accepted_share: the part that was taken, from 0 to 1; the rest was throttled.
         shards: how many shards served the stream. On demand, how many its capacity amounts to.
-
     """
 
     offered_bytes: float
@@ -121,13 +121,13 @@ class ConsumerState(Enum):
 class Consumer:
     """All polling consumers of a stream, in step with each other. Caught up unless told otherwise.
 
+    Enhanced fan-out, which has a throughput and a lag metric of its own, is not modelled.
     A minute's records are read at the rate of the shards they were written to: more shards do not clear a backlog.
 
     Attributes:
         readers: how many applications read every record.
         state: what they are doing. Change it at any time.
         lag: how far behind they stay while running; their iterator age then stays at that.
-
     """
 
     readers: int = 1
@@ -182,12 +182,21 @@ class Reads:
 
 
 class KinesisAccount:
-    """The streams that share an account's shard quota in a region."""
+    """The streams that share an account's quotas in a region."""
 
     def __init__(self, shard_limit: int = 20_000) -> None:
         """Start without streams; 20,000 is the quota of the largest regions, others have 6,000 or 1,000."""
         self.shard_limit = shard_limit
         self.streams: list[StreamModel] = []
+        self._update_calls: deque[datetime] = deque()
+
+    def count_update_call(self, now: datetime) -> None:
+        """Count a call of UpdateShardCount, of which there may be ten a second.
+
+        Raises:
+            KinesisError: LimitExceededException, the same code as for the ten reshards a day.
+        """
+        _count(self._update_calls, _UPDATE_CALLS_PER_SECOND, now, timedelta(seconds=1), "UpdateShardCount")
 
     def open_shards(self, now: datetime) -> int:
         """Return how many shards count towards the quota."""
@@ -214,7 +223,6 @@ class StreamModel:
         mode: PROVISIONED or ON_DEMAND.
         key_skew: how much of the traffic the hottest shard gets beyond its even share, from 0 to 1.
         consumer: who reads from it; None if nobody does.
-
     """
 
     def __init__(
@@ -246,7 +254,6 @@ class StreamModel:
             consumer: who reads from it; one application that keeps up unless given.
             account: whose shard quota it counts towards; no quota unless given.
             arn: its ARN; one of an example account unless given.
-
         """
         self.name = name
         self.mode = PROVISIONED
@@ -325,9 +332,10 @@ class StreamModel:
         Raises:
             KinesisError: ValidationException for an on-demand stream, ResourceInUseException unless ACTIVE,
                 InvalidArgumentException for a target above double or below half, LimitExceededException above 10,000
-                shards, above the account's shard limit or after ten reshards within 24 hours.
-
+                shards, above the account's shard limit, after ten reshards within 24 hours or ten calls of the account
+                within a second.
         """
+        self._account.count_update_call(now)
         if self.mode == ON_DEMAND:
             raise KinesisError("ValidationException", f"stream {self.name} is in on-demand mode")
         self._require_active(now)
@@ -345,7 +353,7 @@ class StreamModel:
                 "LimitExceededException",
                 f"the account has {others} other shards; {target} more exceed its limit of {self._account.shard_limit}",
             )
-        _count(self._reshards, _RESHARDS_PER_DAY, now, "UpdateShardCount")
+        _count(self._reshards, _RESHARDS_PER_DAY, now, _DAY, "UpdateShardCount")
         duration = self._reshard_seconds
         seconds = duration(current, target) if callable(duration) else duration
         self._busy_until = now + timedelta(seconds=seconds)
@@ -368,10 +376,9 @@ class StreamModel:
         Raises:
             KinesisError: ResourceInUseException unless ACTIVE, LimitExceededException after two switches within 24
                 hours.
-
         """
         self._require_active(now)
-        _count(self._mode_switches, _MODE_SWITCHES_PER_DAY, now, "UpdateStreamMode")
+        _count(self._mode_switches, _MODE_SWITCHES_PER_DAY, now, _DAY, "UpdateStreamMode")
         self.mode = mode
         self._busy_until = now + _MINUTE
 
@@ -406,12 +413,12 @@ def _accepted(demand: float, shards: float, key_skew: float) -> float:
     return min(demand * hot, 1.0) + min(demand * (1 - hot), shards - 1)
 
 
-def _count(calls: deque[datetime], limit: int, now: datetime, operation: str) -> None:
-    """Count a call towards a quota per rolling 24 hours."""
-    while calls and calls[0] <= now - _DAY:
+def _count(calls: deque[datetime], limit: int, now: datetime, window: timedelta, operation: str) -> None:
+    """Count a call towards a quota per rolling window."""
+    while calls and calls[0] <= now - window:
         calls.popleft()
     if len(calls) >= limit:
-        raise KinesisError("LimitExceededException", f"{operation} was called {limit} times within 24 hours")
+        raise KinesisError("LimitExceededException", f"{operation} was called {limit} times within {window}")
     calls.append(now)
 
 

@@ -28,7 +28,6 @@ def alarm_message(alarm: Mapping[str, Any], change: StateChange, region: str, ac
         change: what happened to it.
         region: the region's code, for instance ``us-east-2``.
         account: the account's 12 digits.
-
     """
     updated = alarm["AlarmConfigurationUpdatedTimestamp"]
     return {

@@ -146,7 +146,6 @@ def parse(text: str) -> Expression:
 
     Raises:
         UnsupportedExpressionError: it is not an expression, or uses syntax unknown to this module.
-
     """
     try:
         return Expression(text, _Parser(text).expression())
@@ -257,7 +256,6 @@ def compile_expressions(expressions: Mapping[str, str], periods: Mapping[str, in
 
     Raises:
         UnsupportedExpressionError: an expression is invalid or not modelled, names an unknown id, or refers to itself.
-
     """
     compiler = _Compiler(expressions, periods)
     return {id_: compiler.resolve(id_) for id_ in expressions}
@@ -283,7 +281,6 @@ def evaluate(
 
     Raises:
         UnsupportedExpressionError: as compile_expressions.
-
     """
     compiled = compile_expressions(expressions, dict.fromkeys(metrics, period))
     window = [(moment, {id_: series.get(moment) for id_, series in metrics.items()}) for moment in moments]

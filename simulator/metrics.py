@@ -6,6 +6,7 @@ Sources: Amazon CloudWatch API Reference, GetMetricData; Amazon CloudWatch User 
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -47,7 +48,6 @@ class MetricStore:
         delay_seconds: how late metrics are.
         revision: changes whenever the past is rewritten: when a datapoint is put into a period that `aggregate` has
             already answered for. Whoever caches aggregates discards them then.
-
     """
 
     def __init__(self, delay_seconds: int = 60) -> None:
@@ -125,7 +125,6 @@ class MetricStore:
             start: inclusive.
             end: exclusive.
             now: what is not visible yet at this moment is left out; None shows everything.
-
         """
         check_stat(stat)
         check_period(period_seconds)
@@ -144,12 +143,12 @@ class MetricStore:
         """Answer a GetMetricData request, both as boto3 has them.
 
         Metric queries and expressions, ScanBy, MaxDatapoints and NextToken are modelled. As in CloudWatch, the newest
-        period may be only partly filled, and datapoints older than CloudWatch keeps them for the period are gone.
+        period may be only partly filled, datapoints older than CloudWatch keeps them for the period are gone, and a
+        request with expressions is answered on one page.
 
         Raises:
             UnsupportedRequestError: the request is invalid or asks for something that is not modelled.
             UnsupportedExpressionError: an expression is.
-
         """
         queries: Sequence[Mapping[str, Any]] = request["MetricDataQueries"]
         if not 0 < len(queries) <= _MAX_QUERIES:
@@ -158,7 +157,8 @@ class MetricStore:
         start, end = _seconds(request["StartTime"]), min(_seconds(request["EndTime"]), _seconds(now))
         descending = request.get("ScanBy", "TimestampDescending") == "TimestampDescending"
         offset = int(request.get("NextToken") or 0)
-        room = int(request.get("MaxDatapoints") or _DEFAULT_MAX_DATAPOINTS)
+        paged = not any("Expression" in query for query in queries)
+        room = int(request.get("MaxDatapoints") or _DEFAULT_MAX_DATAPOINTS) if paged else sys.maxsize
         results, position = [], 0
         for query in queries:
             if not query.get("ReturnData", True):
@@ -213,7 +213,6 @@ class MetricProgram:
         Raises:
             UnsupportedRequestError: a query is invalid or not modelled.
             UnsupportedExpressionError: an expression is.
-
         """
         self._metrics: dict[str, _Metric] = {}
         self._expressions: dict[str, str] = {}
@@ -245,7 +244,6 @@ class MetricProgram:
         Raises:
             UnsupportedRequestError: the query yields a scalar, which CloudWatch refuses as a final result, or an array
                 of series or a mixture of periods, which are not modelled.
-
         """
         if id_ in self._metrics:
             return self._metrics[id_].period

@@ -541,11 +541,21 @@ def test_all_metrics_of_an_alarm_have_one_period():
         World(alarm).evaluate()
 
 
-def test_an_alarm_has_at_most_ten_expressions():
+def test_an_alarm_has_at_most_ten_metrics_and_ten_expressions():
     alarm = recorded("scale_up")
-    alarm["Metrics"] += [{"Id": f"more{n}", "Expression": "1", "ReturnData": False} for n in range(7)]
-    with pytest.raises(InvalidAlarmError, match="at most"):
-        World(alarm).evaluate()
+    more_metrics = [alarm["Metrics"][0] | {"Id": f"metric{number}"} for number in range(8)]
+    more_expressions = [{"Id": f"more{number}", "Expression": "1", "ReturnData": False} for number in range(7)]
+    for more in (more_metrics, more_expressions):
+        World(alarm | {"Metrics": alarm["Metrics"] + more[:-1]}).evaluate()
+        with pytest.raises(InvalidAlarmError, match="at most 10"):
+            World(alarm | {"Metrics": alarm["Metrics"] + more}).evaluate()
+
+
+def test_an_expression_has_at_most_2048_characters():
+    longest = "bytesUsage" + " " * 2038
+    World(rewritten(usage=longest)).evaluate()
+    with pytest.raises(InvalidAlarmError, match="2048"):
+        World(rewritten(usage=longest + " ")).evaluate()
 
 
 # --- Against an oracle -----------------------------------------------------------------------------------------------

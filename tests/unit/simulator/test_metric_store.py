@@ -163,6 +163,13 @@ def test_get_metric_data_pages_through_all_datapoints():
     assert values == {"m1": [4, 3, 2, 1, 0], "m2": [1] * 5}
 
 
+def test_a_request_with_expressions_is_answered_on_one_page():
+    queries = [query("m1", ReturnData=False), {"Id": "e1", "Expression": "m1 * 2"}]
+    response = store_of(*range(5)).get_metric_data(request(*queries, MaxDatapoints=3), START + minutes(10))
+    assert response["MetricDataResults"][0]["Values"] == [8, 6, 4, 2, 0]
+    assert "NextToken" not in response
+
+
 @pytest.mark.parametrize(("period", "days"), [(60, 15), (300, 63), (3600, 455)])
 def test_datapoints_are_kept_longer_the_longer_their_period(period, days):
     store = store_of(1)

@@ -174,11 +174,21 @@ def test_a_stream_is_resharded_at_most_ten_times_in_any_24_hours():
 
 def test_a_refused_call_does_not_count_towards_the_ten():
     stream = stream_of(4, reshard_seconds=60)
-    for _ in range(20):
-        assert refused(stream, 9) == "InvalidArgumentException"
+    for second in range(20):
+        assert refused(stream, 9, START - timedelta(seconds=20 - second)) == "InvalidArgumentException"
     for hour in range(10):
         stream.update_shard_count(4, START + hour * HOUR)
         assert refused(stream, 4, START + hour * HOUR) == "ResourceInUseException"
+
+
+def test_an_account_may_call_ten_times_a_second():
+    account = KinesisAccount()
+    streams = [StreamModel(f"stream-{number}", 1, account=account, created_at=START) for number in range(12)]
+    for stream in streams[:10]:
+        stream.update_shard_count(2, START)
+    assert refused(streams[10], 2, START + timedelta(milliseconds=999)) == "LimitExceededException"
+    assert streams[10].status(START) == "ACTIVE"
+    streams[10].update_shard_count(2, START + timedelta(seconds=1))
 
 
 def test_an_account_has_a_shard_limit_that_streams_in_the_middle_of_a_reshard_count_against():
