@@ -24,7 +24,7 @@ variable "stream_arns" {
     condition = var.stream_arns == null ? true : length(var.stream_arns) > 0 && alltrue([
       for arn in var.stream_arns : can(regex("^arn:[a-z-]+:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.*?-]+$", arn))
     ])
-    error_message = "stream_arns must be null (every stream) or hold at least one ARN, each like arn:aws:kinesis:eu-west-1:123456789012:stream/orders."
+    error_message = "stream_arns must be null (every stream) or hold at least one ARN of a stream: arn:<partition>:kinesis:<region>:<account>:stream/<name>."
   }
 }
 
@@ -101,7 +101,7 @@ variable "notification_topic_arn" {
 
   validation {
     condition     = var.notification_topic_arn == null ? true : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[a-zA-Z0-9_-]{1,256}$", var.notification_topic_arn))
-    error_message = "notification_topic_arn must be null or the ARN of a standard (not FIFO) SNS topic, like arn:aws:sns:eu-west-1:123456789012:platform."
+    error_message = "notification_topic_arn must be null or the ARN of a standard (not FIFO) SNS topic: arn:<partition>:sns:<region>:<account>:<name>."
   }
 }
 
@@ -115,7 +115,7 @@ variable "consumer_function_arns" {
     condition = alltrue([
       for arn in var.consumer_function_arns : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_*?-]+$", arn))
     ])
-    error_message = "consumer_function_arns must hold ARNs of Lambda functions without version or alias, like arn:aws:lambda:eu-west-1:123456789012:function:orders-consumer."
+    error_message = "consumer_function_arns must hold ARNs of Lambda functions, without version or alias: arn:<partition>:lambda:<region>:<account>:function:<name>."
   }
 }
 
@@ -141,7 +141,7 @@ variable "kms_key_arn" {
 
   validation {
     condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
-    error_message = "kms_key_arn must be null or the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab."
+    error_message = "kms_key_arn must be null or the ARN of a KMS key, not of an alias: arn:<partition>:kms:<region>:<account>:key/<id>."
   }
 }
 
@@ -152,7 +152,7 @@ variable "permissions_boundary_arn" {
 
   validation {
     condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
-    error_message = "permissions_boundary_arn must be null or the ARN of an IAM policy, like arn:aws:iam::123456789012:policy/boundary."
+    error_message = "permissions_boundary_arn must be null or the ARN of an IAM policy: arn:<partition>:iam::<account>:policy/<name>."
   }
 }
 

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MultipleLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def draw(replays: Sequence[StreamReplay], title: str, path: Path) -> None:
             _draw_panel(panel, replay)
         _label_time(panels[-1], replays[0].minutes[0].at, max(len(replay.minutes) for replay in replays))
         figure.suptitle(title, fontsize=15, fontweight="bold", x=0.01, ha="left")
-        figure.legend(handles=_legend(), loc="outside upper right", ncols=5, frameon=False)
+        figure.legend(handles=_legend(), loc="outside lower center", ncols=5, frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
 
@@ -88,6 +88,7 @@ def _draw_panel(panel: Axes, replay: StreamReplay) -> None:
             fontweight="bold",
         )
     panel.set_ylim(0, top)
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     panel.set_ylabel("shards")
     panel.set_title(f"{replay.stream_name}   ", loc="left", fontweight="bold", fontsize=12)
     panel.set_title(_summary(replay), loc="right", fontsize=10, color="#555555")

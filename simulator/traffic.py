@@ -56,9 +56,9 @@ class Trace:
 
 
 def generated_day(name: str, *, base: float, peak: float, peak_hour: float, burst_hour: float, seed: int) -> Trace:
-    """A day of a stream in common use: a daily wave between `base` and `peak` shards, noise, a burst of 40 minutes.
+    """A day of a stream in common use: a daily wave between `base` and `peak` shards, noise, and a burst.
 
-    The burst doubles the traffic within three minutes. The same seed gives the same day.
+    The burst doubles the traffic within three minutes and is over after an hour. The same seed gives the same day.
     """
     dice = random.Random(seed)  # noqa: S311 - reproducible, not secret
     minutes = []
@@ -67,8 +67,7 @@ def generated_day(name: str, *, base: float, peak: float, peak_hour: float, burs
         wave = (1 + math.cos((hour - peak_hour) / 24 * math.tau)) / 2
         demand = base + (peak - base) * wave**2
         since_burst = minute - burst_hour * 60
-        if 0 <= since_burst < 40:
-            demand *= 1 + min(1.0, (since_burst + 1) / 3)
+        demand *= 1 + max(0.0, min(since_burst / 3, 1.0, 2 - since_burst / 30))
         minutes.append(Traffic.for_shards(demand * dice.lognormvariate(0, 0.06)))
     return Trace(name, datetime(2026, 1, 5, tzinfo=UTC), minutes)
 

@@ -230,9 +230,13 @@ def _unchanged(record: Record) -> tuple[str, dict[str, Any]]:
 
 
 def _repeats(record: Record, latest: Record) -> bool:
-    return latest.status is Status.SKIPPED and all(
-        getattr(record, name) == getattr(latest, name)
-        for name in ("status", "reason", "action", "trigger", "from_shard_count", "to_shard_count")
+    return (
+        latest.status is Status.SKIPPED
+        and Trigger.REQUEST not in (record.trigger, latest.trigger)  # whoever asked gets a record of their own
+        and all(
+            getattr(record, name) == getattr(latest, name)
+            for name in ("reason", "action", "from_shard_count", "to_shard_count")
+        )
     )
 
 

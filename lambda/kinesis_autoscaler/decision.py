@@ -108,7 +108,7 @@ def decide_scale_up(situation: Situation) -> Decision:
             retry_at=now + LOOK_AGAIN,
         )
     peak = _peak(recent, settings)
-    throttled = sum(minute.throttled_records or 0 for minute in recent)
+    throttled = round(sum(minute.throttled_records or 0 for minute in recent))
     utilization = peak / stream.open_shard_count
     case = case.with_demand(peak)
     seen = (
@@ -116,7 +116,7 @@ def decide_scale_up(situation: Situation) -> Decision:
         f"is {utilization:.0%} of capacity"
     )
     if throttled:
-        seen += f" and {throttled:,.0f} records were throttled"
+        seen += f" and {throttled:,} records were throttled"
 
     if throttled and utilization < FAR_FROM_FULL and not settings.scale_on_throttling:
         return case.skip(

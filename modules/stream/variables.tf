@@ -14,7 +14,7 @@ variable "autoscaler" {
 }
 
 variable "stream_name" {
-  description = "Name of the Kinesis data stream: one in provisioned mode, whose own resource ignores changes of `shard_count`."
+  description = "Name of the Kinesis data stream: one in provisioned mode, whose own resource ignores changes of `shard_count`. Given as that resource's attribute, `aws_kinesis_stream.orders.name`, the stream is created first; a stream that does not exist fails the plan with \"couldn't find resource\"."
   type        = string
   nullable    = false
 

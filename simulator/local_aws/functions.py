@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.sqs.models import sqs_backends
 
 from simulator.clock import VirtualClock
@@ -59,7 +59,10 @@ class Functions:
         self._running = threading.Lock()
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch moto, which runs functions in Docker, ignores the invocation type, and never retries."""
+        """Patch moto: it needs Docker, ignores the invocation type, never retries and forgets LoggingConfig."""
+        create_function = LambdaBackend.create_function
+        update_configuration = LambdaFunction.update_configuration
+        get_configuration = LambdaFunction.get_configuration
 
         def invoke_api(
             function: LambdaFunction, body: str, request_headers: Mapping[str, str], response_headers: dict[str, str]
@@ -75,7 +78,23 @@ class Functions:
                 response_headers["x-amz-function-error"] = "Unhandled"
             return json.dumps(invocation.error or invocation.payload).encode()
 
+        def create(backend: LambdaBackend, spec: dict[str, Any]) -> LambdaFunction:
+            function: LambdaFunction = create_function(backend, spec)
+            _keep_logging_config(function, spec)
+            return function
+
+        def update(function: LambdaFunction, changes: dict[str, Any]) -> dict[str, Any]:
+            update_configuration(function, changes)
+            _keep_logging_config(function, changes)
+            return function.get_configuration()
+
+        def describe(function: LambdaFunction, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - moto's
+            return {**get_configuration(function, **options), "LoggingConfig": _logging_config(function)}
+
         yield patch.object(LambdaFunction, "invoke", invoke_api)
+        yield patch.object(LambdaBackend, "create_function", create)
+        yield patch.object(LambdaFunction, "update_configuration", update)
+        yield patch.object(LambdaFunction, "get_configuration", describe)
 
     def invoke_now(self, function_arn: str, event: object) -> Invocation:
         """A synchronous invocation; a failure is the caller's business, so Lambda does not retry it."""
@@ -204,9 +223,20 @@ def _configuration(function: LambdaFunction) -> FunctionConfiguration:
         environment=function.environment_vars,
         timeout_seconds=int(function.timeout),
         memory_megabytes=int(function.memory_size),
-        log_group=function.logs_group_name,
+        log_group=_logging_config(function)["LogGroup"],
+        log_level=_logging_config(function).get("ApplicationLogLevel", "INFO"),
         region=function.region,
     )
+
+
+def _keep_logging_config(function: LambdaFunction, settings: Mapping[str, Any]) -> None:
+    if "LoggingConfig" in settings:
+        vars(function)["logging_config"] = settings["LoggingConfig"]
+
+
+def _logging_config(function: LambdaFunction) -> dict[str, str]:
+    defaults = {"LogFormat": "Text", "LogGroup": function.logs_group_name}
+    return {**defaults, **vars(function).get("logging_config", {})}
 
 
 def _async_configuration(function: LambdaFunction) -> Mapping[str, Any]:
