@@ -1,0 +1,59 @@
+# That the command prints what it should is tested where there is a table to query: here, what it asks for.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "offline"
+  secret_key                  = "offline"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_kinesis_stream.this
+  values = {
+    open_shards         = ["shardId-000000000007", "shardId-000000000008", "shardId-000000000009"]
+    closed_shards       = ["shardId-000000000005", "shardId-000000000006"]
+    stream_mode_details = [{ stream_mode = "PROVISIONED" }]
+  }
+}
+
+variables {
+  autoscaler = {
+    topic_arn         = "arn:aws:sns:eu-west-1:123456789012:kinesis-autoscaler"
+    alarm_name_prefix = "kinesis-autoscaler"
+    audit_table_name  = "kinesis-autoscaler-audit"
+  }
+  stream_name     = "orders"
+  max_shard_count = 64
+}
+
+run "command_names_the_stream_the_table_and_the_region" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  assert {
+    condition     = startswith(output.scaling_log_command, "aws dynamodb query --region eu-west-1 --table-name kinesis-autoscaler-audit ")
+    error_message = "The command has to work whatever the shell's default region is."
+  }
+
+  assert {
+    condition     = strcontains(output.scaling_log_command, " --expression-attribute-values '{\":stream\":{\"S\":\"orders\"}}' ")
+    error_message = "The command has to ask for this stream."
+  }
+
+  assert {
+    condition = alltrue([
+      for column in ["time", "action", "status", "reason", "from", "to", "message"] : strcontains(output.scaling_log_command, "`\"${column}\"`")
+    ])
+    error_message = "The log has to have these columns."
+  }
+
+  assert {
+    condition     = !strcontains(output.scaling_log_command, "\n")
+    error_message = "The command has to fit one line, to be pasted."
+  }
+}
