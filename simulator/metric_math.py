@@ -413,16 +413,14 @@ class _Compiler:
     def _if(self, arguments: tuple[Node, ...]) -> Series:
         if len(arguments) not in (2, 3):
             raise _MathError("IF takes two or three arguments")
-        condition, *branches = (self._operand(argument) for argument in arguments)
-        if isinstance(condition, list) or any(isinstance(branch, list) for branch in branches):
-            raise _MathError("IF takes scalars and series, not arrays")
-        true, false = branches[0], branches[1] if len(branches) > 1 else _missing
+        condition, true, *rest = (self._operand(argument) for argument in arguments)
+        false = rest[0] if rest else _missing
         if isinstance(condition, float):
             if not (callable(true) and callable(false)):
                 raise _MathError("IF of a scalar takes series only")
             return true if condition else false
         # A true condition without a value in the second argument gives 0; a false one without one drops the datapoint.
-        return partial(_choose, condition, _series(true), _series(false))
+        return partial(_choose, _series(condition), _series(true), _series(false))
 
 
 def _missing(_: Moment) -> Value:

@@ -95,6 +95,8 @@ def test_every_recorded_alarm_has_a_message_that_is_json(path):
     message = json.loads(json.dumps(alarm_message(alarm, change, "us-east-2", "123456789012")))
     assert message["AlarmConfigurationUpdatedTimestamp"] == "2026-11-21T12:00:00.000+0000"
     assert message["AlarmActions"] == alarm["AlarmActions"]
+    assert message["Trigger"]["DatapointsToAlarm"] == alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
+    assert message["Trigger"]["EvaluateLowSampleCountPercentile"] == ""
 
 
 def test_the_subject_names_state_alarm_and_region():

@@ -74,8 +74,25 @@ def test_operators_bind_as_in_arithmetic():
     assert result("TIME_SERIES(-2 ^ 2)") == [-4]
     assert result("TIME_SERIES((2 + 3) * -4)") == [-20]
     assert result("TIME_SERIES(8 - 4 - 2)") == [2]
+    assert result("TIME_SERIES(10 - 2 * 3)") == [4]
+    assert result("TIME_SERIES(1 == 2 - 1)") == [1]
+    assert result("TIME_SERIES(1 OR 0 AND 0)") == [1]
     assert result("TIME_SERIES(0 AND 0 OR 1 == 2 - 1)") == [1]
     assert result("TIME_SERIES(0 && 0 || 1)") == [1]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "expected"),
+    [("==", [0, 1, 0]), ("!=", [1, 0, 1]), ("<", [1, 0, 0]), ("<=", [1, 1, 0]), (">", [0, 0, 1]), (">=", [0, 1, 1])],
+)
+def test_each_comparison_is_the_one_it_says(symbol, expected):
+    assert result(f"m1 {symbol} m2", m1=[1, 2, 3], m2=[2, 2, 2]) == expected
+    assert result(f"m1 {symbol} 2", m1=[1, 2, 3]) == expected
+
+
+def test_logical_operators_work_between_series_and_inside_functions():
+    assert result("IF(m1 OR m2, 5, 6)", m1=[0, 1, None, None], m2=[0, 0, 1, None]) == [6, 5, 5, None]
+    assert result("m1 && m2", m1=[1, 1, None], m2=[0, 1, 1]) == [0, 1, 0]
 
 
 def test_a_comparison_of_scalars_is_a_scalar_zero_or_one():
@@ -165,6 +182,8 @@ def test_period_is_the_metrics_period_in_seconds():
         "IF(1, 2, 3)",
         "IF(1, 2, m1)",
         "IF(m1, [m1], 0)",
+        "IF([m1], m1, 0)",
+        "IF(1, [m1])",
         "[m1] + [m1]",
         "unknown + 1",
         "1 / 0",

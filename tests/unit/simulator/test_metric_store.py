@@ -78,6 +78,13 @@ def test_statistics_of_a_minute_that_was_reported_to_twice():
     assert statistics == {"Sum": 12, "Average": 2.4, "Minimum": 1, "Maximum": 6, "SampleCount": 5}
 
 
+def test_minimum_and_maximum_default_to_the_mean_of_the_samples():
+    store = MetricStore()
+    store.put(*INCOMING_BYTES, START, sum=10, sample_count=4)
+    for stat in ("Minimum", "Maximum"):
+        assert store.series(*INCOMING_BYTES, stat, 60, START, START + minutes(1)) == {START: 2.5}
+
+
 def test_a_period_of_five_minutes_is_aligned_and_sums_the_minutes_it_has():
     store = store_of(1, 2, None, 4, 5, 6)
     points = store.series(*INCOMING_BYTES, "Sum", 300, START + minutes(2), START + minutes(10))
@@ -182,10 +189,29 @@ def test_datapoints_are_kept_longer_the_longer_their_period(period, days):
     assert gone["MetricDataResults"][0]["Values"] == []
 
 
+def test_a_page_may_hold_exactly_what_there_is():
+    response = store_of(*range(5)).get_metric_data(request(query("m1"), MaxDatapoints=5), START + minutes(10))
+    assert response["MetricDataResults"][0]["StatusCode"] == "Complete"
+    assert "NextToken" not in response
+
+
+def test_a_result_that_goes_on_on_the_next_page_is_partial():
+    response = store_of(*range(5)).get_metric_data(request(query("m1"), MaxDatapoints=4), START + minutes(10))
+    assert response["MetricDataResults"][0]["StatusCode"] == "PartialData"
+
+
+def test_a_request_has_at_most_500_queries():
+    queries = [query(f"m{number}") for number in range(501)]
+    assert len(MetricStore().get_metric_data(request(*queries[:500]), START)["MetricDataResults"]) == 500
+    with pytest.raises(UnsupportedRequestError, match="500"):
+        MetricStore().get_metric_data(request(*queries), START)
+
+
 @pytest.mark.parametrize(
     "queries",
     [
         [],
+        [query("m1", period=0)],
         [query("m1", "p99")],
         [query("m1", period=30)],
         [query("m1"), query("m1")],
