@@ -337,15 +337,21 @@ def _printed_event(line: str) -> dict[str, Any]:
 def _observed_api_calls(invocation: Invocation, observer: ApiObserver | None) -> Iterator[None]:
     thread = threading.get_ident()
     make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - the one door of every client
+    within_call = False  # what AWS asks of itself while it answers, in this very process, is not the function's
 
     def observed(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
-        if threading.get_ident() != thread:
+        nonlocal within_call
+        if within_call or threading.get_ident() != thread:
             return make_call(client, operation, parameters)
         call = ApiCall(client.meta.service_model.service_name, operation, parameters, _now())
         invocation.api_calls.append(call)
         if observer and observer.before:
             observer.before(call)
-        response = make_call(client, operation, parameters)
+        within_call = True
+        try:
+            response = make_call(client, operation, parameters)
+        finally:
+            within_call = False
         if observer and observer.after:
             observer.after(call)
         return response

@@ -1,0 +1,176 @@
+"""The function dies before and after each of its AWS calls; the rules hold all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from simulator.function import FunctionCrash
+from tests.world import World, world
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What leads up to an invocation, and what must have come of it in the end."""
+
+    kind: str
+    """Of the invocation that is sabotaged: alarm, reconcile or scale."""
+    prepare: Callable[[World], None]
+    go: Callable[[World], None]
+    ends_with: Callable[[World], bool]
+    attempt: int = 1
+
+
+def has_grown(w: World) -> bool:
+    return w.shards() > 8 and "SUCCEEDED" in w.statuses()
+
+
+def scale_up() -> Scenario:
+    def prepare(w: World) -> None:
+        w.add_stream(shards=8, demand=4.0)
+        w.run(12)
+
+    def go(w: World) -> None:
+        w.demand["orders"] = 7.0
+        w.run(4)
+
+    return Scenario("alarm", prepare, go, has_grown)
+
+
+def scale_down() -> Scenario:
+    def prepare(w: World) -> None:
+        w.add_stream(shards=8, demand=4.0)
+        w.run(12)
+
+    def go(w: World) -> None:
+        w.demand["orders"] = 1.0
+        w.run(12)
+
+    return Scenario("alarm", prepare, go, lambda w: w.shards() < 8)
+
+
+def scheduled_scale() -> Scenario:
+    def go(w: World) -> None:
+        event = {"action": "scale", "stream_name": "orders", "shard_count": 12, "reason": "the launch"}
+        w.aws.functions.invoke_later(_function_arn(w), event)
+
+    def prepare(w: World) -> None:
+        w.add_stream(shards=8, demand=5.5)
+        w.run(12)
+
+    return Scenario("scale", prepare, go, lambda w: w.shards() == 12 or w.statuses() == ["FAILED"])
+
+
+def resume() -> Scenario:
+    """The first delivery has died right after Kinesis accepted; the second is the one to be sabotaged."""
+    return _after_a_first_crash("after_call")
+
+
+def resume_before_the_call() -> Scenario:
+    """The first delivery has died with its intent on record and Kinesis not called."""
+    return _after_a_first_crash("before_call")
+
+
+def _after_a_first_crash(when: str) -> Scenario:
+    def go(w: World) -> None:
+        sabotage = w.before_call, w.after_call
+        w.before_call = w.after_call = None
+        setattr(w, when, _crash_at_update)
+        w.demand["orders"] = 7.0
+        w.run_until(lambda: any(each.error for each in w.invocations("alarm")))
+        w.before_call, w.after_call = sabotage
+        w.run(2)
+
+    return Scenario("alarm", scale_up().prepare, go, has_grown, attempt=2)
+
+
+def reconcile() -> Scenario:
+    """Everything at once: a record to finish, alarms to repair, one that is stuck, and a stream under its minimum."""
+
+    def prepare(w: World) -> None:
+        w.add_stream(shards=8, demand=4.0)
+        w.add_stream("small", shards=2, demand=0.5, min_shard_count=4)
+        w.add_stream("stuck", shards=2, demand=0.9)
+        w.run(6)
+
+    def go(w: World) -> None:
+        sabotage = w.before_call, w.after_call
+        w.before_call = w.after_call = None
+        w.demand["orders"] = 7.0
+        w.run_until(lambda: "UPDATING" in w.statuses())
+        w.write_shard_count(5, "stuck")
+        w.before_call, w.after_call = sabotage
+        w.run(6)
+
+    return Scenario("reconcile", prepare, go, lambda w: has_grown(w) and w.shards("small") == 4)
+
+
+SCENARIOS = [scale_up, scale_down, scheduled_scale, resume, resume_before_the_call, reconcile]
+
+
+@pytest.mark.parametrize("scenario_of", SCENARIOS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_rules_hold_wherever_the_function_dies(scenario_of, when):
+    calls = _calls_of(scenario_of())
+    assert len(calls) >= 5, "a scenario that makes no calls proves nothing"
+    for number, operation in enumerate(calls, 1):
+        scenario = scenario_of()
+        with world() as w:
+            scenario.prepare(w)
+            crashed: list[str] = []
+
+            def crash(running, call, number=number, scenario=scenario, crashed=crashed):
+                if (running.kind, running.attempt, running.calls) == (scenario.kind, scenario.attempt, number):
+                    if not crashed:
+                        crashed.append(call.operation)
+                        raise FunctionCrash
+
+            setattr(w, f"{when}_call", crash)
+            scenario.go(w)
+            assert crashed == [operation], f"the {number}. call was not met again: {crashed}"
+            w.calm()
+            where = f"crash {when} call {number}, {operation}; log: {w.log()}"
+            assert w.broken_rules() == [], where
+            assert scenario.ends_with(w), where
+
+
+def _calls_of(scenario: Scenario) -> list[str]:
+    """The calls that the sabotaged invocation makes if it is left alone."""
+    calls: list[str] = []
+    seen: list[object] = []
+
+    def listen(running, call):
+        if (running.kind, running.attempt) == (scenario.kind, scenario.attempt) and (not seen or seen[0] is running):
+            seen[:] = [running]
+            calls.append(call.operation)
+
+    with world() as w:
+        scenario.prepare(w)
+        w.before_call = listen
+        scenario.go(w)
+    return calls
+
+
+def _crash_at_update(running, call):
+    if call.operation == "UpdateShardCount":
+        raise FunctionCrash
+
+
+def _function_arn(w: World) -> str:
+    return w.aws.client("lambda").get_function(FunctionName=w.deployment.function_name)["Configuration"]["FunctionArn"]
+
+
+def test_a_lambda_retry_comes_after_the_lease_of_the_intent_it_resumes():
+    with world() as w:
+        scenario = scale_up()
+        scenario.prepare(w)
+        w.before_call = lambda running, call: _crash_at_update(running, call) if running.attempt == 1 else None
+        scenario.go(w)
+        w.run(3)
+        record = w.log()[-1]
+        assert record["status"] in ("UPDATING", "SUCCEEDED")
+        assert w.reshards[-1].at - w.now < timedelta(0)
+        assert len(w.reshards) == 1
