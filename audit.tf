@@ -3,7 +3,7 @@
 resource "aws_dynamodb_table" "audit" {
   #checkov:skip=CKV_AWS_119:Without kms_key_arn the table is encrypted with a key that AWS owns; with it, with the caller's.
   #checkov:skip=CKV2_AWS_16:On-demand tables have no capacity to scale.
-  name         = "${var.name}-audit"
+  name         = local.audit_table_name
   billing_mode = "PAY_PER_REQUEST"
 
   # One item per alarm transition: the key makes a notification that is delivered twice collide with itself.

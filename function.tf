@@ -52,7 +52,7 @@ resource "aws_lambda_function" "this" {
 resource "aws_cloudwatch_log_group" "function" {
   #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts by itself; with kms_key_arn the caller's key is used.
   #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days, a year unless set).
-  name              = "/aws/lambda/${var.name}"
+  name              = local.log_group_name
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
@@ -77,7 +77,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 
 resource "aws_sqs_queue" "dead_letter" {
   #checkov:skip=CKV_AWS_27:Without kms_key_arn the queue is encrypted with keys that SQS manages.
-  name                      = "${var.name}-dead-letter"
+  name                      = local.dead_letter_queue_name
   message_retention_seconds = 1209600 # 14 days, the most that SQS keeps
 
   # SQS takes one or the other; null leaves the setting out.

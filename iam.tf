@@ -1,11 +1,22 @@
 # What the function may do, who may invoke it, and who may publish to the topic.
 
 locals {
-  every_stream = "arn:${local.partition}:kinesis:${local.region}:${local.account_id}:stream/*"
-
   # The names of roles are global to an account, those of everything else here to a region: with the region in them, the
   # autoscaler can be deployed under one name in several regions.
   role_name_prefix = "${var.name}-${local.region}"
+
+  # ARNs in policies are put together, not taken from the resources: so every plan, the first too, shows what is granted,
+  # and no policy is "known after apply" because a tag of what it names changes.
+  arn_scope          = "${local.region}:${local.account_id}"
+  alarm_arn_prefix   = "arn:${local.partition}:cloudwatch:${local.arn_scope}:alarm:"
+  audit_table_arn    = "arn:${local.partition}:dynamodb:${local.arn_scope}:table/${local.audit_table_name}"
+  dead_letter_arn    = "arn:${local.partition}:sqs:${local.arn_scope}:${local.dead_letter_queue_name}"
+  every_stream_arn   = "arn:${local.partition}:kinesis:${local.arn_scope}:stream/*"
+  function_arn       = "arn:${local.partition}:lambda:${local.arn_scope}:function:${var.name}"
+  log_group_arn      = "arn:${local.partition}:logs:${local.arn_scope}:log-group:${local.log_group_name}"
+  own_alarms_arn     = "${local.alarm_arn_prefix}${var.name}-*" # the alarms that modules/stream makes
+  schedule_group_arn = "arn:${local.partition}:scheduler:${local.arn_scope}:schedule-group/${var.name}"
+  topic_arn          = "arn:${local.partition}:sns:${local.arn_scope}:${var.name}"
 }
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -46,7 +57,7 @@ data "aws_iam_policy_document" "function" {
   statement {
     sid       = "FindAlarms"
     actions   = ["cloudwatch:DescribeAlarms"]
-    resources = ["arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:*"]
+    resources = ["${local.alarm_arn_prefix}*"]
   }
 
   # The wildcard ends the prefix that all alarms of this autoscaler share.
@@ -57,7 +68,7 @@ data "aws_iam_policy_document" "function" {
       "cloudwatch:PutMetricAlarm",
       "cloudwatch:SetAlarmState",
     ]
-    resources = [local.alarm_arn_pattern]
+    resources = [local.own_alarms_arn]
   }
 
   # GetMetricData and DescribeLimits are about an account, and know no resources that they could be narrowed to.
@@ -77,7 +88,7 @@ data "aws_iam_policy_document" "function" {
       "kinesis:DescribeStreamSummary",
       "kinesis:UpdateShardCount",
     ]
-    resources = var.stream_arns == null ? [local.every_stream] : var.stream_arns
+    resources = var.stream_arns == null ? [local.every_stream_arn] : var.stream_arns
   }
 
   statement {
@@ -89,20 +100,20 @@ data "aws_iam_policy_document" "function" {
       "dynamodb:Query",
       "dynamodb:UpdateItem",
     ]
-    resources = [aws_dynamodb_table.audit.arn]
+    resources = [local.audit_table_arn]
   }
 
   statement {
     sid       = "QueryAuditIndexes"
     actions   = ["dynamodb:Query"]
-    resources = [for index in ["by-date", "open-records"] : "${aws_dynamodb_table.audit.arn}/index/${index}"]
+    resources = [for index in ["by-date", "open-records"] : "${local.audit_table_arn}/index/${index}"]
   }
 
   # Lambda sends with the function's role.
   statement {
     sid       = "SendFailedEvents"
     actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.dead_letter.arn]
+    resources = [local.dead_letter_arn]
   }
 
   # The wildcard stands for the streams of the function's own log group.
@@ -112,7 +123,7 @@ data "aws_iam_policy_document" "function" {
       "logs:CreateLogStream",
       "logs:PutLogEvents",
     ]
-    resources = ["${aws_cloudwatch_log_group.function.arn}:log-stream:*"]
+    resources = ["${local.log_group_arn}:log-stream:*"]
   }
 
   dynamic "statement" {
@@ -184,7 +195,7 @@ data "aws_iam_policy_document" "schedule_trust" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = [aws_scheduler_schedule_group.this.arn]
+      values   = [local.schedule_group_arn]
     }
   }
 }
@@ -199,7 +210,7 @@ data "aws_iam_policy_document" "schedule" {
   statement {
     sid       = "Invoke"
     actions   = ["lambda:InvokeFunction"]
-    resources = [aws_lambda_function.this.arn]
+    resources = [local.function_arn]
   }
 }
 
@@ -211,7 +222,7 @@ data "aws_iam_policy_document" "topic" {
   statement {
     sid       = "AlarmsOfThisAutoscaler"
     actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.this.arn]
+    resources = [local.topic_arn]
 
     principals {
       type        = "Service"
@@ -227,7 +238,7 @@ data "aws_iam_policy_document" "topic" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = [local.alarm_arn_pattern]
+      values   = [local.own_alarms_arn]
     }
   }
 
@@ -235,7 +246,7 @@ data "aws_iam_policy_document" "topic" {
     sid       = "OnlyOverTls"
     effect    = "Deny"
     actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.this.arn]
+    resources = [local.topic_arn]
 
     principals {
       type        = "*"

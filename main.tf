@@ -12,8 +12,10 @@ locals {
   # `id` holds the region's name in versions 5 and 6 of the provider; `name` is deprecated in 6.
   region = data.aws_region.current.id
 
-  # The alarms of modules/stream are named <name>-<stream>-scale-up and <name>-<stream>-scale-down.
-  alarm_arn_pattern = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name}-*"
+  # Policies and resources have to agree on these.
+  audit_table_name       = "${var.name}-audit"
+  dead_letter_queue_name = "${var.name}-dead-letter"
+  log_group_name         = "/aws/lambda/${var.name}"
 }
 
 # ----------------------------------------------------------------------------------------------------------------------

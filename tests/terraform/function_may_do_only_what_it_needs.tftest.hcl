@@ -1,0 +1,190 @@
+# What the function's role allows, to the letter, and what each input adds to it.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "offline"
+  secret_key                  = "offline"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+
+run "by_default" {
+  command = plan
+
+  assert {
+    condition = jsonencode({
+      for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement.Sid => {
+        actions   = sort(flatten([statement.Action]))
+        resources = sort(flatten([statement.Resource]))
+      }
+      }) == jsonencode({
+      FindAlarms = {
+        actions   = ["cloudwatch:DescribeAlarms"]
+        resources = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"]
+      }
+      KeepAlarms = {
+        actions   = ["cloudwatch:ListTagsForResource", "cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState"]
+        resources = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler-*"]
+      }
+      ReadMetricsAndLimits = {
+        actions   = ["cloudwatch:GetMetricData", "kinesis:DescribeLimits"]
+        resources = ["*"]
+      }
+      ScaleStreams = {
+        actions   = ["kinesis:DescribeStreamSummary", "kinesis:UpdateShardCount"]
+        resources = ["arn:aws:kinesis:eu-west-1:123456789012:stream/*"]
+      }
+      KeepAuditRecords = {
+        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        resources = ["arn:aws:dynamodb:eu-west-1:123456789012:table/kinesis-autoscaler-audit"]
+      }
+      QueryAuditIndexes = {
+        actions = ["dynamodb:Query"]
+        resources = [
+          "arn:aws:dynamodb:eu-west-1:123456789012:table/kinesis-autoscaler-audit/index/by-date",
+          "arn:aws:dynamodb:eu-west-1:123456789012:table/kinesis-autoscaler-audit/index/open-records",
+        ]
+      }
+      SendFailedEvents = {
+        actions   = ["sqs:SendMessage"]
+        resources = ["arn:aws:sqs:eu-west-1:123456789012:kinesis-autoscaler-dead-letter"]
+      }
+      WriteLogs = {
+        actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        resources = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/kinesis-autoscaler:log-stream:*"]
+      }
+    })
+    error_message = "The function may do this, and no more."
+  }
+
+  assert {
+    condition     = alltrue([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement.Effect == "Allow" && !contains(keys(statement), "Condition")])
+    error_message = "Every statement allows, and no condition changes what it means."
+  }
+
+  assert {
+    condition     = jsonencode(jsondecode(aws_iam_role_policy.function.policy)) == jsonencode(jsondecode(data.aws_iam_policy_document.function.json))
+    error_message = "The role has to have this policy."
+  }
+
+  assert {
+    condition     = jsondecode(data.aws_iam_policy_document.function_trust.json).Statement == [{ Action = "sts:AssumeRole", Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Sid = "Lambda" }]
+    error_message = "Only Lambda may assume the function's role."
+  }
+}
+
+run "streams_as_given" {
+  command = plan
+
+  variables {
+    stream_arns = [
+      "arn:aws:kinesis:eu-west-1:123456789012:stream/orders",
+      "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks-*",
+    ]
+  }
+
+  assert {
+    condition     = sort(one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "ScaleStreams"]).Resource) == sort(var.stream_arns)
+    error_message = "The function may scale these streams, and no others."
+  }
+}
+
+run "notifications_on" {
+  command = plan
+
+  variables {
+    notification_topic_arn = "arn:aws:sns:eu-west-1:123456789012:platform"
+  }
+
+  assert {
+    condition     = one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]).Action == "sns:Publish" && one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]).Resource == var.notification_topic_arn
+    error_message = "The function has to be able to notify, on that topic alone."
+  }
+}
+
+run "notifications_off" {
+  command = plan
+
+  assert {
+    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]) == 0
+    error_message = "A function that notifies nobody may not publish."
+  }
+}
+
+run "consumers_on" {
+  command = plan
+
+  variables {
+    consumer_function_arns = ["arn:aws:lambda:eu-west-1:123456789012:function:orders-consumer"]
+  }
+
+  assert {
+    condition     = sort(one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]).Action) == tolist(["lambda:GetFunctionConcurrency", "lambda:PutFunctionConcurrency"])
+    error_message = "The function has to be able to set, and read, the consumer's concurrency."
+  }
+
+  assert {
+    condition     = flatten([one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]).Resource]) == flatten([var.consumer_function_arns])
+    error_message = "The function may set the concurrency of this consumer, and no other."
+  }
+}
+
+run "consumers_off" {
+  command = plan
+
+  assert {
+    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]) == 0
+    error_message = "Without consumers the function has no business with other functions."
+  }
+}
+
+run "key_on" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition     = sort(one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]).Action) == tolist(["kms:Decrypt", "kms:GenerateDataKey"]) && one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]).Resource == var.kms_key_arn
+    error_message = "The function has to be able to use the key, and no other."
+  }
+}
+
+run "key_off" {
+  command = plan
+
+  assert {
+    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]) == 0
+    error_message = "Without a key the function has no business with KMS."
+  }
+}
+
+run "boundary_on" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.function.permissions_boundary == var.permissions_boundary_arn && aws_iam_role.schedule.permissions_boundary == var.permissions_boundary_arn
+    error_message = "The boundary has to bound both roles."
+  }
+}
+
+run "boundary_off" {
+  command = plan
+
+  assert {
+    condition     = aws_iam_role.function.permissions_boundary == null && aws_iam_role.schedule.permissions_boundary == null
+    error_message = "Neither role is bounded unless it is asked for."
+  }
+}

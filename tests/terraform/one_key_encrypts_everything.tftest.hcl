@@ -1,0 +1,67 @@
+# `kms_key_arn`, given and not.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "offline"
+  secret_key                  = "offline"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+run "with_a_key" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
+    error_message = "The key has to encrypt the topic."
+  }
+
+  assert {
+    condition     = one(aws_dynamodb_table.audit.server_side_encryption).enabled && one(aws_dynamodb_table.audit.server_side_encryption).kms_key_arn == var.kms_key_arn
+    error_message = "The key has to encrypt the audit table."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.dead_letter.kms_master_key_id == var.kms_key_arn
+    error_message = "The key has to encrypt the dead-letter queue."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.function.kms_key_id == var.kms_key_arn
+    error_message = "The key has to encrypt the logs."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn
+    error_message = "The key has to encrypt the function's environment."
+  }
+}
+
+run "without_a_key" {
+  command = plan
+
+  assert {
+    condition     = aws_sns_topic.this.kms_master_key_id == null
+    error_message = "AWS has no key that alarms could publish to a topic with."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.dead_letter.sqs_managed_sse_enabled && aws_sqs_queue.dead_letter.kms_master_key_id == null
+    error_message = "SQS has to use keys of its own."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.function.kms_key_id == null && aws_lambda_function.this.kms_key_arn == null
+    error_message = "Logs and environment have to be encrypted by their services."
+  }
+}

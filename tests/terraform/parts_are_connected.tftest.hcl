@@ -1,0 +1,87 @@
+# Which part refers to which: applied, since a plan does not know the ARNs yet, and to a mock, since there is no AWS. That the
+# policies are real is for the other files to see.
+
+mock_provider "aws" {
+  source = "./tests/terraform/mocks"
+}
+
+run "the_topic_invokes_the_function" {
+  assert {
+    condition     = aws_sns_topic_subscription.function.protocol == "lambda" && aws_sns_topic_subscription.function.topic_arn == aws_sns_topic.this.arn && aws_sns_topic_subscription.function.endpoint == aws_lambda_function.this.arn
+    error_message = "The topic has to invoke the function."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.topic.function_name == aws_lambda_function.this.function_name && aws_lambda_permission.topic.principal == "sns.amazonaws.com" && aws_lambda_permission.topic.source_arn == aws_sns_topic.this.arn
+    error_message = "Of all topics, this one may invoke the function."
+  }
+
+  assert {
+    condition     = aws_sns_topic_policy.this.arn == aws_sns_topic.this.arn
+    error_message = "The topic has to have its policy."
+  }
+}
+
+run "the_schedule_invokes_the_function" {
+  assert {
+    condition     = aws_scheduler_schedule.reconcile.target[0].arn == aws_lambda_function.this.arn && aws_scheduler_schedule.reconcile.target[0].role_arn == aws_iam_role.schedule.arn
+    error_message = "The schedule has to invoke the function, with its own role."
+  }
+}
+
+run "the_function_has_its_role_and_its_queue" {
+  assert {
+    condition     = aws_lambda_function.this.role == aws_iam_role.function.arn
+    error_message = "The function has to have its role."
+  }
+
+  assert {
+    condition     = aws_lambda_function_event_invoke_config.this.function_name == aws_lambda_function.this.function_name && aws_lambda_function_event_invoke_config.this.destination_config[0].on_failure[0].destination == aws_sqs_queue.dead_letter.arn
+    error_message = "What the function fails on has to go to the dead-letter queue."
+  }
+
+  assert {
+    condition     = length(aws_dynamodb_table.audit.server_side_encryption) == 0
+    error_message = "Without a key of the caller's, DynamoDB has to use the one that AWS owns, at no cost."
+  }
+}
+
+run "the_outputs_are_what_was_made" {
+  assert {
+    condition = [
+      output.topic_arn,
+      output.function_name,
+      output.function_arn,
+      output.role_arn,
+      output.audit_table_name,
+      output.audit_table_arn,
+      output.dead_letter_queue_arn,
+      output.log_group_name,
+      output.alarm_name_prefix,
+      ] == [
+      aws_sns_topic.this.arn,
+      aws_lambda_function.this.function_name,
+      aws_lambda_function.this.arn,
+      aws_iam_role.function.arn,
+      aws_dynamodb_table.audit.name,
+      aws_dynamodb_table.audit.arn,
+      aws_sqs_queue.dead_letter.arn,
+      aws_cloudwatch_log_group.function.name,
+      "kinesis-autoscaler",
+    ]
+    error_message = "Each output has to be what its name says."
+  }
+}
+
+run "a_stream_takes_the_root_module_whole" {
+  module {
+    source = "./examples/simple"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["orders", "clicks"] : strcontains(output.scaling_log_commands[name], "--table-name ${output.audit_table_name} ")
+    ])
+    error_message = "The scaling log of every stream is in the autoscaler's table."
+  }
+}

@@ -1,0 +1,86 @@
+# What the resources are called, and the tags that they bear.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "offline"
+  secret_key                  = "offline"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+run "on_everything_that_takes_them" {
+  command = plan
+
+  variables {
+    tags = { Team = "streams" }
+  }
+
+  assert {
+    condition = alltrue([
+      for tags in [
+        aws_sns_topic.this.tags,
+        aws_lambda_function.this.tags,
+        aws_cloudwatch_log_group.function.tags,
+        aws_sqs_queue.dead_letter.tags,
+        aws_dynamodb_table.audit.tags,
+        aws_iam_role.function.tags,
+        aws_iam_role.schedule.tags,
+        aws_scheduler_schedule_group.this.tags,
+      ] : tags == tomap({ Team = "streams" })
+    ])
+    error_message = "Every resource has to bear the caller's tags."
+  }
+}
+
+run "none_by_default" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for tags in [
+        aws_sns_topic.this.tags,
+        aws_lambda_function.this.tags,
+        aws_cloudwatch_log_group.function.tags,
+        aws_sqs_queue.dead_letter.tags,
+        aws_dynamodb_table.audit.tags,
+        aws_iam_role.function.tags,
+        aws_iam_role.schedule.tags,
+        aws_scheduler_schedule_group.this.tags,
+      ] : length(coalesce(tags, {})) == 0
+    ])
+    error_message = "No resource may bear tags that nobody asked for."
+  }
+}
+
+run "names_fit_their_limits" {
+  command = plan
+
+  variables {
+    name = join("", [for number in range(40) : "n"])
+  }
+
+  assert {
+    condition     = alltrue([for role in [aws_iam_role.function, aws_iam_role.schedule] : length(role.name) <= 64])
+    error_message = "IAM allows role names of 64 characters."
+  }
+
+  assert {
+    condition     = length(aws_scheduler_schedule.reconcile.name) <= 64 && length(aws_lambda_function.this.function_name) <= 64
+    error_message = "Lambda and EventBridge Scheduler allow names of 64 characters."
+  }
+}
+
+run "roles_of_two_regions_do_not_collide" {
+  command = plan
+
+  assert {
+    condition     = aws_iam_role.function.name == "kinesis-autoscaler-eu-west-1-function" && aws_iam_role.schedule.name == "kinesis-autoscaler-eu-west-1-schedule"
+    error_message = "Roles are named for an account, not for a region: their names have to tell regions apart."
+  }
+}
