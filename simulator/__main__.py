@@ -23,7 +23,7 @@ def main() -> int:
         "demo", help="apply examples/simple to a local AWS, replay a day of traffic, show what was scaled"
     )
     demonstration.add_argument("--trace", type=Path, metavar="FILE", help="CSV with timestamp,value to replay")
-    demonstration.add_argument("--mean-shards", type=float, metavar="N", help="scale its mean to N shards (8)")
+    demonstration.add_argument("--mean-shards", type=float, metavar="N", help="scale its mean to N shards (4)")
     demonstration.add_argument("--days", type=int, default=1, metavar="N", help="days to replay, for each stream (1)")
     demonstration.add_argument("--output", type=Path, default=REPOSITORY / "build" / "demo", metavar="FOLDER")
     options = demo.Options(**vars(parser.parse_args()))

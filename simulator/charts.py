@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 
     from simulator.replay_loop import StreamReplay
 
-_DEMAND, _CAPACITY, _THROTTLED, _UP, _DOWN, _TEXT, _GRID = (
-    "#9ecae9",
-    "#1f3b57",
-    "#d62839",
-    "#1b8a5a",
-    "#e07b00",
-    "#333333",
-    "#e6e6e6",
-)
+_DEMAND = "#9ecae9"
+_UNUSED = "#f1f5f9"
+_CAPACITY = "#1f3b57"
+_THROTTLED = "#d62839"
+_UP = "#1b8a5a"
+_DOWN = "#e07b00"
+_TEXT = "#333333"
+_GRID = "#e6e6e6"
 _STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 10, "axes.edgecolor": "#999999", "text.color": _TEXT}
 _LABEL_ROOM = 1.22  # headroom over the highest curve, for the labels
 _MAX_TICKS = 16
@@ -42,7 +41,7 @@ def draw(replays: Sequence[StreamReplay], title: str, path: Path) -> None:
             _draw_panel(panel, replay)
         _label_time(panels[-1], replays[0].minutes[0].at, max(len(replay.minutes) for replay in replays))
         figure.suptitle(title, fontsize=15, fontweight="bold", x=0.01, ha="left")
-        figure.legend(handles=_legend(), loc="outside lower center", ncols=5, frameon=False)
+        figure.legend(handles=_legend(), loc="outside lower center", ncols=6, frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
 
@@ -66,6 +65,7 @@ def _draw_panel(panel: Axes, replay: StreamReplay) -> None:
     capacity = [minute.open_shards for minute in replay.minutes]
     throttled = [minute.throttled_share > 0 for minute in replay.minutes]
     top = max(*demand, *capacity) * _LABEL_ROOM
+    panel.fill_between(hours, capacity, color=_UNUSED, linewidth=0, step="post")
     panel.fill_between(hours, demand, color=_DEMAND, linewidth=0)
     panel.fill_between(hours, demand, capacity, where=throttled, color=_THROTTLED, linewidth=0, step="mid")
     foot = panel.get_xaxis_transform()
@@ -110,6 +110,7 @@ def _legend() -> list[Patch | Line2D]:
     return [
         Patch(color=_DEMAND, label="demand"),
         Line2D([], [], color=_CAPACITY, linewidth=1.8, label="open shards"),
+        Patch(color=_UNUSED, label="unused"),
         Patch(color=_THROTTLED, label="throttled"),
         Line2D([], [], color=_UP, marker="^", linestyle="", label="scaled up"),
         Line2D([], [], color=_DOWN, marker="v", linestyle="", label="scaled down"),

@@ -10,13 +10,14 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.rule import Rule
 from rich.table import Table
 
@@ -75,16 +76,19 @@ def run(options: Options, console: Console) -> bool:
 
         traces = _traces(sorted(log_commands, reverse=True), trace, options.days)
         for stream_name, each in traces.items():
-            console.print(f"[bold]{stream_name}[/] gets {each.name}: {len(each.minutes) / 60:.0f} hours")
+            end = each.start + timedelta(minutes=len(each.minutes))
+            part = f", {each.start:%d %b %Y %H:%M} to {end:%d %b %H:%M}" if trace else ""
+            console.print(
+                f"[bold]{stream_name}[/] gets {each.name}{part}, on average {each.mean_shards:.1f} shards' worth"
+            )
         replays = _replay(aws, traces, console)
 
         with _step(console, "terraform plan -detailed-exitcode"):
             plan = example.plan(variables)
         console.print(_last_words(plan.text), style="red" if plan.has_changes else "green", markup=False)
-        for stream_name, command in log_commands.items():
+        for stream_name in traces:
             console.print(Rule(f"Scaling log of {stream_name}", align="left"))
-            console.print(f"$ {command}\n", style="dim", markup=False, highlight=False)
-            _run_in_shell(command, aws.environment, console)
+            _run_in_shell(log_commands[stream_name], aws.environment, console)
 
         chart = options.output / f"{trace.name if trace else 'day'}.png"
         charts.draw(replays, "terraform-aws-kinesis-autoscaler: demand and open shards", chart)
@@ -96,12 +100,14 @@ def run(options: Options, console: Console) -> bool:
 
 
 def _traces(stream_names: Sequence[str], trace: Trace | None, days: int) -> dict[str, Trace]:
-    """What each stream gets: a generated day, or a part of the trace of its own."""
+    """What each stream gets: a generated day; or a part of the trace of its own, if that is long enough."""
     if trace is None:
-        steady = generated_day("a steady day", base=0.4, peak=5, peak_hour=13, burst_hour=9.5, seed=1)
-        bursty = generated_day("a bursty day", base=0.8, peak=6, peak_hour=15, burst_hour=11, seed=2)
+        steady = generated_day("a generated day", base=0.9, peak=4.5, peak_hour=13, burst_hour=16, seed=1)
+        bursty = generated_day("another generated day", base=0.8, peak=6, peak_hour=15, burst_hour=11, seed=2)
         return dict(zip(stream_names, (steady, bursty), strict=True))
-    return {name: trace.days(index * days, days) for index, name in enumerate(stream_names)}
+    parts = {name: trace.days(index * days, days) for index, name in enumerate(stream_names)}
+    whole = parts[stream_names[0]]
+    return {name: part if len(part.minutes) == len(whole.minutes) else whole for name, part in parts.items()}
 
 
 def _replay(aws: LocalAWS, traces: Mapping[str, Trace], console: Console) -> list[StreamReplay]:
@@ -146,12 +152,11 @@ def _event_line(stream_name: str, event: Scaling) -> str:
 def _step(console: Console, title: str) -> Iterator[Any]:
     """Show a step as it runs, with the last line it wrote, and how long it took."""
     started = time.perf_counter()
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=console, transient=True) as progress:
-        task = progress.add_task(title)
+    with console.status(title) as status:
 
         def show(line: str) -> None:
             if line.strip():
-                progress.update(task, description=f"{title}  [dim]{escape(line.strip()[:90])}[/]")
+                status.update(f"{title}  [dim]{escape(line.strip()[: console.width - len(title) - 8])}[/]")
 
         yield show
     console.print(f"[green]✔[/] {title}  [dim]{time.perf_counter() - started:.0f} s[/]")
@@ -165,10 +170,16 @@ def _last_words(plan: str) -> str:
 
 def _run_in_shell(command: str, aws: Mapping[str, str], console: Console) -> None:
     """Run a command as a user would, but with this environment's AWS CLI and against the local AWS."""
+    console.print(f"$ {command}\n", style="dim", markup=False, highlight=False, soft_wrap=True)
     environment = with_aws(aws)
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     answer = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)  # noqa: S602
-    console.print(answer.stdout or answer.stderr, markup=False, highlight=False, soft_wrap=True)
+    # On a terminal the end of a long line, which is the message, is worth less than a table that stays one.
+    for line in (answer.stdout or answer.stderr).splitlines():
+        if console.is_terminal:
+            console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
+        else:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     answer.check_returncode()
 
 

@@ -82,7 +82,7 @@ def replay(aws: LocalAWS, traces: Mapping[str, Trace]) -> Iterator[list[StreamRe
         at = aws.clock.now()
         traffic = {name: trace.minutes[index] for name, trace in traces.items() if index < len(trace.minutes)}
         for name, minute in aws.advance_minute(traffic).items():
-            replays[name].minutes.append(
-                Minute(at, traffic[name].shards, int(minute.shards), 1 - minute.accepted_share)
-            )
+            # Whatever is less than a record is the rounding of floats.
+            throttled = int(minute.throttled_records) / minute.offered_records if minute.offered_records else 0.0
+            replays[name].minutes.append(Minute(at, traffic[name].shards, int(minute.shards), throttled))
         yield list(replays.values())

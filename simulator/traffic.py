@@ -14,7 +14,7 @@ from pathlib import Path
 from simulator.kinesis import SHARD_BYTES_PER_MINUTE, SHARD_RECORDS_PER_MINUTE
 
 MINUTES_PER_DAY = 24 * 60
-DEFAULT_MEAN_SHARDS = 8.0
+DEFAULT_MEAN_SHARDS = 4.0
 # Records of 2 KiB: bytes are then what fills a shard, records are at half of theirs.
 _RECORD_BYTES = 2048
 
@@ -49,10 +49,15 @@ class Trace:
     start: datetime
     minutes: Sequence[Traffic]
 
+    @property
+    def mean_shards(self) -> float:
+        """The mean demand, in shards."""
+        return sum(load.shards for load in self.minutes) / len(self.minutes)
+
     def days(self, first: int, count: int = 1) -> Trace:
-        """The days from `first` on (0 is the first one), at most as many as there are."""
+        """`count` days from the `first` on (0 is that with which the trace starts); fewer if it ends before."""
         begin, end = first * MINUTES_PER_DAY, (first + count) * MINUTES_PER_DAY
-        return Trace(self.name, self.start, self.minutes[begin:end])
+        return Trace(self.name, self.start + timedelta(minutes=begin), self.minutes[begin:end])
 
 
 def generated_day(name: str, *, base: float, peak: float, peak_hour: float, burst_hour: float, seed: int) -> Trace:
@@ -75,7 +80,7 @@ def generated_day(name: str, *, base: float, peak: float, peak_hour: float, burs
 def read_trace(path: Path, *, mean_shards: float | None = None) -> Trace:
     """Read a CSV file of one of two forms, with a header line.
 
-    - `timestamp,value`: a rate in any unit; scaled so that the mean demand is `mean_shards` shards (8 if not given);
+    - `timestamp,value`: a rate in any unit; scaled so that the mean demand is `mean_shards` shards (4 if not given);
     - `timestamp,bytes,records`: totals of the interval that begins at the timestamp, as CloudWatch reports
       IncomingBytes and IncomingRecords; scaled only where `mean_shards` is given.
 
