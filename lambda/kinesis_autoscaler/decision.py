@@ -411,8 +411,9 @@ def _shrink_to(case: _Case, *, requested: int | None) -> Decision:
     situation = case.situation
     stream, settings = situation.stream, situation.settings
     current, window = stream.open_shard_count, settings.scale_down.window
-    minutes = situation.telemetry.since(situation.now - window - METRIC_DELAY)
-    peak = _peak(minutes, settings)
+    # As far back as the alarm that fired has looked, whose newest datapoint is a minute old: looking further would
+    # meet the very demand whose end made it fire.
+    peak = _peak(situation.telemetry.since(situation.now - window - timedelta(minutes=1)), settings)
     case = case.with_demand(peak)
     half = math.ceil(current / 2)
     smallest = max(half, settings.min_shard_count, requested or 0)

@@ -93,7 +93,7 @@ def reconcile() -> Scenario:
     def prepare(w: World) -> None:
         w.add_stream(shards=8, demand=4.0)
         w.add_stream("small", shards=2, demand=0.5, min_shard_count=4)
-        w.add_stream("stuck", shards=2, demand=0.9)
+        w.add_stream("stuck", shards=2, demand=1.9, max_shard_count=2)
         w.run(6)
 
     def go(w: World) -> None:
