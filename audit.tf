@@ -1,8 +1,6 @@
 # The audit table is the log, the lock and the memory of the autoscaler.
 
 resource "aws_dynamodb_table" "audit" {
-  #checkov:skip=CKV_AWS_119:Without kms_key_arn the table is encrypted with a key that AWS owns; with it, with the caller's.
-  #checkov:skip=CKV2_AWS_16:On-demand tables have no capacity to scale.
   name         = local.audit_table_name
   billing_mode = "PAY_PER_REQUEST"
 

@@ -2,11 +2,9 @@
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:Every action is in the audit table and the JSON logs; tracing would add cost and permissions, not knowledge.
-  #checkov:skip=CKV_AWS_115:New accounts may have a concurrency limit of 10, of which none can be reserved; it is the caller's choice (reserved_concurrent_executions).
   #checkov:skip=CKV_AWS_116:Failed asynchronous events go to the queue by aws_lambda_function_event_invoke_config, which sends more context than dead_letter_config.
-  #checkov:skip=CKV_AWS_117:The function calls AWS APIs only; inside a VPC it would need endpoints or a NAT gateway to reach them.
-  #checkov:skip=CKV_AWS_173:The environment holds names and ARNs, no secrets; it is encrypted by AWS, and with kms_key_arn where that is given.
   #checkov:skip=CKV_AWS_272:The package is checked in and its hash is part of every plan; code signing needs a signing profile of the caller's.
+  #checkov:skip=CKV_AWS_117:The function calls AWS APIs only; inside a VPC it would need endpoints or a NAT gateway to reach them.
   function_name = var.name
   description   = "Scales Kinesis data streams when their alarms fire, and reconciles alarms and audit records."
   role          = aws_iam_role.function.arn
@@ -50,8 +48,6 @@ resource "aws_lambda_function" "this" {
 
 # Made before the function, which is not allowed to create a log group: so the retention and the key are always ours.
 resource "aws_cloudwatch_log_group" "function" {
-  #checkov:skip=CKV_AWS_158:CloudWatch Logs encrypts by itself; with kms_key_arn the caller's key is used.
-  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days, a year unless set).
   name              = local.log_group_name
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -76,7 +72,6 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 }
 
 resource "aws_sqs_queue" "dead_letter" {
-  #checkov:skip=CKV_AWS_27:Without kms_key_arn the queue is encrypted with keys that SQS manages.
   name                      = local.dead_letter_queue_name
   message_retention_seconds = 1209600 # 14 days, the most that SQS keeps
 

@@ -50,8 +50,6 @@ resource "aws_iam_role_policy" "function" {
 }
 
 data "aws_iam_policy_document" "function" {
-  #checkov:skip=CKV_AWS_356:The two actions on "*" have no resource types; see the statement ReadMetricsAndLimits.
-
   # Alarms are looked up by the topic that they notify, and such a listing is authorized against alarm:*, not against the
   # alarms that it returns.
   statement {

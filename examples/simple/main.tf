@@ -9,6 +9,8 @@ module "kinesis_autoscaler" {
 
 # A steady stream: sized so that its traffic uses 60% of its shards, which is the default.
 resource "aws_kinesis_stream" "orders" {
+  #checkov:skip=CKV_AWS_43:Scaling does not depend on encryption; examples/complete has an encrypted stream.
+  #checkov:skip=CKV_AWS_185:Scaling does not depend on encryption; examples/complete has an encrypted stream.
   name        = "orders"
   shard_count = 2
 
@@ -28,6 +30,8 @@ module "orders_scaling" {
 
 # A bursty stream: doubled as soon as two of three minutes are busy, and never left with less than 2 shards.
 resource "aws_kinesis_stream" "clicks" {
+  #checkov:skip=CKV_AWS_43:Scaling does not depend on encryption; examples/complete has an encrypted stream.
+  #checkov:skip=CKV_AWS_185:Scaling does not depend on encryption; examples/complete has an encrypted stream.
   name        = "clicks"
   shard_count = 4
 
