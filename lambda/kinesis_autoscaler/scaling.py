@@ -241,7 +241,7 @@ class Scaler:
             logger.info("Another invocation took this record over.", extra={"stream": record.stream_name})
             return record
         if stream.is_active:
-            return self._call(taken_over, pair, stream, consumers)
+            return self._call(taken_over, pair, stream, consumers, resumed=True)
         return self._complete(taken_over, taken_over, pair, consumers)  # accepted, though the answer was lost
 
     # The steps, in their order
@@ -292,6 +292,7 @@ class Scaler:
         consumers: Mapping[str, float],
         *,
         calls_left: int | None = None,
+        resumed: bool = False,
     ) -> Record:
         """Ask Kinesis for the intent's target, if the lease leaves time for the answer."""
         if intent.lease_until is None or self._clock() > intent.lease_until - CALL_TAKES_AT_MOST:
@@ -310,6 +311,9 @@ class Scaler:
             )
             return self.end(intent, skipped, rearm=pair)
         except QuotaExhaustedError as error:
+            if intent.trigger is Trigger.ALARM and not resumed:
+                # A burst of calls for many streams meets the same error code, and is over by Lambda's retry.
+                raise RetryLaterError(f"Kinesis has no call left for {intent.stream_name} now: {error}") from error
             return self._refused(intent, Reason.QUOTA_EXHAUSTED, error)
         except AccountShardLimitError as error:
             return self._refused(intent, Reason.ACCOUNT_SHARD_LIMIT, error)
