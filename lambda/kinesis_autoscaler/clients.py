@@ -1,4 +1,4 @@
-"""The AWS clients, all with one botocore configuration."""
+"""The AWS clients and their retries, and what a retry can mend."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CONFIG = Config(
-    # Standard mode retries throttling, 5xx and timeouts with backoff and jitter; what it gives up on, Lambda retries.
-    retries={"mode": "standard", "total_max_attempts": 5},
-    connect_timeout=3,
-    read_timeout=10,
-)
+# Standard mode retries throttling, 5xx and timeouts with backoff and jitter; what it gives up on, Lambda retries.
+PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=3, read_timeout=10)
+"""Up to 36 seconds of waiting on average: a thousand streams whose alarms fire at once meet AWS's call rates."""
+
+BOUNDED = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=8)
+"""At most 33 seconds in all, for the one call that must not outlive the lease on its intent."""
 
 NOT_MENDED_BY_A_RETRY = frozenset(
     {
@@ -39,9 +39,9 @@ NOT_MENDED_BY_A_RETRY = frozenset(
 
 
 @cache
-def client(service: str) -> Any:  # noqa: ANN401 - typed by the adapters, which know their service
+def client(service: str, config: Config = PATIENT) -> Any:  # noqa: ANN401 - typed by the adapters, which know their service
     """The client of a service, made at its first use and kept for the life of the execution environment."""
-    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 def error_code(error: ClientError) -> str:

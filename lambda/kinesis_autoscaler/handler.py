@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from .alarms import Alarms, NotOurAlarmError
 from .audit import AuditTable
-from .clients import client, is_permanent
+from .clients import BOUNDED, client, is_permanent
 from .consumers import Consumers
 from .events import AlarmEvent, MalformedEventError, ScaleRequest
 from .metrics import Metrics
@@ -71,7 +71,7 @@ class Function:
         self._reporter = Reporter(environment, sns)
         parts: dict[str, Any] = {
             "alarms": Alarms(cloudwatch, prefix=environment.alarm_name_prefix, topic_arn=environment.topic_arn),
-            "streams": Streams(kinesis),
+            "streams": Streams(kinesis, bounded=client("kinesis", BOUNDED)),
             "metrics": Metrics(cloudwatch, function_name=environment.function_name),
             "audit": AuditTable(
                 client("dynamodb"),

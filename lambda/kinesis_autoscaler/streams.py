@@ -32,9 +32,10 @@ class AccountShardLimitError(Exception):
 class Streams:
     """The streams of this account and region."""
 
-    def __init__(self, kinesis: KinesisClient) -> None:
-        """Use this client."""
+    def __init__(self, kinesis: KinesisClient, *, bounded: KinesisClient) -> None:
+        """Use these clients, `bounded` for the call that must be answered within CALL_TAKES_AT_MOST."""
         self._kinesis = kinesis
+        self._bounded = bounded
 
     def describe(self, name: str) -> Stream:
         """What Kinesis says of the stream now.
@@ -66,7 +67,7 @@ class Streams:
             StreamMissingError: There is no such stream.
         """
         try:
-            self._kinesis.update_shard_count(
+            self._bounded.update_shard_count(
                 StreamName=stream.name, TargetShardCount=target, ScalingType="UNIFORM_SCALING"
             )
         except ClientError as error:
