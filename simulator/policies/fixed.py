@@ -1,0 +1,36 @@
+"""No autoscaling: a fixed number of shards, and on-demand mode."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from simulator.closed_loop import Run, Series
+from simulator.kinesis import ON_DEMAND, StreamModel
+from simulator.traffic import Traffic
+
+_START = datetime(2026, 1, 5, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
+
+
+def fixed_at_peak(demand: Series) -> Run:
+    """As many shards as the highest minute needs, from the first minute to the last."""
+    return Run(demand, np.full(len(demand), float(math.ceil(demand.max() - 1e-9))))
+
+
+def on_demand(demand: Series, shard_count: int) -> Run:
+    """On-demand mode, as `simulator.kinesis` reads its documentation, switched on for a stream of `shard_count` shards.
+
+    The run's shards are what its capacity amounts to; they are not what is paid for.
+    """
+    stream = StreamModel("replayed", shard_count, created_at=_START)
+    stream.consumer = None
+    stream.update_stream_mode(ON_DEMAND, _START)
+    per_shard = Traffic.for_shards(1.0)
+    capacity = [
+        stream.offer(_START + minute * _MINUTE, shards * per_shard.bytes, shards * per_shard.records).shards
+        for minute, shards in enumerate(demand.tolist())
+    ]
+    return Run(demand, np.array(capacity, dtype=np.float64))
