@@ -1,0 +1,46 @@
+"""Clients of a fake AWS account."""
+
+from __future__ import annotations
+
+import boto3
+import hypothesis
+import pytest
+from moto import mock_aws
+
+from tests.unit.account import REGION, create_audit_table
+
+# A busy machine may take its time over an example.
+hypothesis.settings.register_profile("unit", deadline=None)
+hypothesis.settings.load_profile("unit")
+
+
+@pytest.fixture(scope="session")
+def session():
+    """One for all tests, since a session reads large files at its first use."""
+    return boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture
+def aws(session, monkeypatch):
+    """moto in place of AWS."""
+    with mock_aws():
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+        yield session
+
+
+@pytest.fixture
+def cloudwatch(aws):
+    return aws.client("cloudwatch")
+
+
+@pytest.fixture
+def kinesis(aws):
+    return aws.client("kinesis")
+
+
+@pytest.fixture
+def dynamodb(aws):
+    """With the audit table."""
+    client = aws.client("dynamodb")
+    create_audit_table(client)
+    return client
