@@ -1,0 +1,142 @@
+"""One configuration for all clients: what is tried again, and what that would not mend."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from kinesis_autoscaler.audit import LEASE
+from kinesis_autoscaler.clients import BOUNDED, client, error_code, is_permanent, retry_attempts
+from kinesis_autoscaler.scaling import CALL_TAKES_AT_MOST
+
+
+class Answers:
+    """Answers in place of the network's, one after another; then it is moto's turn."""
+
+    def __init__(self, kinesis, *answers: tuple[int, str]) -> None:
+        self.left = list(answers)
+        self.sent = 0
+        kinesis.meta.events.register_first("before-send.kinesis.*", self._answer)
+
+    def _answer(self, request, **_):
+        self.sent += 1
+        if not self.left:
+            return None
+        status, body = self.left.pop(0)
+
+        class Raw:
+            def stream(self, *_, **__):
+                yield body.encode()
+
+        return AWSResponse(request.url, status, {"content-type": "application/x-amz-json-1.1"}, Raw())
+
+
+def error(code: str, **response) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "It said no."}, **response}, "UpdateShardCount")
+
+
+class TestClients:
+    @pytest.fixture(autouse=True)
+    def _new_clients(self, aws):
+        client.cache_clear()
+        yield
+        client.cache_clear()
+
+    def test_a_service_has_one_client_for_the_life_of_the_process(self):
+        assert client("kinesis") is client("kinesis")
+        assert client("kinesis") is not client("cloudwatch")
+
+    @pytest.mark.parametrize("service", ["cloudwatch", "dynamodb", "kinesis", "lambda", "sns"])
+    def test_every_client_is_configured_alike(self, service):
+        config = client(service).meta.config
+        assert config.retries["mode"] == "standard"
+        assert config.retries["total_max_attempts"] > 1
+        assert config.connect_timeout < boto3.client(service).meta.config.connect_timeout
+        assert config.read_timeout < boto3.client(service).meta.config.read_timeout
+
+    def test_patience_and_a_bound_have_a_client_each(self):
+        patient, bounded = client("kinesis"), client("kinesis", BOUNDED)
+        assert bounded is client("kinesis", BOUNDED) is not patient
+        assert bounded.meta.config.read_timeout < patient.meta.config.read_timeout
+
+    def test_the_call_that_a_lease_protects_is_answered_or_given_up_within_it(self):
+        attempts = BOUNDED.retries["total_max_attempts"]
+        waiting = sum(min(2**n, 20) for n in range(attempts - 1))  # standard mode's longest backoff
+        longest = attempts * (BOUNDED.connect_timeout + BOUNDED.read_timeout) + waiting
+        assert timedelta(seconds=longest) <= CALL_TAKES_AT_MOST < LEASE
+
+    def test_a_failure_of_the_service_is_tried_again(self):
+        kinesis = client("kinesis")
+        kinesis.create_stream(StreamName="orders", ShardCount=4)
+        answers = Answers(kinesis, (500, "{}"), (503, "{}"))
+        assert kinesis.describe_stream_summary(StreamName="orders")["ResponseMetadata"]["RetryAttempts"] == 2
+        assert answers.sent == 3
+
+    def test_in_the_end_the_failure_is_passed_on_with_the_number_of_attempts(self):
+        kinesis = client("kinesis", BOUNDED)
+        answers = Answers(kinesis, *[(500, "{}")] * 10)
+        with pytest.raises(ClientError) as failure:
+            kinesis.describe_stream_summary(StreamName="orders")
+        assert retry_attempts(failure.value) == answers.sent - 1 > 0
+
+    def test_a_refusal_is_not_tried_again(self):
+        kinesis = client("kinesis")
+        answers = Answers(kinesis, (400, '{"__type": "AccessDeniedException", "message": "not you"}'))
+        with pytest.raises(ClientError) as failure:
+            kinesis.describe_stream_summary(StreamName="orders")
+        assert (error_code(failure.value), answers.sent) == ("AccessDeniedException", 1)
+        assert retry_attempts(failure.value) == 0
+
+
+class TestErrors:
+    def test_an_error_has_a_code_even_where_the_answer_has_none(self):
+        assert error_code(error("LimitExceededException")) == "LimitExceededException"
+        assert error_code(ClientError({}, "UpdateShardCount")) == ""
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "AccessDenied",
+            "AccessDeniedException",
+            "InvalidArgumentException",
+            "InvalidParameterValue",
+            "ResourceNotFound",
+            "ResourceNotFoundException",
+            "ValidationError",
+            "ValidationException",
+        ],
+    )
+    def test_what_a_person_must_mend_is_permanent(self, code):
+        assert is_permanent(error(code))
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "InternalFailure",
+            "InternalServerError",
+            "LimitExceededException",
+            "ProvisionedThroughputExceededException",
+            "RequestTimeout",
+            "ResourceInUseException",
+            "ServiceUnavailable",
+            "Throttling",
+            "ThrottlingException",
+            "TransactionCanceledException",
+            "",
+        ],
+    )
+    def test_what_time_may_mend_is_not(self, code):
+        assert not is_permanent(error(code))
+
+    @pytest.mark.parametrize("other", [EndpointConnectionError(endpoint_url="https://x"), ValueError("no"), KeyError()])
+    def test_what_is_no_answer_of_aws_is_not(self, other):
+        assert not is_permanent(other)
+
+    def test_an_answer_at_the_first_attempt_has_no_retries(self):
+        assert retry_attempts(error("Throttling")) == 0
+        assert retry_attempts(error("Throttling", ResponseMetadata={})) == 0
+        assert retry_attempts(error("Throttling", ResponseMetadata={"RetryAttempts": 4})) == 4

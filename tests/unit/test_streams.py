@@ -1,0 +1,160 @@
+"""What Kinesis says of a stream, and what its refusals mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from kinesis_autoscaler.model import Stream
+from kinesis_autoscaler.streams import (
+    AccountShardLimitError,
+    QuotaExhaustedError,
+    StreamInUseError,
+    StreamMissingError,
+    Streams,
+)
+from tests.unit.account import Calls
+
+CREATED = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
+ORDERS = Stream("orders", "ACTIVE", 4, CREATED)
+
+
+@pytest.fixture
+def streams(kinesis) -> Streams:
+    with time_machine.travel(CREATED, tick=False):
+        kinesis.create_stream(StreamName="orders", ShardCount=4)
+        kinesis.create_stream(StreamName="clicks", StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    return Streams(kinesis, bounded=kinesis)
+
+
+def summary(**changes) -> dict:
+    """An answer to DescribeStreamSummary."""
+    return {
+        "StreamDescriptionSummary": {
+            "StreamName": "orders",
+            "StreamARN": "arn:aws:kinesis:us-east-2:123456789012:stream/orders",
+            "StreamStatus": "ACTIVE",
+            "RetentionPeriodHours": 24,
+            "StreamCreationTimestamp": CREATED,
+            "EnhancedMonitoring": [],
+            "OpenShardCount": 4,
+            **changes,
+        }
+    }
+
+
+class TestDescribing:
+    def test_a_provisioned_stream_has_its_open_shards_and_its_age(self, streams):
+        assert streams.describe("orders") == ORDERS
+
+    def test_closed_shards_do_not_count(self, kinesis, streams):
+        kinesis.update_shard_count(StreamName="orders", TargetShardCount=2, ScalingType="UNIFORM_SCALING")
+        assert len(kinesis.list_shards(StreamName="orders")["Shards"]) > 2
+        assert streams.describe("orders").open_shard_count == 2
+
+    def test_an_on_demand_stream_is_known_as_such(self, streams):
+        assert streams.describe("clicks").on_demand
+
+    def test_a_stream_whose_mode_is_not_told_is_a_provisioned_one(self, kinesis, streams):
+        with Stubber(kinesis) as answers:
+            answers.add_response("describe_stream_summary", summary())
+            assert not streams.describe("orders").on_demand
+
+    @pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING"])
+    def test_only_an_active_stream_can_be_resharded(self, kinesis, streams, status):
+        assert streams.describe("orders").is_active
+        with Stubber(kinesis) as answers:  # moto's streams are active at once
+            answers.add_response("describe_stream_summary", summary(StreamStatus=status))
+            stream = streams.describe("orders")
+        assert (stream.status, stream.is_active) == (status, False)
+
+    def test_a_missing_stream_is_named(self, streams):
+        with pytest.raises(StreamMissingError, match="There is no stream invoices in this account and region"):
+            streams.describe("invoices")
+
+    def test_any_other_failure_is_passed_on(self, kinesis, streams):
+        with Stubber(kinesis) as answers:
+            answers.add_client_error("describe_stream_summary", "AccessDeniedException")
+            with pytest.raises(ClientError, match="AccessDenied"):
+                streams.describe("orders")
+
+
+class TestUpdating:
+    @pytest.mark.parametrize("target", [8, 5, 2])
+    def test_kinesis_reshards_the_stream_uniformly(self, kinesis, streams, target):
+        calls = Calls(kinesis)
+        streams.update_shard_count(ORDERS, target)
+        assert calls.made == [
+            (
+                "UpdateShardCount",
+                {"StreamName": "orders", "TargetShardCount": target, "ScalingType": "UNIFORM_SCALING"},
+            )
+        ]
+        assert streams.describe("orders").open_shard_count == target
+
+    def test_the_call_goes_out_through_the_client_whose_time_is_bounded(self, aws, kinesis, streams):
+        bounded = aws.client("kinesis")
+        patient_calls, bounded_calls = Calls(kinesis), Calls(bounded)
+        streams = Streams(kinesis, bounded=bounded)
+        streams.update_shard_count(streams.describe("orders"), 8)
+        assert [name for name, _ in patient_calls.made] == ["DescribeStreamSummary"]
+        assert [name for name, _ in bounded_calls.made] == ["UpdateShardCount"]
+
+    def test_a_missing_stream_is_named(self, streams):
+        with pytest.raises(StreamMissingError, match="invoices"):
+            streams.update_shard_count(Stream("invoices", "ACTIVE", 4, CREATED), 8)
+
+    def test_a_stream_in_use_is_changed_by_someone_else(self, kinesis, streams):
+        with Stubber(kinesis) as answers:
+            answers.add_client_error("update_shard_count", "ResourceInUseException", "Stream orders is UPDATING.")
+            with pytest.raises(StreamInUseError, match="Stream orders is UPDATING"):
+                streams.update_shard_count(ORDERS, 8)
+
+    def test_a_stream_in_use_after_a_retry_is_taken_for_changed_by_us(self, kinesis, streams):
+        with Stubber(kinesis) as answers:
+            answers.add_client_error("update_shard_count", "ResourceInUseException", response_meta={"RetryAttempts": 1})
+            streams.update_shard_count(ORDERS, 8)
+            answers.assert_no_pending_responses()
+
+    @pytest.mark.parametrize(
+        ("room", "meaning"),
+        [(0, AccountShardLimitError), (3, AccountShardLimitError), (4, QuotaExhaustedError)],
+    )
+    def test_a_limit_is_the_accounts_where_the_account_has_no_room(self, kinesis, streams, room, meaning):
+        with Stubber(kinesis) as answers:
+            answers.add_client_error("update_shard_count", "LimitExceededException", "Too many.")
+            answers.add_response(
+                "describe_limits",
+                {
+                    "ShardLimit": 200,
+                    "OpenShardCount": 200 - room,
+                    "OnDemandStreamCount": 0,
+                    "OnDemandStreamCountLimit": 50,
+                },
+            )
+            with pytest.raises(meaning, match="Too many"):
+                streams.update_shard_count(ORDERS, 8)
+            answers.assert_no_pending_responses()
+
+    def test_a_scale_down_can_only_meet_the_limit_of_calls(self, kinesis, streams):
+        with Stubber(kinesis) as answers:  # a call of DescribeLimits would be an error here
+            answers.add_client_error("update_shard_count", "LimitExceededException")
+            with pytest.raises(QuotaExhaustedError):
+                streams.update_shard_count(ORDERS, 2)
+
+    @pytest.mark.parametrize(
+        "code", ["AccessDeniedException", "InvalidArgumentException", "InternalFailure", "ThrottlingException"]
+    )
+    def test_any_other_failure_is_passed_on(self, kinesis, streams, code):
+        with Stubber(kinesis) as answers:
+            answers.add_client_error("update_shard_count", code)
+            with pytest.raises(ClientError, match=code):
+                streams.update_shard_count(ORDERS, 8)
+
+    def test_an_on_demand_stream_is_refused_by_kinesis(self, streams):
+        with pytest.raises(ClientError, match="ValidationException"):
+            streams.update_shard_count(Stream("clicks", "ACTIVE", 4, CREATED, on_demand=True), 8)
