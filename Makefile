@@ -43,6 +43,13 @@ format: $(READY) ## Put Python and Terraform files into their standard form
 	$(BIN)/ruff format .
 	terraform fmt -recursive
 
+.PHONY: load
+load: $(READY) ## Write to a real stream: STREAM=… RECORDS_PER_SECOND=… [RECORD_BYTES=1024] [MINUTES=10] [YES=1]
+	@test -n "$(STREAM)" -a -n "$(RECORDS_PER_SECOND)" || { \
+	  echo "Name the stream and the rate: make load STREAM=orders RECORDS_PER_SECOND=1000"; exit 2; }
+	$(BIN)/python -m tools.load --stream "$(STREAM)" --records-per-second "$(RECORDS_PER_SECOND)" \
+	  --record-bytes "$(or $(RECORD_BYTES),1024)" --minutes "$(or $(MINUTES),10)" $(if $(YES),--yes)
+
 .PHONY: package
 package: ## Build lambda/package.zip from lambda/kinesis_autoscaler
 	$(PYTHON) lambda/build.py

@@ -1,0 +1,1 @@
+"""Programs for people who run the autoscaler; nothing here is part of the module."""

@@ -1,0 +1,204 @@
+"""Writes to a Kinesis stream at a steady rate, to see a deployment scale on a real account.
+
+It says what the run will cost and starts only on a yes. Throttled records are sent again until they are accepted, so
+what the autoscaler has to catch up with is real.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+PUT_UNIT_BYTES = 25 * 1024
+"""Kinesis bills a record in units of 25 KB, rounded up."""
+
+PRICE_PER_MILLION_UNITS = 0.014
+"""Dollars in us-east-1, 2026-11; other regions cost up to twice as much. docs/benchmarks.md has the prices' sources."""
+
+MAX_RECORDS = 500
+"""PutRecords takes so many records a call,"""
+MAX_CALL_BYTES = 5 * 1024 * 1024
+"""and so many bytes, partition keys included (Kinesis API reference)."""
+
+MAX_RECORD_BYTES = 1024 * 1024
+"""A record, its partition key included."""
+
+_KEY_BYTES = 32
+
+
+class LoadError(Exception):
+    """What was asked for can't be done; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What to write."""
+
+    stream: str
+    records_per_second: int
+    record_bytes: int
+    minutes: float
+
+    def __post_init__(self) -> None:
+        """Refuse what Kinesis would refuse, or what is no load.
+
+        Raises:
+            LoadError: A number is out of range; the message names it, the rule and the remedy.
+        """
+        if self.records_per_second < 1:
+            raise LoadError(f"RECORDS_PER_SECOND is {self.records_per_second} and must be at least 1.")
+        if not 1 <= self.record_bytes <= MAX_RECORD_BYTES - _KEY_BYTES:
+            raise LoadError(
+                f"RECORD_BYTES is {self.record_bytes} and must be from 1 to {MAX_RECORD_BYTES - _KEY_BYTES:,}: "
+                "a record with its partition key has at most 1 MiB."
+            )
+        if self.minutes <= 0:
+            raise LoadError(f"MINUTES is {self.minutes:g} and must be above 0.")
+
+    @property
+    def records(self) -> int:
+        """Records in all."""
+        return round(self.records_per_second * self.minutes * 60)
+
+    @property
+    def dollars(self) -> float:
+        """What the records cost; the stream's shards cost what they always do."""
+        units = self.records * math.ceil((self.record_bytes + _KEY_BYTES) / PUT_UNIT_BYTES)
+        return units / 1e6 * PRICE_PER_MILLION_UNITS
+
+    @property
+    def shards(self) -> float:
+        """Shards that the load fills."""
+        return max(self.records_per_second / 1000, self.records_per_second * (self.record_bytes + _KEY_BYTES) / 1024**2)
+
+    @property
+    def records_per_call(self) -> int:
+        """Records in one PutRecords call."""
+        return max(1, min(MAX_RECORDS, MAX_CALL_BYTES // (self.record_bytes + _KEY_BYTES)))
+
+
+@dataclass
+class Result:
+    """What became of a load."""
+
+    accepted: int = 0
+    throttled: int = 0
+    """Refusals; a record may be refused more than once."""
+    calls: int = 0
+    seconds: float = 0.0
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+def run(
+    load: Load,
+    kinesis: KinesisClient,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    report: Callable[[Result], None] = lambda _: None,
+) -> Result:
+    """Write the load, second by second; what was throttled goes first in the next call.
+
+    Args:
+        load: What to write.
+        kinesis: The client to write with.
+        clock: Seconds, for pacing.
+        sleep: Waits so many seconds.
+        report: Called after every call.
+    """
+    result = Result()
+    payload = os.urandom(load.record_bytes)
+    waiting: deque[dict[str, Any]] = deque()
+    begun, made = clock(), 0
+    while result.accepted < load.records:
+        due = min(load.records, math.ceil((clock() - begun) * load.records_per_second) or 1)
+        while made < due:
+            waiting.append({"Data": payload, "PartitionKey": uuid.uuid4().hex})
+            made += 1
+        if not waiting:
+            sleep(min(1.0, 1 / load.records_per_second))
+            continue
+        batch = [waiting.popleft() for _ in range(min(load.records_per_call, len(waiting)))]
+        answer = kinesis.put_records(StreamName=load.stream, Records=batch)
+        refused = [record for record, told in zip(batch, answer["Records"], strict=True) if told.get("ErrorCode")]
+        for told in answer["Records"]:
+            if code := told.get("ErrorCode"):
+                result.errors[code] = result.errors.get(code, 0) + 1
+        waiting.extendleft(reversed(refused))
+        result.calls += 1
+        result.accepted += len(batch) - len(refused)
+        result.throttled += len(refused)
+        result.seconds = clock() - begun
+        report(result)
+        if len(refused) == len(batch):
+            sleep(0.5)  # the stream is full: the next half second has room again
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ask, write, and sum up."""
+    console = Console()
+    options = _parse(arguments)
+    try:
+        load = Load(options.stream, options.records_per_second, options.record_bytes, options.minutes)
+    except LoadError as error:
+        console.print(f"[red]{error}[/]")
+        return 2
+    console.print(
+        f"{load.records:,} records of {load.record_bytes:,} bytes to [bold]{load.stream}[/], "
+        f"{load.records_per_second:,} a second for {load.minutes:g} minutes: they fill {load.shards:.1f} shards and "
+        f"cost about [bold]${load.dollars:.2f}[/] (us-east-1), beside the shards that the autoscaler will add."
+    )
+    if not options.yes and console.input("Go on? Type yes: ").strip() != "yes":
+        console.print("Nothing was written.")
+        return 1
+    kinesis = boto3.client("kinesis", config=Config(retries={"mode": "standard", "total_max_attempts": 8}))
+    result = Result()
+    with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}"), console=console) as progress:
+        task = progress.add_task("Writing", total=load.records, note="")
+
+        def report(so_far: Result) -> None:
+            nonlocal result
+            result = so_far
+            progress.update(task, completed=so_far.accepted, note=f"{so_far.throttled:,} throttled")
+
+        try:
+            run(load, kinesis, report=report)
+        except KeyboardInterrupt:
+            console.print("Stopped.")
+    rate = result.accepted / result.seconds if result.seconds else 0.0
+    console.print(
+        f"{result.accepted:,} records accepted in {result.seconds:,.0f} s ({rate:,.0f} a second), "
+        f"{result.throttled:,} refusals, {result.calls:,} calls."
+    )
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tools.load", description=__doc__.partition("\n")[0])
+    parser.add_argument("--stream", required=True, help="name of the stream")
+    parser.add_argument("--records-per-second", type=int, required=True)
+    parser.add_argument("--record-bytes", type=int, default=1024)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--yes", action="store_true", help="the cost is fine; do not ask")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
