@@ -23,7 +23,7 @@ from rich.table import Table
 
 from simulator import charts
 from simulator.environment import with_aws
-from simulator.local_aws import LocalAWS, Transport
+from simulator.local_aws import START, LocalAWS, Transport
 from simulator.replay_loop import StreamReplay, replay
 from simulator.terraform import WorkingCopy
 from simulator.traffic import generated_day, read_trace
@@ -65,7 +65,8 @@ def run(options: Options, console: Console) -> bool:
 
     """
     trace = read_trace(options.trace, mean_shards=options.mean_shards) if options.trace else None
-    with LocalAWS(Transport.HTTP) as aws, WorkingCopy(EXAMPLE, aws=aws.environment) as example:
+    start = trace.start.replace(second=0, microsecond=0) if trace else START
+    with LocalAWS(Transport.HTTP, start=start) as aws, WorkingCopy(EXAMPLE, aws=aws.environment) as example:
         variables = {"region": aws.region}
         console.print(f"[bold]Local AWS[/] at {aws.environment['AWS_ENDPOINT_URL']}, on a virtual clock")
         with _step(console, f"terraform init in {EXAMPLE}") as show:

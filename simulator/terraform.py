@@ -120,6 +120,10 @@ class WorkingCopy:
 
     The copy has the repository's shape, so relative module sources resolve. A context manager: leaving it deletes the
     copy with its state. It does not destroy what was applied.
+
+    Attributes:
+        directory: the root module's folder in the copy.
+
     """
 
     def __init__(self, root: str, *, aws: Mapping[str, str] | None = None) -> None:
@@ -127,7 +131,7 @@ class WorkingCopy:
         self._root = root
         self._aws = dict(aws or {})
         self._stack = ExitStack()
-        self._directory = Path()
+        self.directory = Path()
         self._environment: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -135,7 +139,7 @@ class WorkingCopy:
         self._binary = find_terraform()
         copy = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="terraform-")))
         shutil.copytree(REPOSITORY, copy / "module", ignore=_NOT_COPIED)
-        self._directory = copy / "module" / self._root
+        self.directory = copy / "module" / self._root
         self._environment = {
             **with_aws(self._aws),
             "TF_IN_AUTOMATION": "1",
@@ -172,7 +176,7 @@ class WorkingCopy:
         return {name: output["value"] for name, output in found.items()}
 
     def _variables(self, variables: Mapping[str, Any] | None) -> str:
-        (self._directory / "simulator.tfvars.json").write_text(json.dumps(variables or {}))
+        (self.directory / "simulator.tfvars.json").write_text(json.dumps(variables or {}))
         return "-var-file=simulator.tfvars.json"
 
     def _checked(self, *arguments: str, on_line: Callable[[str], None] | None = None) -> str:
@@ -184,7 +188,7 @@ class WorkingCopy:
     def _run(self, *arguments: str, on_line: Callable[[str], None] | None = None) -> tuple[int, str]:
         with subprocess.Popen(  # noqa: S603 - arguments are this module's own
             [self._binary, *arguments],
-            cwd=self._directory,
+            cwd=self.directory,
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

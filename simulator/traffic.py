@@ -87,20 +87,24 @@ def read_trace(path: Path, *, mean_shards: float | None = None) -> Trace:
     Timestamps are ISO 8601 (UTC where they name no zone) or seconds since 1970, in rising order, at any interval; the
     minutes between two lines are interpolated. Raises TraceError.
     """
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        columns = {name.strip().lower() for name in reader.fieldnames or ()}
-        if not ({"timestamp", "value"} <= columns or {"timestamp", "bytes", "records"} <= columns):
-            raise TraceError(
-                f"{path}, line 1: the header names {', '.join(sorted(columns)) or 'nothing'}; "
-                "it must name timestamp,value or timestamp,bytes,records"
-            )
-        rows = [_row(path, reader.line_num, row) for row in reader]
+    try:
+        reader = csv.DictReader(path.read_text().splitlines(), restkey="beyond the header", restval="")
+    except OSError as error:
+        raise TraceError(f"{path} cannot be read: {error.strerror}") from error
+    columns = {name.strip().lower() for name in reader.fieldnames or ()}
+    if not ({"timestamp", "value"} <= columns or {"timestamp", "bytes", "records"} <= columns):
+        raise TraceError(
+            f"{path}, line 1: the header names {', '.join(sorted(columns)) or 'nothing'}; "
+            "it must name timestamp,value or timestamp,bytes,records"
+        )
+    rows = [_row(path, reader.line_num, row) for row in reader]
     if len(rows) < 2:
         raise TraceError(f"{path}: a trace needs at least two lines below its header")
-    for number, (earlier, later) in enumerate(pairwise(rows), start=3):
+    for earlier, later in pairwise(rows):
         if later.at <= earlier.at:
-            raise TraceError(f"{path}, line {number}: {later.at} is not after the line before; sort the file by time")
+            raise TraceError(
+                f"{path}, line {later.line}: {later.at} is not after the line before; sort the file by time"
+            )
     minutes = _by_minute(rows)
     mean = sum(load.shards for load in minutes) / len(minutes)
     if mean == 0:
@@ -113,24 +117,25 @@ def read_trace(path: Path, *, mean_shards: float | None = None) -> Trace:
 
 @dataclass(frozen=True)
 class _Row:
+    line: int
     at: datetime
     load: Traffic
     is_total: bool
 
 
 def _row(path: Path, line: int, row: dict[str, str]) -> _Row:
-    cells = {(name or "").strip().lower(): (text or "").strip() for name, text in row.items()}
+    cells = {name.strip().lower(): text for name, text in row.items()}
     try:
-        at = _moment(cells["timestamp"])
+        at = _moment(cells["timestamp"].strip())
     except ValueError:
         raise TraceError(
             f"{path}, line {line}: {cells['timestamp']!r} is no timestamp; "
             "write 2026-01-05T13:00:00Z or seconds since 1970"
         ) from None
     if "value" in cells:
-        return _Row(at, Traffic.for_shards(_amount(path, line, "value", cells["value"])), is_total=False)
+        return _Row(line, at, Traffic.for_shards(_amount(path, line, "value", cells["value"])), is_total=False)
     load = Traffic(_amount(path, line, "bytes", cells["bytes"]), _amount(path, line, "records", cells["records"]))
-    return _Row(at, load, is_total=True)
+    return _Row(line, at, load, is_total=True)
 
 
 def _moment(text: str) -> datetime:

@@ -1,0 +1,68 @@
+"""The demonstration, as `make demo` runs it."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from rich.console import Console
+
+from simulator import __main__ as command_line
+from simulator import demo
+from simulator.local_aws import LocalAWS
+from simulator.terraform import WorkingCopy
+
+
+@pytest.fixture
+def demonstrated(tmp_path):
+    """The demo on its generated day: whether it was satisfied, what it wrote, and where the chart went."""
+    output = io.StringIO()
+    satisfied = demo.run(demo.Options(None, None, 1, tmp_path), Console(file=output, width=120))
+    return satisfied, output.getvalue(), tmp_path / "day.png"
+
+
+def test_the_demo_scales_both_streams_both_ways_and_leaves_a_plan_without_changes(demonstrated):
+    satisfied, output, chart = demonstrated
+    assert satisfied
+    for stream_name in ("orders", "clicks"):
+        assert f"▲ up    {stream_name}: " in output
+        assert f"▼ down  {stream_name}: " in output
+        assert f"Scaled {stream_name} from " in output
+    assert "No changes. Your infrastructure matches the configuration." in output
+    assert "(0 failed)" in output
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def run_command(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["simulator", *arguments])
+        status = command_line.main()
+        return status, capsys.readouterr().out
+
+    return run
+
+
+def test_a_trace_that_cannot_be_read_is_told_before_anything_starts(run_command, monkeypatch):
+    monkeypatch.setattr(LocalAWS, "__enter__", pytest.fail)
+    status, output = run_command("demo", "--trace", "no/such/file.csv")
+    assert status == 1
+    assert "no/such/file.csv cannot be read: No such file or directory" in output
+
+
+def test_a_missing_terraform_is_told_with_the_way_to_get_it(run_command, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, output = run_command("demo")
+    assert status == 1
+    assert "https://developer.hashicorp.com/terraform/install" in output
+
+
+def test_ctrl_c_ends_the_demo_with_the_status_that_shells_expect(run_command, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WorkingCopy, "init", interrupt)
+    status, output = run_command("demo")
+    assert status == 130
+    assert "Stopped." in output
