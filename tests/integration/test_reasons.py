@@ -1,0 +1,736 @@
+"""Every reason code, reached through the whole function: from an alarm, a request or a reconcile to the audit item."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
+
+from botocore.exceptions import ClientError
+
+from kinesis_autoscaler.model import Reason
+from simulator.function import FunctionCrash
+from simulator.kinesis import ConsumerState
+from tests.world import QUICK, World, shard_count, world
+
+
+@dataclass(frozen=True)
+class Case:
+    """Circumstances that must end in a record of this reason."""
+
+    reason: Reason
+    come_about: Callable[[World], None]
+    environment: dict[str, str]
+
+
+CASES: list[Case] = []
+
+
+def reaches(reason: Reason, **environment: str) -> Callable[[Callable[[World], None]], Callable[[], None]]:
+    """Make a test of circumstances: they play in a world of their own, and every record of it is checked."""
+
+    def test_of(circumstances: Callable[[World], None]) -> Callable[[], None]:
+        CASES.append(Case(reason, circumstances, environment))
+
+        def test() -> None:
+            with world(**environment) as w:
+                circumstances(w)
+                items = [item for name in w.bounds for item in w.log(name)]
+                assert reason in {item["reason"] for item in items}, items
+                for item in items:
+                    assert broken_promises(item) == [], item
+
+        test.__name__ = circumstances.__name__
+        return test
+
+    return test_of
+
+
+def test_every_reason_is_reached():
+    assert {case.reason for case in CASES} == set(Reason)
+
+
+# Why it was scaled
+
+
+@reaches(Reason.HIGH_DEMAND)
+def test_traffic_that_rises_brings_more_shards(w):
+    steady(w)
+    w.demand["orders"] = 7.0
+    w.run_until(lambda: w.statuses() == ["UPDATING"])
+    [record] = w.log()
+    assert (record["from_shard_count"], record["to_shard_count"]) == (8, 14)
+    assert record["message"].startswith("Scaling orders from 8 to 14 shards: peak demand 7.0 shards")
+    assert record["alarm_name"] == "kinesis-autoscaler-orders-scale-up"
+    assert record["alarm_reason"].startswith("Threshold Crossed")
+    assert (record["demand_shards"], record["utilization"]) == (Decimal(7), Decimal("0.875"))
+    assert {action: shard_count(alarm) for action, alarm in w.alarms().items()} == {"scale-up": 14, "scale-down": 14}
+    w.run(6)
+    [record] = w.log()
+    assert record["status"] == "SUCCEEDED"
+    assert record["message"].startswith("Scaled orders from 8 to 14 shards: peak demand 7.0 shards")
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.HIGH_DEMAND)
+def test_a_hot_shard_brings_more_shards_where_the_user_wants_that(w):
+    steady(w, demand=3.5, scale_on_throttling=True)
+    w.aws.streams.model("orders").key_skew = 0.25
+    w.run(4)
+    assert "records were throttled" in w.log()[0]["message"]
+    assert w.reshards[0].target == 16
+
+
+@reaches(Reason.LOW_DEMAND)
+def test_traffic_that_falls_brings_fewer_shards(w):
+    steady(w)
+    w.demand["orders"] = 1.6
+    w.run(18)
+    [record] = w.log()
+    assert record["status"] == "SUCCEEDED"
+    assert record["message"].startswith("Scaled orders from 8 to 4 shards: peak demand 1.6 shards in the last 10 min")
+    assert w.shards() == 4
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.LOW_DEMAND)
+def test_a_stream_without_traffic_that_reports_zeros_goes_to_its_minimum(w):
+    steady(w, min_shard_count=2)
+    w.demand["orders"] = 0.0
+    w.run(60)
+    assert [reshard.target for reshard in w.reshards] == [4, 2]
+    assert {item["trigger"] for item in w.log()} == {"alarm"}
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.LOW_DEMAND)
+def test_a_stream_without_traffic_that_reports_nothing_goes_to_its_minimum(w):
+    steady(w, min_shard_count=2)
+    del w.demand["orders"]
+    w.run(90)
+    assert [reshard.target for reshard in w.reshards] == [4, 2]
+    assert {item["trigger"] for item in w.log()} == {"reconcile"}
+    assert "alarm_name" not in w.log()[0]
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.LOW_DEMAND)
+def test_a_stream_that_nobody_reads_shrinks_where_consumers_are_not_looked_at(w):
+    steady(w, max_iterator_age_minutes=None)
+    w.aws.streams.model("orders").consumer.state = ConsumerState.PAUSED
+    w.run(40)
+    w.demand["orders"] = 1.0
+    w.run(20)
+    assert w.shards() == 4
+
+
+@reaches(Reason.BELOW_MINIMUM)
+def test_a_minimum_that_was_raised_is_reached_in_steps(w):
+    steady(w, shards=4, demand=2.0)
+    set_minimum(w, 20)
+    w.run(30)
+    assert [reshard.target for reshard in w.reshards] == [8, 16, 20]
+    first, *_ = w.log()
+    assert first["message"] == "Scaled orders from 4 to 8 shards: its minimum is 20 shards."
+    assert {item["trigger"] for item in w.log()} == {"reconcile"}
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.REQUESTED)
+def test_a_person_may_ask_for_shards_before_a_peak(w):
+    steady(w, demand=5.0)
+    answer = w.invoke({"action": "scale", "stream_name": "orders", "shard_count": 12, "reason": "the launch"})
+    assert (answer["status"], answer["from_shard_count"], answer["to_shard_count"]) == ("UPDATING", 8, 12)
+    w.run(6)
+    [record] = w.log()
+    assert record["message"] == "Scaled orders from 8 to 12 shards: 12 shards were requested."
+    assert (record["trigger"], record["alarm_reason"]) == ("request", "the launch")
+    assert w.shards() == 12
+
+
+@reaches(Reason.REQUESTED)
+def test_a_request_for_fewer_shards_goes_no_further_than_the_demand_allows(w):
+    steady(w, demand=3.2)
+    w.run(10)
+    scale(w, 4)
+    w.run(6)
+    [record] = w.log()
+    assert w.shards() == record["to_shard_count"] == 6
+    assert record["message"].startswith("Scaled orders from 8 to 6 shards: 4 shards were requested; peak demand 3.2")
+
+
+# Why it was not
+
+
+@reaches(Reason.AT_MAXIMUM)
+def test_a_stream_at_its_maximum_is_left_and_said_to_be(w):
+    steady(w, max_shard_count=8)
+    w.demand["orders"] = 7.5
+    w.run(20)
+    [record] = w.log()
+    assert record["status"] == "SKIPPED"
+    assert record["message"] == (
+        "Left orders at 8 shards, not scaled up: its maximum is 8; raise max_shard_count if the traffic is wanted."
+    )
+    assert record["occurrences"] >= 3, "reconcile looks again"
+    assert w.reshards == []
+
+
+@reaches(Reason.AT_MAXIMUM)
+def test_a_maximum_that_was_raised_takes_effect_at_the_next_reconcile(w):
+    steady(w, max_shard_count=8)
+    w.demand["orders"] = 7.5
+    w.run(10)
+    w.tag_alarms(max_shard_count="32")
+    w.run(6)
+    assert len(w.reshards) == 1
+
+
+@reaches(Reason.AT_MAXIMUM)
+def test_a_maximum_that_was_lowered_does_not_shrink_a_stream_under_load(w):
+    steady(w, shards=16, demand=9.0)
+    w.tag_alarms(max_shard_count="8")
+    w.run(30)
+    assert scale(w, 8)["status"] == "SKIPPED"
+    w.demand["orders"] = 14.0
+    w.run(30)
+    assert w.reshards == []
+
+
+@reaches(Reason.AT_MINIMUM)
+def test_a_stream_that_someone_has_just_merged_to_its_minimum_is_left(w):
+    steady(w, min_shard_count=2)
+    w.run(5)
+    w.demand["orders"] = 0.5
+    w.run(10)
+    w.aws.streams.model("orders").reshard_by_hand(2, w.now)
+    w.run(1)
+    [record] = w.log()
+    assert record["message"] == "Left orders at 2 shards, not scaled down: its minimum is 2."
+    w.run(8)
+    assert len(w.log()) == 1
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.AT_TARGET)
+def test_a_request_for_the_shards_that_there_are_is_left(w):
+    steady(w)
+    assert scale(w, 8)["reason"] == "AT_TARGET"
+    [record] = w.log()
+    assert record["message"].endswith("it already has the 8 shards that were requested.")
+
+
+@reaches(Reason.DEMAND_FITS)
+def test_an_alarm_that_counts_with_too_few_shards_causes_a_look_and_no_scaling(w):
+    steady(w)
+    w.write_shard_count(4)
+    w.run(1)
+    [record] = w.log()
+    assert record["message"] == (
+        "Left orders at 8 shards, not scaled up: peak demand 4.0 shards in the last 3 minutes is 50% of capacity, "
+        "under the threshold of 75%."
+    )
+    w.run(7)
+    assert w.reshards == []
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.COOLDOWN)
+def test_a_second_step_up_waits_for_the_cooldown(w):
+    steady(w, scale_up={**QUICK["scale_up"], "cooldown_minutes": 15})
+    w.demand["orders"] = 7.0
+    w.run(8)
+    w.demand["orders"] = 13.0
+    w.run(4)
+    assert len(w.reshards) == 1
+    assert "and the scale-up cooldown is 15 minutes." in w.log()[-1]["message"]
+    w.run(15)
+    assert [reshard.before for reshard in w.reshards] == [8, 14]
+
+
+@reaches(Reason.COOLDOWN)
+def test_a_step_down_waits_until_the_traffic_that_made_the_stream_grow_has_left_the_window(w):
+    steady(w, scale_down={**QUICK["scale_down"], "evaluation_periods": 4, "datapoints_to_alarm": 4})
+    w.demand["orders"] = 7.0
+    w.run(3)
+    w.demand["orders"] = 1.0
+    w.run(7)
+    record = next(item for item in w.log() if item["reason"] == "COOLDOWN")
+    assert re.search(
+        r"it was scaled up \d minutes ago, and a scale-down waits 10 minutes after that", record["message"]
+    )
+    w.run(8)
+    assert [reshard.target for reshard in w.reshards] == [14, 7]
+
+
+@reaches(Reason.QUOTA_RESERVED)
+def test_a_step_down_leaves_the_last_calls_of_the_day_to_steps_up(w):
+    steady(w)
+    for count in range(9, 15):
+        scale(w, count)
+        w.run(2)
+    w.demand["orders"] = 1.0
+    w.run(40)
+    record = w.log()[-1]
+    assert "4 of the 10 calls in 24 hours are left, and 4 are reserved for scale-up." in record["message"]
+    assert w.shards() == 14
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.QUOTA_EXHAUSTED)
+def test_after_ten_scalings_the_stream_waits_for_the_first_to_be_a_day_old(w):
+    steady(w)
+    for count in range(9, 19):
+        scale(w, count)
+        w.run(2)
+    w.demand["orders"] = 17.0
+    w.run(6)
+    record = w.log()[-1]
+    assert record["status"] == "SKIPPED"
+    assert re.search(
+        r"Kinesis allows 10 changes .* in 24 hours; the next is possible at 00:12 UTC\.", record["message"]
+    )
+    assert w.shards() == 18
+    w.aws.clock.advance(timedelta(hours=23, minutes=30))
+    w.run(15)
+    assert w.shards() > 18
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.QUOTA_EXHAUSTED)
+def test_calls_of_someone_else_exhaust_the_quota_too(w):
+    steady(w)
+    for count in (9, 8) * 5:
+        w.aws.client("kinesis").update_shard_count(
+            StreamName="orders", TargetShardCount=count, ScalingType="UNIFORM_SCALING"
+        )
+        w.run(2)
+    w.demand["orders"] = 7.0
+    w.run(30)
+    failed, *skipped = w.log()
+    assert (failed["status"], failed["call_accepted"]) == ("FAILED", False)
+    assert "LimitExceededException" in failed["error"]
+    assert {item["status"] for item in skipped} <= {"SKIPPED"}, "Kinesis is not asked again and again"
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.STREAM_UPDATING)
+def test_an_alarm_during_someone_elses_change_is_heard_again_after_it(w):
+    steady(w)
+    w.demand["orders"] = 7.0
+    w.run(2)
+    w.aws.client("kinesis").update_shard_count(StreamName="orders", TargetShardCount=9, ScalingType="UNIFORM_SCALING")
+    w.run(1)
+    [record] = w.log()
+    assert record["message"].endswith("the stream is UPDATING, another change is under way.")
+    w.run(8)
+    assert [reshard.target for reshard in w.reshards] == [14]
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.STREAM_UPDATING)
+def test_demand_that_outgrows_a_step_under_way_brings_the_next_as_soon_as_it_is_done(w):
+    steady(w, scale_on_throttling=True, scale_up={**QUICK["scale_up"], "cooldown_minutes": 0})
+    w.aws.streams.model("orders")._reshard_seconds = 300
+    w.demand["orders"] = 7.0
+    w.run(3)
+    w.demand["orders"] = 14.0
+    w.run(8)
+    assert "its change from 8 to 14 shards is under way." in w.log()[1]["message"]
+    assert [reshard.before for reshard in w.reshards] == [8, 14]
+
+
+@reaches(Reason.ON_DEMAND_STREAM)
+def test_an_on_demand_stream_is_left_to_kinesis(w):
+    steady(w)
+    w.aws.client("kinesis").update_stream_mode(
+        StreamARN="arn:aws:kinesis:us-east-1:123456789012:stream/orders",
+        StreamModeDetails={"StreamMode": "ON_DEMAND"},
+    )
+    w.demand["orders"] = 7.0
+    w.run(30)
+    [record] = w.log()
+    assert "remove its module block" in record["message"]
+    assert w.reshards == []
+
+
+@reaches(Reason.CONSUMERS_BEHIND)
+def test_a_stream_whose_consumers_lag_is_not_shrunk_until_they_have_caught_up(w):
+    steady(w, max_iterator_age_minutes=10)
+    consumer = w.aws.streams.model("orders").consumer
+    consumer.state = ConsumerState.PAUSED
+    w.run(12)
+    w.demand["orders"] = 1.0
+    w.run(14)
+    record = w.log()[-1]
+    assert re.search(r"its consumers are \d\d minutes behind, and the limit is 10 minutes\.", record["message"])
+    assert w.shards() == 8
+    consumer.state = ConsumerState.RUNNING
+    w.run(45)
+    assert w.shards() < 8
+
+
+@reaches(Reason.CONSUMERS_BEHIND)
+def test_a_stream_whose_consumers_have_gone_silent_is_not_shrunk(w):
+    steady(w)
+    w.aws.streams.model("orders").consumer.state = ConsumerState.DEAD
+    w.run(10)
+    w.demand["orders"] = 1.0
+    w.run(40)
+    record = w.log()[-1]
+    assert re.search(r"reported nothing since \d\d:\d\d UTC while records keep arriving\.", record["message"])
+    assert w.shards() == 8
+
+
+@reaches(Reason.HOT_SHARD_SUSPECTED)
+def test_one_hot_shard_is_named_rather_than_cooled_with_more_shards(w):
+    cautious = {**QUICK["scale_up"], "threshold": 0.4}
+    steady(w, demand=3.0, scale_up=cautious, target_utilization=0.35)
+    w.aws.streams.model("orders").key_skew = 0.2
+    w.demand["orders"] = 4.0
+    w.run(4)
+    [record] = w.log()
+    assert re.search(
+        r"peak demand 3\.7 shards in the last 3 minutes is 46% of capacity and [\d,]+ records were throttled: "
+        r"one hot shard is likely",
+        record["message"],
+    )
+    assert w.reshards == []
+
+
+@reaches(Reason.NO_TELEMETRY)
+def test_missing_metrics_are_not_missing_traffic(w):
+    steady(w)
+    with patch.object(w.aws.store, "put"):  # CloudWatch takes in nothing, neither of the stream nor of the function
+        w.run(45)
+    assert [item["reason"] for item in w.log()] == ["NO_TELEMETRY"]
+    assert re.search(r"neither traffic data nor proof of delivery around \d\d:\d\d UTC", w.log()[0]["message"])
+    assert w.reshards == []
+
+
+@reaches(Reason.STREAM_TOO_YOUNG)
+def test_a_new_stream_is_not_shrunk_before_a_whole_window_is_known(w):
+    w.add_stream(shards=8, demand=1.0, scale_down={**QUICK["scale_down"], "datapoints_to_alarm": 4})
+    w.run(9)
+    [record] = w.log()
+    assert record["message"].endswith("it is younger than the window of 10 minutes that a scale-down looks at.")
+    w.run(15)
+    assert w.shards() < 8
+
+
+@reaches(Reason.STALE_NOTIFICATION)
+def test_a_notification_from_before_the_last_scaling_is_not_acted_on(w):
+    steady(w, scale_up={**QUICK["scale_up"], "cooldown_minutes": 30})
+    w.before_call = lambda running, call: lose(call) if call.operation == "GetMetricData" else None
+    w.demand["orders"] = 7.0
+    w.run_until(lambda: any(each.attempt == 3 for each in w.invocations("alarm")))
+    w.before_call = None
+    w.run_until(lambda: "SUCCEEDED" in w.statuses())
+    w.demand["orders"] = 13.0
+    w.run_until(lambda: w.alarms()["scale-up"]["StateValue"] == "ALARM")
+    [letter] = w.dead_letters()
+    w.invoke(letter["requestPayload"])
+    record = next(item for item in w.log() if item["reason"] == "STALE_NOTIFICATION")
+    assert record["message"] == "Left orders alone: the alarm fired before the stream's latest scaling began."
+    assert len(w.reshards) == 1
+
+
+@reaches(Reason.DRY_RUN, DRY_RUN="true")
+def test_a_dry_run_records_every_transition_and_changes_nothing(w):
+    steady(w)
+    before = {action: shard_count(alarm) for action, alarm in w.alarms().items()}
+    for transitions in (1, 2, 3):
+        w.demand["orders"] = 7.0
+        w.run(3)
+        [record] = w.log()
+        assert record["occurrences"] == transitions
+        w.demand["orders"] = 4.0
+        w.run(4)
+    assert record["status"] == "SKIPPED"
+    assert record["message"].startswith("Dry run, would be scaling orders from 8 to 14 shards: peak demand 7.0 shards")
+    w.demand["orders"] = 1.0
+    w.run(12)
+    assert w.log()[-1]["message"].startswith("Dry run, would be scaling orders from 8 to 4 shards")
+    assert w.reshards == []
+    assert {action: shard_count(alarm) for action, alarm in w.alarms().items()} == before
+    assert w.shards() == 8
+
+
+@reaches(Reason.DRY_RUN, DRY_RUN="true")
+def test_a_dry_run_goes_on_looking_at_an_alarm_that_stays(w):
+    steady(w)
+    w.demand["orders"] = 7.0
+    w.run(40)
+    assert sum(record["occurrences"] for record in w.log()) >= 3
+    assert w.reshards == []
+
+
+@reaches(Reason.PAUSED)
+def test_a_request_does_not_move_a_paused_stream(w):
+    steady(w)
+    w.change_alarm("scale-up", ActionsEnabled=False)
+    assert scale(w, 12)["reason"] == "PAUSED"
+    [record] = w.log()
+    assert record["message"].endswith("the actions of kinesis-autoscaler-orders-scale-up are disabled.")
+    assert w.reshards == []
+
+
+@reaches(Reason.HIGH_DEMAND)
+def test_a_paused_alarm_scales_nothing_until_it_is_enabled_again(w):
+    steady(w)
+    w.change_alarm("scale-up", ActionsEnabled=False)
+    w.demand["orders"] = 7.0
+    w.run(30)
+    assert w.log() == []
+    w.change_alarm("scale-up", ActionsEnabled=True)
+    w.run(7)
+    assert len(w.reshards) == 1
+
+
+@reaches(Reason.INVALID_SETTINGS)
+def test_a_malformed_tag_is_refused_by_name(w):
+    steady(w)
+    w.tag_alarms(max_shard_count="many")
+    w.demand["orders"] = 7.0
+    w.run(4)
+    [record] = w.log()
+    assert record["message"].startswith(
+        'Left orders alone: The alarm tag kinesis-autoscaler:max-shard-count is "many" and must be a whole number'
+    )
+    assert w.reshards == []
+    w.tag_alarms(max_shard_count="64")
+    w.run(6)
+    assert len(w.reshards) == 1
+
+
+@reaches(Reason.INVALID_SETTINGS)
+def test_a_missing_maximum_is_refused_since_it_is_the_ceiling_of_the_cost(w):
+    steady(w)
+    untag_alarms(w, "max-shard-count")
+    w.demand["orders"] = 7.0
+    w.run(4)
+    [record] = w.log()
+    assert "tag kinesis-autoscaler:max-shard-count is missing" in record["message"]
+    assert w.reshards == []
+
+
+@reaches(Reason.HIGH_DEMAND)
+def test_other_missing_tags_take_their_defaults(w):
+    steady(w, target_utilization=0.5)
+    untag_alarms(w, *(name for name in settings_of(w) if name != "max-shard-count"))
+    w.demand["orders"] = 7.0
+    w.run(4)
+    [record] = w.log()
+    assert record["to_shard_count"] == 14, "for 60%; 50% would have brought 16"
+
+
+@reaches(Reason.INVALID_REQUEST)
+def test_a_request_beyond_the_bounds_is_refused_with_the_bounds(w):
+    steady(w, min_shard_count=2, max_shard_count=16)
+    assert scale(w, 17)["reason"] == scale(w, 1)["reason"] == "INVALID_REQUEST"
+    above, below = w.log()
+    assert "17 shards were requested, and its bounds are 2 to 16" in above["message"] + below["message"]
+    assert w.reshards == []
+
+
+# Why it could not be, or ended elsewhere
+
+
+@reaches(Reason.ACCOUNT_SHARD_LIMIT)
+def test_an_account_without_room_is_told_apart_from_an_exhausted_quota(w):
+    w.aws.streams.account.shard_limit = 12
+    steady(w)
+    w.demand["orders"] = 7.0
+    w.run(30)
+    [record] = w.log()
+    assert record["status"] == "FAILED"
+    assert "LimitExceededException" in record["error"]
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.STREAM_MISSING)
+def test_the_alarm_of_a_stream_that_was_deleted_is_answered_once(w):
+    steady(w)
+    w.demand["orders"] = 7.0
+    w.run(2)
+    w.aws.client("kinesis").delete_stream(StreamName="orders")
+    del w.demand["orders"]
+    w.run(20)
+    [record] = w.log()
+    assert record["message"].endswith("There is no stream orders in this account and region.")
+    assert [each.error for each in w.aws.functions.invocations if each.error] == []
+
+
+@reaches(Reason.CALL_REFUSED)
+def test_a_call_that_is_not_allowed_fails_once_an_hour_rather_than_all_the_time(w):
+    steady(w)
+    w.before_call = lambda running, call: deny(call) if call.operation == "UpdateShardCount" else None
+    w.demand["orders"] = 7.0
+    w.run(50)
+    [record] = w.log()
+    assert record["status"] == "FAILED"
+    assert record["message"].startswith("Failed scaling orders from 8 to 14 shards: peak demand 7.0 shards")
+    assert "AccessDeniedException" in record["error"]
+    w.before_call = None
+    w.run(25)
+    assert len(w.reshards) == 1
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.INTENT_EXPIRED)
+def test_an_intent_that_could_not_be_carried_out_in_time_gives_way_to_a_fresh_decision(w):
+    steady(w)
+    w.before_call = lambda running, call: crash_at_update(call)
+    w.demand["orders"] = 7.0
+    w.run(8)
+    w.before_call = None
+    w.run(8)
+    expired, *_, fresh = w.log()
+    assert (expired["status"], expired["reason"]) == ("FAILED", "INTENT_EXPIRED")
+    assert expired["call_accepted"] is False
+    assert (fresh["status"], fresh["reason"]) == ("SUCCEEDED", "HIGH_DEMAND")
+    assert len(w.reshards) == 1
+    assert w.broken_rules() == []
+
+
+@reaches(Reason.STOPPED_SHORT)
+def test_a_stream_that_ended_at_another_count_is_reported_with_both(w):
+    steady(w)
+    w.demand["orders"] = 7.0
+    w.run_until(lambda: w.statuses() == ["UPDATING"])
+    w.run(2)
+    w.aws.streams.model("orders").reshard_by_hand(12, w.now)
+    w.run(6)
+    [record] = w.log()
+    assert record["status"] == "FAILED"
+    assert record["error"] == "The stream is ACTIVE with 12 shards; the target was 14."
+    assert {shard_count(alarm) for alarm in w.alarms().values()} == {12}
+    assert w.broken_rules() == []
+
+
+# The audit item's contract
+
+TYPES: dict[str, type] = {
+    "stream_name": str,
+    "event_time": str,
+    "event_date": str,
+    "action": str,
+    "status": str,
+    "reason": str,
+    "message": str,
+    "from_shard_count": Decimal,
+    "to_shard_count": Decimal,
+    "demand_shards": Decimal,
+    "utilization": Decimal,
+    "alarm_name": str,
+    "alarm_reason": str,
+    "request_id": str,
+    "started_at": str,
+    "finished_at": str,
+    "error": str,
+    "occurrences": Decimal,
+    "last_seen_at": str,
+    "expires_at": Decimal,
+}
+ALWAYS = {
+    "stream_name",
+    "event_time",
+    "event_date",
+    "action",
+    "status",
+    "reason",
+    "message",
+    "request_id",
+    "started_at",
+    "occurrences",
+    "expires_at",
+}
+A_SENTENCE = r"[A-Z][^\n]*[^.\s]\."
+A_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+def broken_promises(item: dict[str, Any]) -> list[str]:
+    """What of the audit item's documented form does not hold."""
+    problems = [f"{name} is missing" for name in ALWAYS - item.keys()]
+    problems += [
+        f"{name} is a {type(item[name])}"
+        for name, kind in TYPES.items()
+        if not isinstance(item.get(name, kind()), kind)
+    ]
+    if not re.fullmatch(A_TIME + "#" + item["action"], item["event_time"]):
+        problems.append("event_time is not a time and a direction")
+    if item["event_date"] != item["event_time"][:10]:
+        problems.append("event_date is another day")
+    if not re.fullmatch(A_SENTENCE, item["message"]) or re.search(r"[.!?] +[A-Z]", item["message"]):
+        problems.append("message is not one sentence")
+    problems += [
+        f"{name} is not a time"
+        for name in ("started_at", "finished_at", "last_seen_at", "retry_at")
+        if name in item and not re.fullmatch(A_TIME, item[name])
+    ]
+    if item["status"] in ("SUCCEEDED", "FAILED") and "finished_at" not in item:
+        problems.append("it has ended and has no finished_at")
+    if item["status"] == "FAILED" and not item.get("error"):
+        problems.append("it has failed and has no error")
+    if item["status"] != "SKIPPED":
+        wanting = {"from_shard_count", "to_shard_count"} - item.keys()
+        problems += [f"{name} is missing" for name in wanting]
+        if not re.search(rf" from {item['from_shard_count']} to {item['to_shard_count']} shards?: ", item["message"]):
+            problems.append("message does not tell the shard counts")
+    if datetime.fromtimestamp(int(item["expires_at"]), UTC) < datetime.fromisoformat(item["started_at"]):
+        problems.append("it expires before it began")
+    return problems
+
+
+# What circumstances are made of
+
+
+def steady(w: World, *, shards: int = 8, demand: float = 4.0, **settings: Any) -> None:
+    """A stream with data of twelve minutes that ask for nothing."""
+    w.add_stream(shards=shards, demand=demand, **settings)
+    w.run(12)
+    assert w.log() == []
+
+
+def scale(w: World, count: int) -> dict[str, Any]:
+    return w.invoke({"action": "scale", "stream_name": "orders", "shard_count": count, "reason": "a test"})
+
+
+def set_minimum(w: World, count: int) -> None:
+    """Raise or lower min_shard_count, as Terraform does: in both alarms' tags and in the scale-down alarm's math."""
+    w.tag_alarms(min_shard_count=str(count))
+    queries = w.alarms()["scale-down"]["Metrics"]
+    w.change_alarm(
+        "scale-down",
+        Metrics=[{**q, "Expression": str(count)} if q["Id"] == "minShardCount" else q for q in queries],
+    )
+    w.bounds["orders"] = (count, w.bounds["orders"][1])
+
+
+def settings_of(w: World) -> list[str]:
+    tags = w.aws.client("cloudwatch").list_tags_for_resource(ResourceARN=w.alarms()["scale-up"]["AlarmArn"])["Tags"]
+    return [tag["Key"].removeprefix("kinesis-autoscaler:") for tag in tags]
+
+
+def untag_alarms(w: World, *names: str) -> None:
+    for alarm in w.alarms().values():
+        keys = [f"kinesis-autoscaler:{name}" for name in names]
+        w.aws.client("cloudwatch").untag_resource(ResourceARN=alarm["AlarmArn"], TagKeys=keys)
+
+
+def deny(call) -> None:
+    error = {"Code": "AccessDeniedException", "Message": "explicit deny in a service control policy"}
+    raise ClientError({"Error": error}, call.operation)
+
+
+def lose(call) -> None:
+    raise ClientError({"Error": {"Code": "InternalFailure", "Message": "try again"}}, call.operation)
+
+
+def crash_at_update(call) -> None:
+    if call.operation == "UpdateShardCount":
+        raise FunctionCrash
