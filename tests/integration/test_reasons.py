@@ -355,6 +355,7 @@ def test_an_on_demand_stream_is_left_to_kinesis(w):
     w.run(30)
     [record] = w.log()
     assert "remove its module block" in record["message"]
+    assert len(w.invocations("alarm")) == 1
     assert w.reshards == []
 
 
