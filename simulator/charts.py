@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,13 +31,15 @@ _TEXT = "#333333"
 _GRID = "#e6e6e6"
 _STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 10, "axes.edgecolor": "#999999", "text.color": _TEXT}
 _LABEL_ROOM = 1.22  # headroom over the highest curve, for the labels
-_MAX_TICKS = 16
+_MAX_TICKS = 14
+_OUTLINE = withStroke(linewidth=3, foreground="white")
 
 
 def draw(replays: Sequence[StreamReplay], title: str, path: Path) -> None:
     """Write a chart with one panel for each stream, in the format that the path's suffix names (PNG, SVG)."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(13, 1.3 + 3.6 * len(replays)), dpi=120, layout="constrained")
+        layout = ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.18)
+        figure = Figure(figsize=(13, 1.3 + 3.6 * len(replays)), dpi=120, layout=layout)
         panels = figure.subplots(len(replays), 1, sharex=True, squeeze=False)[:, 0]
         for panel, replay in zip(panels, replays, strict=True):
             _draw_panel(panel, replay)
@@ -47,13 +51,17 @@ def draw(replays: Sequence[StreamReplay], title: str, path: Path) -> None:
 
 
 def _label_time(panel: Axes, start: datetime, minutes: int) -> None:
+    """Put ticks at round hours, at midnight with the date."""
     hours = minutes / 60
+    step = next((step for step in (1, 2, 3, 6, 12, 24) if hours / step <= _MAX_TICKS), 168)
+    since_midnight = start.hour + start.minute / 60
+    ticks = [hour - since_midnight for hour in range(0, int(since_midnight + hours) + 1, step)]
     panel.set_xlim(0, hours)
-    panel.xaxis.set_major_locator(MultipleLocator(next(step for step in (2, 6, 24, 168) if hours / step <= _MAX_TICKS)))
+    panel.set_xticks([tick for tick in ticks if tick >= 0])
 
     def label(hour: float, _position: int) -> str:
-        moment = start + timedelta(hours=hour)
-        return f"{moment:%a %d %b}" if moment.hour == moment.minute == 0 else f"{moment:%H:%M}"
+        moment = start + timedelta(seconds=round(hour * 3600))
+        return f"{moment:%a %d %b}" if moment.hour == 0 else f"{moment:%H:%M}"
 
     panel.xaxis.set_major_formatter(FuncFormatter(label))
 
@@ -86,6 +94,7 @@ def _draw_panel(panel: Axes, replay: StreamReplay) -> None:
             fontsize=9,
             color=color,
             fontweight="bold",
+            path_effects=[_OUTLINE],
         )
     panel.set_ylim(0, top)
     panel.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
@@ -39,6 +40,7 @@ class Streams:
         self._account_id = account_id
         self._region = region
         self._options = options
+        self._lock = Lock()
         self._models: WeakKeyDictionary[Stream, StreamModel] = WeakKeyDictionary()
 
     def model(self, stream_name: str) -> StreamModel:
@@ -109,26 +111,29 @@ class Streams:
         return operate
 
     def _model(self, stream: Stream) -> StreamModel:
-        if stream not in self._models:
-            model = StreamModel(
-                stream.stream_name,
-                _open_shard_count(stream),
-                store=self._store,
-                created_at=self._clock.now(),
-                account=self.account,
-                arn=stream.arn,
-                **self._options,
-            )
-            model.mode = stream.stream_mode["StreamMode"]
-            self._models[stream] = model
-        return self._models[stream]
+        with self._lock:  # Terraform asks for one stream from several threads at once
+            return self._models.get(stream) or self._new_model(stream)
+
+    def _new_model(self, stream: Stream) -> StreamModel:
+        model = self._models[stream] = StreamModel(
+            stream.stream_name,
+            _open_shard_count(stream),
+            store=self._store,
+            created_at=self._clock.now(),
+            account=self.account,
+            arn=stream.arn,
+            **self._options,
+        )
+        model.mode = stream.stream_mode["StreamMode"]
+        return model
 
     def _settle(self, stream: Stream) -> None:
         """Bring moto's stream to where its model is: its status always, its shards once a reshard is done."""
         model, now = self._model(stream), self._clock.now()
-        stream.status = model.status(now)
-        if _open_shard_count(stream) != model.shard_count(now):
-            stream.update_shard_count(model.shard_count(now))
+        with self._lock:
+            stream.status = model.status(now)
+            if _open_shard_count(stream) != model.shard_count(now):
+                stream.update_shard_count(model.shard_count(now))
 
 
 def _open_shard_count(stream: Stream) -> int:
