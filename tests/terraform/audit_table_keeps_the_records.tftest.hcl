@@ -14,7 +14,7 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-run "the_table_is_keyed_as_the_function_queries_it" {
+run "keyed_as_the_function_queries_it_expiring_and_recoverable" {
   command = plan
 
   assert {
@@ -34,10 +34,6 @@ run "the_table_is_keyed_as_the_function_queries_it" {
     condition     = toset([for attribute in aws_dynamodb_table.audit.attribute : "${attribute.name}:${attribute.type}"]) == toset(["stream_name:S", "event_time:S", "event_date:S", "open:S"])
     error_message = "Every key is a string."
   }
-}
-
-run "records_expire_and_can_be_restored" {
-  command = plan
 
   assert {
     condition     = aws_dynamodb_table.audit.ttl[0].enabled && aws_dynamodb_table.audit.ttl[0].attribute_name == "expires_at"

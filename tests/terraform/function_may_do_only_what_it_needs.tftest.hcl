@@ -78,9 +78,29 @@ run "by_default" {
     condition     = jsondecode(data.aws_iam_policy_document.function_trust.json).Statement == [{ Action = "sts:AssumeRole", Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Sid = "Lambda" }]
     error_message = "Only Lambda may assume the function's role."
   }
+
+  assert {
+    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]) == 0
+    error_message = "A function that notifies nobody may not publish."
+  }
+
+  assert {
+    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]) == 0
+    error_message = "Without consumers the function has no business with other functions."
+  }
+
+  assert {
+    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]) == 0
+    error_message = "Without a key the function has no business with KMS."
+  }
+
+  assert {
+    condition     = aws_iam_role.function.permissions_boundary == null && aws_iam_role.schedule.permissions_boundary == null
+    error_message = "Neither role is bounded unless it is asked for."
+  }
 }
 
-run "streams_as_given" {
+run "with_everything_on" {
   command = plan
 
   variables {
@@ -88,41 +108,20 @@ run "streams_as_given" {
       "arn:aws:kinesis:eu-west-1:123456789012:stream/orders",
       "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks-*",
     ]
+    notification_topic_arn   = "arn:aws:sns:eu-west-1:123456789012:platform"
+    consumer_function_arns   = ["arn:aws:lambda:eu-west-1:123456789012:function:orders-consumer"]
+    kms_key_arn              = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
   }
 
   assert {
     condition     = sort(one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "ScaleStreams"]).Resource) == sort(var.stream_arns)
     error_message = "The function may scale these streams, and no others."
   }
-}
-
-run "notifications_on" {
-  command = plan
-
-  variables {
-    notification_topic_arn = "arn:aws:sns:eu-west-1:123456789012:platform"
-  }
 
   assert {
     condition     = one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]).Action == "sns:Publish" && one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]).Resource == var.notification_topic_arn
     error_message = "The function has to be able to notify, on that topic alone."
-  }
-}
-
-run "notifications_off" {
-  command = plan
-
-  assert {
-    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]) == 0
-    error_message = "A function that notifies nobody may not publish."
-  }
-}
-
-run "consumers_on" {
-  command = plan
-
-  variables {
-    consumer_function_arns = ["arn:aws:lambda:eu-west-1:123456789012:function:orders-consumer"]
   }
 
   assert {
@@ -134,57 +133,14 @@ run "consumers_on" {
     condition     = flatten([one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]).Resource]) == flatten([var.consumer_function_arns])
     error_message = "The function may set the concurrency of this consumer, and no other."
   }
-}
-
-run "consumers_off" {
-  command = plan
-
-  assert {
-    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]) == 0
-    error_message = "Without consumers the function has no business with other functions."
-  }
-}
-
-run "key_on" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-  }
 
   assert {
     condition     = sort(one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]).Action) == tolist(["kms:Decrypt", "kms:GenerateDataKey"]) && one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]).Resource == var.kms_key_arn
     error_message = "The function has to be able to use the key, and no other."
   }
-}
-
-run "key_off" {
-  command = plan
-
-  assert {
-    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]) == 0
-    error_message = "Without a key the function has no business with KMS."
-  }
-}
-
-run "boundary_on" {
-  command = plan
-
-  variables {
-    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
-  }
 
   assert {
     condition     = aws_iam_role.function.permissions_boundary == var.permissions_boundary_arn && aws_iam_role.schedule.permissions_boundary == var.permissions_boundary_arn
     error_message = "The boundary has to bound both roles."
-  }
-}
-
-run "boundary_off" {
-  command = plan
-
-  assert {
-    condition     = aws_iam_role.function.permissions_boundary == null && aws_iam_role.schedule.permissions_boundary == null
-    error_message = "Neither role is bounded unless it is asked for."
   }
 }

@@ -1,4 +1,4 @@
-# Every rule for the inputs of the root module: values on its edge pass, a value beyond it is refused, and nothing else is.
+# The rules for the inputs of the root module: values on the edge pass, a value beyond it is refused, and nothing else is.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -71,242 +71,81 @@ run "accepts_logs_for_ever" {
   }
 }
 
-run "refuses_a_name_that_role_names_have_no_room_for" {
+run "refuses_less_than_the_least" {
   command = plan
 
   variables {
-    name = join("", [for number in range(41) : "k"])
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_an_empty_name" {
-  command = plan
-
-  variables {
-    name = ""
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_a_name_with_a_dot" {
-  command = plan
-
-  variables {
-    name = "kinesis.autoscaler"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_a_name_that_begins_with_a_digit" {
-  command = plan
-
-  variables {
-    name = "1-autoscaler"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "refuses_an_empty_list_of_streams" {
-  command = plan
-
-  variables {
-    stream_arns = []
-  }
-
-  expect_failures = [var.stream_arns]
-}
-
-run "refuses_stream_names_for_their_arns" {
-  command = plan
-
-  variables {
-    stream_arns = ["orders"]
-  }
-
-  expect_failures = [var.stream_arns]
-}
-
-run "refuses_arns_of_something_else_than_streams" {
-  command = plan
-
-  variables {
-    stream_arns = ["arn:aws:firehose:eu-west-1:123456789012:deliverystream/orders"]
-  }
-
-  expect_failures = [var.stream_arns]
-}
-
-run "refuses_to_reconcile_without_pause" {
-  command = plan
-
-  variables {
-    reconcile_interval_minutes = 0
-  }
-
-  expect_failures = [var.reconcile_interval_minutes]
-}
-
-run "refuses_to_reconcile_less_than_hourly" {
-  command = plan
-
-  variables {
-    reconcile_interval_minutes = 61
-  }
-
-  expect_failures = [var.reconcile_interval_minutes]
-}
-
-run "refuses_to_reconcile_at_part_of_a_minute" {
-  command = plan
-
-  variables {
-    reconcile_interval_minutes = 1.5
-  }
-
-  expect_failures = [var.reconcile_interval_minutes]
-}
-
-run "refuses_records_too_short_lived_for_the_quota" {
-  command = plan
-
-  variables {
-    audit_retention_days = 1
-  }
-
-  expect_failures = [var.audit_retention_days]
-}
-
-run "refuses_records_of_more_than_ten_years" {
-  command = plan
-
-  variables {
-    audit_retention_days = 3651
-  }
-
-  expect_failures = [var.audit_retention_days]
-}
-
-run "refuses_records_of_part_of_a_day" {
-  command = plan
-
-  variables {
-    audit_retention_days = 2.5
-  }
-
-  expect_failures = [var.audit_retention_days]
-}
-
-run "refuses_a_log_retention_that_cloudwatch_lacks" {
-  command = plan
-
-  variables {
-    log_retention_days = 10
-  }
-
-  expect_failures = [var.log_retention_days]
-}
-
-run "refuses_an_unknown_log_level" {
-  command = plan
-
-  variables {
-    log_level = "VERBOSE"
-  }
-
-  expect_failures = [var.log_level]
-}
-
-run "refuses_a_notification_topic_by_name" {
-  command = plan
-
-  variables {
-    notification_topic_arn = "platform"
-  }
-
-  expect_failures = [var.notification_topic_arn]
-}
-
-run "refuses_a_fifo_notification_topic" {
-  command = plan
-
-  variables {
-    notification_topic_arn = "arn:aws:sns:eu-west-1:123456789012:platform.fifo"
-  }
-
-  expect_failures = [var.notification_topic_arn]
-}
-
-run "refuses_a_consumer_by_name" {
-  command = plan
-
-  variables {
-    consumer_function_arns = ["orders-consumer"]
-  }
-
-  expect_failures = [var.consumer_function_arns]
-}
-
-run "refuses_a_version_of_a_consumer" {
-  command = plan
-
-  variables {
-    consumer_function_arns = ["arn:aws:lambda:eu-west-1:123456789012:function:orders-consumer:7"]
-  }
-
-  expect_failures = [var.consumer_function_arns]
-}
-
-run "refuses_a_reserve_of_no_concurrency" {
-  command = plan
-
-  variables {
+    name                           = ""
+    stream_arns                    = []
+    reconcile_interval_minutes     = 0
+    audit_retention_days           = 1
     reserved_concurrent_executions = 0
   }
 
-  expect_failures = [var.reserved_concurrent_executions]
+  expect_failures = [var.name, var.stream_arns, var.reconcile_interval_minutes, var.audit_retention_days, var.reserved_concurrent_executions]
 }
 
-run "refuses_a_reserve_of_part_of_an_execution" {
+run "refuses_more_than_the_most" {
   command = plan
 
   variables {
+    name                       = join("", [for number in range(41) : "k"])
+    reconcile_interval_minutes = 61
+    audit_retention_days       = 3651
+  }
+
+  expect_failures = [var.name, var.reconcile_interval_minutes, var.audit_retention_days]
+}
+
+run "refuses_parts_of_what_is_counted" {
+  command = plan
+
+  variables {
+    reconcile_interval_minutes     = 1.5
+    audit_retention_days           = 2.5
     reserved_concurrent_executions = 1.5
   }
 
-  expect_failures = [var.reserved_concurrent_executions]
+  expect_failures = [var.reconcile_interval_minutes, var.audit_retention_days, var.reserved_concurrent_executions]
 }
 
-run "refuses_the_alias_of_a_key" {
+run "refuses_values_that_are_not_among_those_allowed" {
   command = plan
 
   variables {
-    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/autoscaler"
+    name               = "1-autoscaler"
+    log_retention_days = 10
+    log_level          = "VERBOSE"
   }
 
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [var.name, var.log_retention_days, var.log_level]
 }
 
-run "refuses_the_id_of_a_key" {
+run "refuses_names_for_arns" {
   command = plan
 
   variables {
-    kms_key_arn = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    name                     = "kinesis.autoscaler"
+    stream_arns              = ["orders"]
+    notification_topic_arn   = "platform"
+    consumer_function_arns   = ["orders-consumer"]
+    kms_key_arn              = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    permissions_boundary_arn = "boundary"
   }
 
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [var.name, var.stream_arns, var.notification_topic_arn, var.consumer_function_arns, var.kms_key_arn, var.permissions_boundary_arn]
 }
 
-run "refuses_a_role_for_a_boundary" {
+run "refuses_arns_of_other_things" {
   command = plan
 
   variables {
+    stream_arns              = ["arn:aws:firehose:eu-west-1:123456789012:deliverystream/orders"]
+    notification_topic_arn   = "arn:aws:sns:eu-west-1:123456789012:platform.fifo"
+    consumer_function_arns   = ["arn:aws:lambda:eu-west-1:123456789012:function:orders-consumer:7"]
+    kms_key_arn              = "arn:aws:kms:eu-west-1:123456789012:alias/autoscaler"
     permissions_boundary_arn = "arn:aws:iam::123456789012:role/boundary"
   }
 
-  expect_failures = [var.permissions_boundary_arn]
+  expect_failures = [var.stream_arns, var.notification_topic_arn, var.consumer_function_arns, var.kms_key_arn, var.permissions_boundary_arn]
 }

@@ -5,7 +5,7 @@ mock_provider "aws" {
   source = "./tests/terraform/mocks"
 }
 
-run "the_topic_invokes_the_function" {
+run "every_part_refers_to_the_right_one" {
   assert {
     condition     = aws_sns_topic_subscription.function.protocol == "lambda" && aws_sns_topic_subscription.function.topic_arn == aws_sns_topic.this.arn && aws_sns_topic_subscription.function.endpoint == aws_lambda_function.this.arn
     error_message = "The topic has to invoke the function."
@@ -20,16 +20,12 @@ run "the_topic_invokes_the_function" {
     condition     = aws_sns_topic_policy.this.arn == aws_sns_topic.this.arn
     error_message = "The topic has to have its policy."
   }
-}
 
-run "the_schedule_invokes_the_function" {
   assert {
     condition     = aws_scheduler_schedule.reconcile.target[0].arn == aws_lambda_function.this.arn && aws_scheduler_schedule.reconcile.target[0].role_arn == aws_iam_role.schedule.arn
     error_message = "The schedule has to invoke the function, with its own role."
   }
-}
 
-run "the_function_has_its_role_and_its_queue" {
   assert {
     condition     = aws_lambda_function.this.role == aws_iam_role.function.arn
     error_message = "The function has to have its role."
@@ -44,9 +40,7 @@ run "the_function_has_its_role_and_its_queue" {
     condition     = length(aws_dynamodb_table.audit.server_side_encryption) == 0
     error_message = "Without a key of the caller's, DynamoDB has to use the one that AWS owns, at no cost."
   }
-}
 
-run "the_outputs_are_what_was_made" {
   assert {
     condition = [
       output.topic_arn,

@@ -15,7 +15,7 @@ override_data {
 }
 
 
-run "reconciles_every_five_minutes" {
+run "every_five_minutes_by_a_role_that_can_do_nothing_else" {
   command = plan
 
   assert {
@@ -37,23 +37,6 @@ run "reconciles_every_five_minutes" {
     condition     = aws_scheduler_schedule.reconcile.target[0].retry_policy[0].maximum_event_age_in_seconds == 300
     error_message = "A reconciliation is worth nothing once the next one is due."
   }
-}
-
-run "every_minute_is_singular" {
-  command = plan
-
-  variables {
-    reconcile_interval_minutes = 1
-  }
-
-  assert {
-    condition     = aws_scheduler_schedule.reconcile.schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.reconcile.target[0].retry_policy[0].maximum_event_age_in_seconds == 60
-    error_message = "EventBridge Scheduler knows no rate of 1 minutes."
-  }
-}
-
-run "the_schedule_may_invoke_the_function_and_nothing_else" {
-  command = plan
 
   assert {
     condition = jsonencode({
@@ -87,5 +70,18 @@ run "the_schedule_may_invoke_the_function_and_nothing_else" {
   assert {
     condition     = aws_scheduler_schedule.reconcile.group_name == "kinesis-autoscaler" && jsonencode(jsondecode(aws_iam_role_policy.schedule.policy)) == jsonencode(jsondecode(data.aws_iam_policy_document.schedule.json))
     error_message = "The schedule has to be in that group, and the role has to have this policy."
+  }
+}
+
+run "every_minute_is_singular" {
+  command = plan
+
+  variables {
+    reconcile_interval_minutes = 1
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.reconcile.schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.reconcile.target[0].retry_policy[0].maximum_event_age_in_seconds == 60
+    error_message = "EventBridge Scheduler knows no rate of 1 minutes."
   }
 }

@@ -1,4 +1,6 @@
-# Every rule for the inputs of modules/stream: values on its edge pass, a value beyond it is refused, and nothing else is.
+# The rules for the inputs of modules/stream, but for those of its windows (stream_windows_are_checked.tftest.hcl): values on the
+# edge pass, a value beyond it is refused, and nothing else is. Where one run refuses several inputs, their rules do not depend
+# on each other.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -80,7 +82,7 @@ run "accepts_the_most" {
   }
 }
 
-run "accepts_no_limit_to_the_iterator_age" {
+run "accepts_the_longest_windows_and_any_iterator_age" {
   command = plan
 
   module {
@@ -88,7 +90,10 @@ run "accepts_no_limit_to_the_iterator_age" {
   }
 
   variables {
+    stream_name              = "Orders_2.eu-west"
     max_iterator_age_minutes = null
+    scale_up                 = { period_seconds = 60, evaluation_periods = 1440 }
+    scale_down               = { period_seconds = 3600, evaluation_periods = 168 }
   }
 
   assert {
@@ -97,7 +102,7 @@ run "accepts_no_limit_to_the_iterator_age" {
   }
 }
 
-run "accepts_every_character_of_a_stream_name" {
+run "accepts_doubling_by_default_settings_and_with_any_target" {
   command = plan
 
   module {
@@ -105,7 +110,8 @@ run "accepts_every_character_of_a_stream_name" {
   }
 
   variables {
-    stream_name = "Orders_2.eu-west"
+    scaling_strategy   = "double"
+    target_utilization = 0.9
   }
 
   assert {
@@ -114,7 +120,7 @@ run "accepts_every_character_of_a_stream_name" {
   }
 }
 
-run "accepts_doubling_with_room_between_the_thresholds" {
+run "accepts_doubling_with_just_enough_room_between_the_thresholds" {
   command = plan
 
   module {
@@ -133,7 +139,7 @@ run "accepts_doubling_with_room_between_the_thresholds" {
   }
 }
 
-run "accepts_doubling_by_default_settings" {
+run "refuses_less_than_the_least" {
   command = plan
 
   module {
@@ -141,16 +147,17 @@ run "accepts_doubling_by_default_settings" {
   }
 
   variables {
-    scaling_strategy = "double"
+    max_shard_count             = 0
+    scale_up                    = { threshold = 0 }
+    max_iterator_age_minutes    = 0
+    calls_reserved_for_scale_up = -1
+    consumer_functions          = { orders-consumer = 0 }
   }
 
-  assert {
-    condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1
-    error_message = "Valid settings have to make a pair of alarms."
-  }
+  expect_failures = [var.max_shard_count, var.scale_up, var.max_iterator_age_minutes, var.calls_reserved_for_scale_up, var.consumer_functions]
 }
 
-run "accepts_any_target_where_it_is_not_used" {
+run "refuses_more_than_the_most" {
   command = plan
 
   module {
@@ -158,17 +165,17 @@ run "accepts_any_target_where_it_is_not_used" {
   }
 
   variables {
-    scaling_strategy   = "double"
-    target_utilization = 0.9
+    stream_name                 = join("", [for number in range(129) : "s"])
+    max_shard_count             = 10001
+    calls_reserved_for_scale_up = 10
+    consumer_functions          = { orders-consumer = 11 }
+    scale_up                    = { cooldown_minutes = 1441 }
   }
 
-  assert {
-    condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1
-    error_message = "Valid settings have to make a pair of alarms."
-  }
+  expect_failures = [var.stream_name, var.max_shard_count, var.calls_reserved_for_scale_up, var.consumer_functions, var.scale_up]
 }
 
-run "accepts_a_window_of_a_day_in_minutes" {
+run "refuses_parts_of_what_is_counted" {
   command = plan
 
   module {
@@ -176,16 +183,17 @@ run "accepts_a_window_of_a_day_in_minutes" {
   }
 
   variables {
-    scale_down = { period_seconds = 60, evaluation_periods = 1440 }
+    max_shard_count             = 2.5
+    max_iterator_age_minutes    = 1.5
+    calls_reserved_for_scale_up = 2.5
+    consumer_functions          = { orders-consumer = 1.5 }
+    scale_up                    = { cooldown_minutes = 0.5 }
   }
 
-  assert {
-    condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1
-    error_message = "Valid settings have to make a pair of alarms."
-  }
+  expect_failures = [var.max_shard_count, var.max_iterator_age_minutes, var.calls_reserved_for_scale_up, var.consumer_functions, var.scale_up]
 }
 
-run "accepts_a_window_of_a_week_in_hours" {
+run "refuses_arns_for_names" {
   command = plan
 
   module {
@@ -193,41 +201,11 @@ run "accepts_a_window_of_a_week_in_hours" {
   }
 
   variables {
-    scale_down = { period_seconds = 3600, evaluation_periods = 168 }
+    stream_name        = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
+    consumer_functions = { "arn:aws:lambda:eu-west-1:123456789012:function:orders" = 1 }
   }
 
-  assert {
-    condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1
-    error_message = "Valid settings have to make a pair of alarms."
-  }
-}
-
-run "refuses_a_stream_arn_for_its_name" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    stream_name = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
-  }
-
-  expect_failures = [var.stream_name]
-}
-
-run "refuses_a_stream_name_that_is_too_long" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    stream_name = join("", [for number in range(129) : "s"])
-  }
-
-  expect_failures = [var.stream_name]
+  expect_failures = [var.stream_name, var.consumer_functions]
 }
 
 run "refuses_alarm_names_that_are_too_long" {
@@ -248,7 +226,7 @@ run "refuses_alarm_names_that_are_too_long" {
   expect_failures = [var.autoscaler]
 }
 
-run "refuses_a_maximum_of_no_shards" {
+run "refuses_tags_that_pass_for_settings" {
   command = plan
 
   module {
@@ -256,13 +234,14 @@ run "refuses_a_maximum_of_no_shards" {
   }
 
   variables {
-    max_shard_count = 0
+    tags             = { "kinesis-autoscaler:max-shard-count" = "1000" }
+    scaling_strategy = "triple"
   }
 
-  expect_failures = [var.max_shard_count]
+  expect_failures = [var.tags, var.scaling_strategy]
 }
 
-run "refuses_a_maximum_of_more_shards_than_kinesis_scales_to" {
+run "refuses_more_tags_than_an_alarm_takes" {
   command = plan
 
   module {
@@ -270,38 +249,11 @@ run "refuses_a_maximum_of_more_shards_than_kinesis_scales_to" {
   }
 
   variables {
-    max_shard_count = 10001
-  }
-
-  expect_failures = [var.max_shard_count]
-}
-
-run "refuses_a_maximum_of_part_of_a_shard" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    max_shard_count = 2.5
-  }
-
-  expect_failures = [var.max_shard_count]
-}
-
-run "refuses_a_minimum_of_no_shards" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
+    tags            = { for number in range(41) : "tag-${number}" => "value" }
     min_shard_count = 0
   }
 
-  expect_failures = [var.min_shard_count]
+  expect_failures = [var.tags, var.min_shard_count]
 }
 
 run "refuses_a_minimum_of_part_of_a_shard" {
@@ -330,20 +282,6 @@ run "refuses_a_minimum_above_the_maximum" {
   }
 
   expect_failures = [var.min_shard_count]
-}
-
-run "refuses_an_unknown_strategy" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scaling_strategy = "triple"
-  }
-
-  expect_failures = [var.scaling_strategy]
 }
 
 run "refuses_a_target_in_percent" {
@@ -404,432 +342,7 @@ run "refuses_a_target_that_sets_off_the_scale_down_alarm" {
   expect_failures = [var.target_utilization]
 }
 
-run "refuses_a_scale_up_threshold_in_percent" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scaling_strategy = "double"
-    scale_up         = { threshold = 75 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_scale_up_threshold_of_nothing" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scaling_strategy = "double"
-    scale_up         = { threshold = 0 }
-    scale_down       = { threshold = 0.01 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_scale_up_period_of_less_than_a_minute" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { period_seconds = 30 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_scale_up_period_of_part_of_a_minute" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { period_seconds = 90 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_scale_up_period_of_more_than_a_day" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { period_seconds = 86460, evaluation_periods = 1, datapoints_to_alarm = 1 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_no_scale_up_evaluation_periods" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { evaluation_periods = 0, datapoints_to_alarm = 1 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_part_of_a_scale_up_evaluation_period" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { evaluation_periods = 30.5 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_scale_up_window_of_more_than_a_day_in_minutes" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { period_seconds = 60, evaluation_periods = 1441 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_scale_up_window_of_more_than_a_week_in_hours" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { period_seconds = 3600, evaluation_periods = 169 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_no_scale_up_datapoints" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { datapoints_to_alarm = 0 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_part_of_a_scale_up_datapoint" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { datapoints_to_alarm = 1.5 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_more_scale_up_datapoints_than_periods" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { evaluation_periods = 3, datapoints_to_alarm = 4 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_negative_scale_up_cooldown" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { cooldown_minutes = -1 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_scale_up_cooldown_of_more_than_a_day" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { cooldown_minutes = 1441 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_scale_up_cooldown_of_part_of_a_minute" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_up = { cooldown_minutes = 0.5 }
-  }
-
-  expect_failures = [var.scale_up]
-}
-
-run "refuses_a_scale_down_threshold_in_percent" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scaling_strategy = "double"
-    scale_up         = { threshold = 1 }
-    scale_down       = { threshold = 35 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_scale_down_threshold_of_nothing" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { threshold = 0 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_scale_down_period_of_less_than_a_minute" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { period_seconds = 30 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_scale_down_period_of_part_of_a_minute" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { period_seconds = 90 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_scale_down_period_of_more_than_a_day" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { period_seconds = 86460, evaluation_periods = 1, datapoints_to_alarm = 1 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_no_scale_down_evaluation_periods" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { evaluation_periods = 0, datapoints_to_alarm = 1 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_part_of_a_scale_down_evaluation_period" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { evaluation_periods = 30.5 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_scale_down_window_of_more_than_a_day_in_minutes" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { period_seconds = 60, evaluation_periods = 1441 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_scale_down_window_of_more_than_a_week_in_hours" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { period_seconds = 3600, evaluation_periods = 169 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_no_scale_down_datapoints" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { datapoints_to_alarm = 0 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_part_of_a_scale_down_datapoint" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { datapoints_to_alarm = 1.5 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_more_scale_down_datapoints_than_periods" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { evaluation_periods = 3, datapoints_to_alarm = 4 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_negative_scale_down_cooldown" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { cooldown_minutes = -1 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_scale_down_cooldown_of_more_than_a_day" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { cooldown_minutes = 1441 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_scale_down_cooldown_of_part_of_a_minute" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_down = { cooldown_minutes = 0.5 }
-  }
-
-  expect_failures = [var.scale_down]
-}
-
-run "refuses_a_scale_down_threshold_above_the_scale_up_threshold" {
+run "refuses_thresholds_the_wrong_way_round" {
   command = plan
 
   module {
@@ -859,158 +372,4 @@ run "refuses_thresholds_between_which_doubling_swings" {
   }
 
   expect_failures = [var.scale_down]
-}
-
-run "refuses_no_iterator_age" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    max_iterator_age_minutes = 0
-  }
-
-  expect_failures = [var.max_iterator_age_minutes]
-}
-
-run "refuses_an_iterator_age_of_part_of_a_minute" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    max_iterator_age_minutes = 1.5
-  }
-
-  expect_failures = [var.max_iterator_age_minutes]
-}
-
-run "refuses_a_negative_reserve_of_calls" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    calls_reserved_for_scale_up = -1
-  }
-
-  expect_failures = [var.calls_reserved_for_scale_up]
-}
-
-run "refuses_a_reserve_of_every_call" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    calls_reserved_for_scale_up = 10
-  }
-
-  expect_failures = [var.calls_reserved_for_scale_up]
-}
-
-run "refuses_a_reserve_of_part_of_a_call" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    calls_reserved_for_scale_up = 2.5
-  }
-
-  expect_failures = [var.calls_reserved_for_scale_up]
-}
-
-run "refuses_a_consumer_arn_for_its_name" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    consumer_functions = { "arn:aws:lambda:eu-west-1:123456789012:function:orders" = 1 }
-  }
-
-  expect_failures = [var.consumer_functions]
-}
-
-run "refuses_a_consumer_without_concurrency" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    consumer_functions = { orders-consumer = 0 }
-  }
-
-  expect_failures = [var.consumer_functions]
-}
-
-run "refuses_a_consumer_with_more_concurrency_than_lambda_gives_a_shard" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    consumer_functions = { orders-consumer = 11 }
-  }
-
-  expect_failures = [var.consumer_functions]
-}
-
-run "refuses_a_consumer_with_part_of_an_execution" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    consumer_functions = { orders-consumer = 1.5 }
-  }
-
-  expect_failures = [var.consumer_functions]
-}
-
-run "refuses_tags_that_pass_for_settings" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    tags = { "kinesis-autoscaler:max-shard-count" = "1000" }
-  }
-
-  expect_failures = [var.tags]
-}
-
-run "refuses_more_tags_than_an_alarm_takes" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    tags = { for number in range(41) : "tag-${number}" => "value" }
-  }
-
-  expect_failures = [var.tags]
 }

@@ -28,7 +28,7 @@ variables {
   max_shard_count = 64
 }
 
-run "throttling_counts_towards_scaling_up_only" {
+run "on" {
   command = plan
 
   module {
@@ -37,6 +37,7 @@ run "throttling_counts_towards_scaling_up_only" {
 
   variables {
     scale_on_throttling = true
+    scale_on_reads      = true
   }
 
   assert {
@@ -47,35 +48,6 @@ run "throttling_counts_towards_scaling_up_only" {
   assert {
     condition     = !contains([for query in aws_cloudwatch_metric_alarm.scale_down[0].metric_query : query.id], "throttledRecords")
     error_message = "The scale-down alarm has no use for throttled records, and would cost more with them."
-  }
-}
-
-run "without_throttling_its_metric_is_not_paid_for" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_on_throttling = false
-  }
-
-  assert {
-    condition     = !contains([for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.id], "throttledRecords") && !strcontains(one([for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.expression if query.id == "usage"]), "throttledRecords")
-    error_message = "Throttled records must neither be read nor counted."
-  }
-}
-
-run "reads_count_in_both_directions" {
-  command = plan
-
-  module {
-    source = "./modules/stream"
-  }
-
-  variables {
-    scale_on_reads = true
   }
 
   assert {
@@ -89,7 +61,7 @@ run "reads_count_in_both_directions" {
   }
 }
 
-run "without_reads_their_metric_is_not_paid_for" {
+run "off" {
   command = plan
 
   module {
@@ -97,7 +69,13 @@ run "without_reads_their_metric_is_not_paid_for" {
   }
 
   variables {
-    scale_on_reads = false
+    scale_on_throttling = false
+    scale_on_reads      = false
+  }
+
+  assert {
+    condition     = !contains([for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.id], "throttledRecords") && !strcontains(one([for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.expression if query.id == "usage"]), "throttledRecords")
+    error_message = "Throttled records must neither be read nor counted."
   }
 
   assert {

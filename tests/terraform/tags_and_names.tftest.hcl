@@ -14,7 +14,7 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-run "on_everything_that_takes_them" {
+run "tags_are_on_everything_that_takes_them" {
   command = plan
 
   variables {
@@ -38,7 +38,7 @@ run "on_everything_that_takes_them" {
   }
 }
 
-run "none_by_default" {
+run "no_tags_and_telling_names_by_default" {
   command = plan
 
   assert {
@@ -55,6 +55,11 @@ run "none_by_default" {
       ] : length(coalesce(tags, {})) == 0
     ])
     error_message = "No resource may bear tags that nobody asked for."
+  }
+
+  assert {
+    condition     = aws_iam_role.function.name == "kinesis-autoscaler-eu-west-1-function" && aws_iam_role.schedule.name == "kinesis-autoscaler-eu-west-1-schedule"
+    error_message = "Roles are named for an account, not for a region: their names have to tell regions apart."
   }
 }
 
@@ -73,14 +78,5 @@ run "names_fit_their_limits" {
   assert {
     condition     = length(aws_scheduler_schedule.reconcile.name) <= 64 && length(aws_lambda_function.this.function_name) <= 64
     error_message = "Lambda and EventBridge Scheduler allow names of 64 characters."
-  }
-}
-
-run "roles_of_two_regions_do_not_collide" {
-  command = plan
-
-  assert {
-    condition     = aws_iam_role.function.name == "kinesis-autoscaler-eu-west-1-function" && aws_iam_role.schedule.name == "kinesis-autoscaler-eu-west-1-schedule"
-    error_message = "Roles are named for an account, not for a region: their names have to tell regions apart."
   }
 }

@@ -1,0 +1,47 @@
+"""Terraform for what needs neither AWS nor credentials: formatting, validating, testing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.terraform import cli_environment, find_terraform
+from tests.static.terraform_code import REPOSITORY
+
+_NOT_COPIED = shutil.ignore_patterns(".git", ".terraform*", ".venv*", "build", "node_modules", "*.tfstate*", ".*_cache")
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """Terraform in a copy of the repository, where it may leave its files."""
+
+    copy: Path
+    environment: dict[str, str]
+
+    def run(self, directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Terraform in the copy of a directory of the repository; what it answers is the caller's to judge."""
+        return subprocess.run(
+            [find_terraform(), *arguments],
+            cwd=self.copy / directory.relative_to(REPOSITORY),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@contextmanager
+def terraform_without_aws() -> Iterator[Terraform]:
+    """Terraform with the providers that this machine has, and with nothing of the user's AWS account."""
+    without_aws = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_"))}
+    quiet = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    with tempfile.TemporaryDirectory(prefix="terraform-") as directory:
+        copy = Path(directory) / "repository"
+        shutil.copytree(REPOSITORY, copy, ignore=_NOT_COPIED)
+        yield Terraform(copy, without_aws | quiet | cli_environment(Path(directory)))

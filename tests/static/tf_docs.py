@@ -1,0 +1,117 @@
+"""The tables of inputs and outputs in the modules' README files, in the form that terraform-docs gives them.
+
+    python -m tests.static.tf_docs --write      puts them between BEGIN_TF_DOCS and END_TF_DOCS
+    python -m tests.static.tf_docs --check      fails where they are not what the code says
+
+The settings are those of .terraform-docs.yml, so that terraform-docs, where it is at hand, writes the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+from tests.static.terraform_code import Block, blocks, modules, name, source_of
+
+BEGIN, END = "<!-- BEGIN_TF_DOCS -->", "<!-- END_TF_DOCS -->"
+
+
+def rendered(module: Path) -> str:
+    """The requirements, inputs and outputs of a module, in Markdown."""
+    return "\n".join(
+        [
+            _section("Requirements", "| Name | Version |", "|------|---------|", _requirements(module)),
+            _section(
+                "Inputs",
+                "| Name | Description | Type | Default | Required |",
+                "|------|-------------|------|---------|:--------:|",
+                [_input(module, variable) for variable in blocks(module, "variable")],
+            ),
+            _section(
+                "Outputs",
+                "| Name | Description |",
+                "|------|-------------|",
+                [f"| {output.name} | {_cell(output.text('description'))} |" for output in blocks(module, "output")],
+            ),
+        ]
+    )
+
+
+def documented(module: Path) -> str | None:
+    """What the module's README has between the markers; None where it has no markers, or does not exist."""
+    if found := _between(module):
+        return found[2].strip("\n") + "\n"
+    return None
+
+
+def write(module: Path) -> None:
+    """Put the tables into the module's README."""
+    found = _between(module)
+    if found is None:
+        raise SystemExit(f"{name(module)}: README.md has no {BEGIN} and {END}")
+    (module / "README.md").write_text(found[1] + "\n" + rendered(module) + found[3])
+
+
+def _between(module: Path) -> re.Match[str] | None:
+    readme = module / "README.md"
+    text = readme.read_text() if readme.exists() else ""
+    return re.fullmatch(rf"(.*{BEGIN})(.*)({END}.*)", text, re.DOTALL)
+
+
+def _section(title: str, header: str, line: str, rows: list[str]) -> str:
+    return "\n".join([f"## {title}", "", header, line, *rows, ""])
+
+
+def _requirements(module: Path) -> list[str]:
+    (settings,) = blocks(module, "terraform")
+    (providers,) = settings.body["required_providers"]
+    versions = {"terraform": settings.text("required_version")} | {
+        provider: requirement["version"] for provider, requirement in providers.items() if isinstance(requirement, dict)
+    }
+    return [f"| {each} | {version} |" for each, version in versions.items()]
+
+
+def _input(module: Path, variable: Block) -> str:
+    required = "default" not in variable.body
+    default = "n/a" if required else f"`{_json(variable.body['default'])}`"
+    kind = source_of(module, "variable", variable.name, "type")
+    return (
+        f"| {variable.name} | {_cell(variable.text('description'))} | {_type(kind)} | {_cell(default)} "
+        f"| {'yes' if required else 'no'} |"
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) if value else json.dumps(value)
+
+
+def _type(written: str) -> str:
+    return f"<pre>{_cell(written)}</pre>" if "\n" in written else f"`{written}`"
+
+
+def _cell(text: str) -> str:
+    """Text within one cell of a table."""
+    return text.replace("|", "\\|").replace("\n", "<br/>")
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; 1 where a check fails."""
+    parser = argparse.ArgumentParser(prog="python -m tests.static.tf_docs", description="Document inputs and outputs.")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--write", action="store_true", help="write the tables into the README files")
+    what.add_argument("--check", action="store_true", help="fail where a table is not what the code says")
+    if parser.parse_args(arguments).write:
+        for module in modules():
+            write(module)
+        return 0
+    stale = [name(module) for module in modules() if documented(module) != rendered(module)]
+    for module_name in stale:
+        print(f"{module_name}: README.md is out of date; run python -m tests.static.tf_docs --write", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
