@@ -61,7 +61,7 @@ def _checkov() -> Iterator[str]:
     if not ready.exists() or ready.stat().st_mtime < CHECKOV_REQUIREMENTS.stat().st_mtime:
         print("installing checkov")
         venv.create(CHECKOV, with_pip=True, clear=True)
-        install = ["install", "--quiet", "--disable-pip-version-check", "--requirement", str(CHECKOV_REQUIREMENTS)]
+        install = ["install", "-qq", "--disable-pip-version-check", "--requirement", str(CHECKOV_REQUIREMENTS)]
         subprocess.run([CHECKOV / "bin" / "pip", *install], check=True)
         ready.touch()
     yield from _failure("checkov", [str(CHECKOV / "bin" / "checkov"), "--config-file", ".checkov.yaml"])
