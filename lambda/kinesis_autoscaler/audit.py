@@ -7,6 +7,7 @@ one transaction with a mark on the intent before it: of two invocations that dec
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,17 @@ class AuditTable:
                 raise SupersededError(f"Another scaling of {intent.stream_name} has begun.") from error
             raise
 
+    def add(self, record: Record) -> None:
+        """Write a record that nothing is to be done about.
+
+        Raises:
+            AlreadyRecordedError: This event has a record.
+        """
+        try:
+            self._put(record, "attribute_not_exists(stream_name)", {})
+        except SupersededError as error:
+            raise AlreadyRecordedError(f"{record.stream_name} {record.event_time} is on record.") from error
+
     def update(self, before: Record, after: Record) -> None:
         """Put `after` in place of `before`.
 
@@ -148,10 +160,8 @@ class AuditTable:
         seen_at = event_at(record)
         if latest is None or not _repeats(record, latest):
             first = record.with_(last_seen_at=seen_at)
-            try:
-                self._put(first, "attribute_not_exists(stream_name)", {})
-            except SupersededError:
-                return first  # a second delivery at the same moment
+            with suppress(AlreadyRecordedError):  # a second delivery at the same moment
+                self.add(first)
             return first
         if latest.last_seen_at is not None and seen_at <= latest.last_seen_at:
             return latest  # the same delivery once more, or an older one

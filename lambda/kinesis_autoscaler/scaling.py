@@ -247,7 +247,29 @@ class Scaler:
     # The steps, in their order
 
     def _consider(self, look: Look, make_decision: Callable[[Situation], Decision]) -> Record:
-        """Look at the stream and its metrics, decide, and carry the decision out."""
+        """Look at the stream and its metrics, decide, and carry the decision out.
+
+        What AWS refuses for good ends in a FAILED record, unless an intent is on record already: that one is resumed.
+        """
+        try:
+            return self._decide(look, make_decision)
+        except ClientError as error:
+            if not is_permanent(error):
+                raise
+            now = self._clock()
+            message = f"Scaling {look.stream_name} could not be considered: AWS refused a call for good."
+            refused = _record(look, Decision(look.action, Reason.CALL_REFUSED, message), now)
+            refused = failed(refused, Reason.CALL_REFUSED, str(error), now).with_(
+                call_accepted=False, retry_at=now + RETRY_FAILED
+            )
+            try:
+                self._audit.add(refused)
+            except AlreadyRecordedError:
+                raise error from None
+            self._reporter.report(refused)
+            return refused
+
+    def _decide(self, look: Look, make_decision: Callable[[Situation], Decision]) -> Record:
         now = self._clock()
         try:
             settings = self._settings(look.pair)
