@@ -1,0 +1,165 @@
+"""The whole way with the real Terraform: what it made keeps working, and every plan shows what a user changed, no more.
+
+One apply serves all of these tests, which run in their order. Each begins and ends with nothing left to plan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from simulator.local_aws import LocalAWS, Transport
+from simulator.terraform import WorkingCopy
+from simulator.traffic import Traffic
+from tests.world import shard_count
+
+pytestmark = pytest.mark.xdist_group("terraform")
+
+VARIABLES = {"region": "us-east-1"}
+CALLS_OF_A_SCALING = [
+    "Query",  # the stream's history in the audit table
+    "DescribeAlarms",  # both alarms
+    "ListTagsForResource",  # the settings
+    "DescribeStreamSummary",
+    "GetMetricData",
+    "TransactWriteItems",  # the intent
+    "UpdateShardCount",
+    "PutMetricAlarm",
+    "PutMetricAlarm",
+    "SetAlarmState",  # re-armed
+    "PutItem",  # the record
+]
+
+
+class Root(WorkingCopy):
+    """A root module that is also edited, planned ahead and destroyed."""
+
+    def edit(self, old: str, new: str) -> None:
+        """Change main.tf, as its owner would."""
+        main = self.directory / "main.tf"
+        text = main.read_text()
+        assert text.count(old) == 1
+        main.write_text(text.replace(old, new))
+
+    def plan_ahead(self) -> None:
+        self._checked("plan", "-no-color", "-out=ahead", self._variables(VARIABLES))
+
+    def apply_the_plan(self) -> None:
+        self._checked("apply", "-no-color", "ahead")
+
+    def destroy(self) -> None:
+        self._checked("destroy", "-auto-approve", "-no-color", self._variables(VARIABLES))
+
+
+@dataclass
+class Applied:
+    """examples/simple, applied: the streams `orders` (2 shards) and `clicks` (4 shards, doubled from 70% on)."""
+
+    aws: LocalAWS
+    root: Root
+    demand: dict[str, float]
+    """Of each stream, in shards."""
+
+    def run(self, minutes: int, **demand: float) -> None:
+        self.demand |= demand
+        for _ in range(minutes):
+            self.aws.advance_minute({name: Traffic.for_shards(shards) for name, shards in self.demand.items()})
+
+    def shards(self, name: str) -> int:
+        return self.aws.streams.model(name).shard_count(self.aws.clock.now())
+
+    def shard_counts_in_alarms(self, name: str) -> list[int]:
+        names = [f"kinesis-autoscaler-{name}-{direction}" for direction in ("scale-up", "scale-down")]
+        alarms = self.aws.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+        return [shard_count(alarm) for alarm in sorted(alarms, key=lambda alarm: alarm["AlarmName"], reverse=True)]
+
+    def scalings(self) -> list[list[str]]:
+        """The AWS calls of each invocation that scaled."""
+        calls = [[call.operation for call in each.api_calls] for each in self.aws.functions.invocations]
+        return [operations for operations in calls if "UpdateShardCount" in operations]
+
+
+@pytest.fixture(scope="module")
+def applied() -> Iterator[Applied]:
+    with LocalAWS(Transport.HTTP, reshard_seconds=90) as aws, Root("examples/simple", aws=aws.environment) as root:
+        root.init()
+        root.apply(VARIABLES)
+        yield Applied(aws, root, {"orders": 1.0, "clicks": 2.0})
+
+
+def test_scalings_in_both_directions_leave_nothing_to_plan(applied):
+    applied.run(10)
+    applied.run(8, orders=1.9)
+    assert applied.shards("orders") > 2
+    assert applied.shard_counts_in_alarms("orders") == [applied.shards("orders")] * 2
+    assert not applied.root.plan(VARIABLES).has_changes
+    applied.run(160, orders=0.3)
+    assert applied.shards("orders") == 2
+    assert applied.shard_counts_in_alarms("orders") == [2, 2]
+    assert not applied.root.plan(VARIABLES).has_changes
+    assert [each.error for each in applied.aws.functions.invocations if each.error] == []
+
+
+def test_a_scaling_makes_at_most_eleven_calls(applied):
+    applied.run(8, orders=1.9)
+    assert applied.scalings()[-1] == CALLS_OF_A_SCALING
+    assert max(len(calls) for calls in applied.scalings()) <= 11
+
+
+def test_a_changed_threshold_is_all_that_is_planned_and_scaling_goes_on_with_it(applied):
+    applied.run(8, clicks=2.0)
+    before = applied.shards("clicks")
+    applied.root.edit("threshold           = 0.7", "threshold           = 0.9")
+    plan = applied.root.plan(VARIABLES)
+    assert "Plan: 0 to add, 1 to change, 0 to destroy." in plan.text
+    assert changed_attributes(plan.text) == {"threshold", "alarm_description"}  # which tells the threshold
+    applied.root.apply(VARIABLES)
+    applied.run(8, clicks=0.8 * before)
+    assert applied.shards("clicks") == before
+    applied.run(8, clicks=0.95 * before)
+    assert applied.shards("clicks") == 2 * before
+    assert not applied.root.plan(VARIABLES).has_changes
+
+
+def test_a_plan_that_was_made_before_a_scaling_is_repaired_by_the_next_reconcile(applied):
+    before = applied.shards("clicks")
+    applied.root.edit("threshold = 0.3", "threshold = 0.25")
+    applied.root.plan_ahead()
+    applied.run(8, clicks=0.95 * before)
+    after = applied.shards("clicks")
+    assert after > before
+    applied.root.apply_the_plan()
+    assert applied.shard_counts_in_alarms("clicks") == [after, before]
+    applied.run(5)
+    assert applied.shard_counts_in_alarms("clicks") == [after, after]
+    assert not applied.root.plan(VARIABLES).has_changes
+
+
+def test_destroy_leaves_nothing_behind(applied):
+    assert all(everything(applied.aws).values())
+    applied.root.destroy()
+    assert {kind: found for kind, found in everything(applied.aws).items() if found} == {}
+
+
+def everything(aws: LocalAWS) -> dict[str, list[object]]:
+    """What there is in the account, by kind; the example has some of each."""
+    return {
+        "alarms": aws.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "functions": aws.client("lambda").list_functions()["Functions"],
+        "log groups": aws.client("logs").describe_log_groups()["logGroups"],
+        "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
+        "roles": aws.client("iam").list_roles()["Roles"],
+        "schedules": aws.client("scheduler").list_schedules()["Schedules"],
+        "streams": aws.client("kinesis").list_streams()["StreamNames"],
+        "subscriptions": aws.client("sns").list_subscriptions()["Subscriptions"],
+        "tables": aws.client("dynamodb").list_tables()["TableNames"],
+        "topics": aws.client("sns").list_topics()["Topics"],
+    }
+
+
+def changed_attributes(plan: str) -> set[str]:
+    """The attributes that a plan would add, change or remove."""
+    return set(re.findall(r"^ +[~+-] (\w+) += ", plan, re.MULTILINE))
