@@ -48,12 +48,11 @@ resource "aws_sns_topic_subscription" "function" {
 }
 
 resource "aws_lambda_permission" "topic" {
-  statement_id   = "AlarmNotifications"
-  action         = "lambda:InvokeFunction"
-  function_name  = aws_lambda_function.this.function_name
-  principal      = "sns.amazonaws.com"
-  source_arn     = aws_sns_topic.this.arn
-  source_account = local.account_id
+  statement_id  = "AlarmNotifications"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.this.function_name
+  principal     = "sns.amazonaws.com"
+  source_arn    = aws_sns_topic.this.arn
 }
 
 # ----------------------------------------------------------------------------------------------------------------------
