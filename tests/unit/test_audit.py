@@ -342,6 +342,21 @@ class TestIntents:
                 table.begin(intent(), previous=None)
 
 
+class TestWhatIsOver:
+    """Records about which nothing is left to do when they are written."""
+
+    def test_one_is_added(self, table):
+        over = record(status=Status.FAILED, reason=Reason.CALL_REFUSED, finished_at=NOW, call_accepted=False)
+        table.add(over)
+        assert table.history("orders", NOW).records == (over,)
+
+    def test_it_takes_the_place_of_no_other_of_the_same_event(self, table):
+        table.begin(intent(), previous=None)
+        with pytest.raises(AlreadyRecordedError, match="orders"):
+            table.add(record(status=Status.FAILED))
+        assert table.history("orders", NOW).records == (intent(),)
+
+
 class TestUpdates:
     def test_the_new_record_takes_the_place_of_the_old_one(self, table):
         table.begin(intent(), previous=None)
