@@ -1,25 +1,31 @@
-"""An autoscaler with its streams on a local AWS, and the rules that hold whatever happens to it.
+"""An autoscaler with its streams on a local AWS: what goes on around it, what may go wrong, and what there is to see.
 
-Rules, in the words of docs/architecture.md and tested by `broken_rules`: bounds, quota, one scaling per transition at most,
-everything healed once faults end, nothing of an alarm changed but the shard count.
+The rules that hold whatever happens are in tests/rules.py; `World.broken_rules` asks them.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from unittest.mock import patch
+
+from botocore.awsrequest import AWSResponse
+from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from simulator.deployment import NAME, Deployment, add_stream, deploy
+from simulator.deployment import alarms as alarms_of_module
 from simulator.function import ApiCall, Invocation
+from simulator.kinesis import ON_DEMAND, SHARD_BYTES_PER_MINUTE, StreamModel
 from simulator.local_aws import LocalAWS
 from simulator.traffic import Traffic
+from tests.rules import Reshard, broken_by_the_call, broken_once_healed, shard_count
 
-SHARD_BYTES = 60 * 1024 * 1024
+__all__ = ["QUICK", "Outage", "Reshard", "Running", "World", "kind_of", "put_alarm", "shard_count", "world"]
+
 QUICK = {
     "scale_up": {"threshold": 0.75, "evaluation_periods": 3, "datapoints_to_alarm": 2, "cooldown_minutes": 3},
     "scale_down": {
@@ -30,18 +36,9 @@ QUICK = {
         "cooldown_minutes": 10,
     },
     "scale_on_throttling": False,
+    "max_shard_count": 64,
 }
 """Settings with short windows, so that a scenario takes minutes of virtual time rather than hours."""
-
-
-@dataclass(frozen=True)
-class Reshard:
-    """A call of UpdateShardCount that Kinesis accepted."""
-
-    at: datetime
-    stream: str
-    before: int
-    target: int
 
 
 @dataclass
@@ -51,50 +48,149 @@ class Running:
     kind: str
     attempt: int
     calls: int = 0
+    intents: dict[str, str] = field(default_factory=dict)
+    """By stream, the record that it has declared to act on."""
+    answering: bool = False
+    """Whether AWS is at work on its call: what AWS asks of itself meanwhile meets no fault."""
+
+
+@dataclass
+class Outage:
+    """An operation that AWS answers with 503, below botocore's retries, as often as `times` says (None: for ever)."""
+
+    operation: str
+    times: int | None = None
+    kind: str | None = None
+    """Of the invocations that it befalls; None: all."""
+    carried_out: bool = False
+    """Whether AWS does what it is asked and only the answer is lost."""
+    met: int = 0
+
+    def befalls(self, running: Running, operation: str) -> bool:
+        return (
+            operation == self.operation
+            and self.kind in (None, running.kind)
+            and (self.times is None or self.met < self.times)
+        )
+
+
+NOBODY = Running("none", 0)
 
 
 class World:
-    """One autoscaler. `shards` sets each stream's demand; `run` lets minutes go by."""
+    """One autoscaler. `demand` sets each stream's load in shards; `run` lets minutes go by."""
+
+    SHARD_BYTES = SHARD_BYTES_PER_MINUTE
 
     def __init__(self, aws: LocalAWS, deployment: Deployment) -> None:
         self.aws = aws
         self.deployment = deployment
         self.demand: dict[str, float] = {}
-        self.reshards: list[Reshard] = []
+        """Shards' worth of traffic by stream; a stream that is not in it reports nothing."""
         self.bounds: dict[str, tuple[int, int]] = {}
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.reshards: list[Reshard] = []
         self.before_call: Callable[[Running, ApiCall], None] | None = None
         self.after_call: Callable[[Running, ApiCall], None] | None = None
+        self.outages: list[Outage] = []
+        self.cloudwatch_is_down = False
+        self.running = NOBODY
+        self._broken: list[str] = []
         self._originals: dict[str, Any] = {}
-        self.running = Running("none", 0)
         self.aws.observer.before = self._before
         self.aws.observer.after = self._after
-        run = self.aws.functions._run
+        self._run = self.aws.functions._run
+        self.aws.functions._run = self._run_function
+        self._put = self.aws.store.put
+        self.aws.store.put = self._put_metric
 
-        def running(function_arn: str, event: object, request_id: str, attempt: int) -> Invocation:
-            outer, self.running = self.running, Running(kind_of(event), attempt)
-            try:
-                return run(function_arn, event, request_id, attempt)
-            finally:
-                self.running = outer
-
-        self.aws.functions._run = running
+    # What a user does
 
     def add_stream(self, name: str = "orders", shards: int = 8, demand: float = 4.0, **settings: Any) -> None:
-        add_stream(self.aws, name, shards, **{**QUICK, "max_shard_count": 64, **settings})
-        self.bounds[name] = (settings.get("min_shard_count", 1), settings.get("max_shard_count", 64))
+        self.settings[name] = {**QUICK, **settings}
+        add_stream(self.aws, name, shards, **self.settings[name])
         self.demand[name] = demand
-        self.remember_alarms(name)
+        self._applied(name)
+
+    def apply(self, name: str = "orders", *, planned_for: int | None = None, **settings: Any) -> None:
+        """`terraform apply` of a stream's module with settings changed, planned when it had so many shards.
+
+        What it manages it puts in order; alarms that were deleted it makes anew.
+        """
+        self.settings[name] |= settings
+        count = self.aws.streams.model(name).shard_count(self.now) if planned_for is None else planned_for
+        cloudwatch = self.aws.client("cloudwatch")
+        for alarm_name, alarm in alarms_of_module(self.aws.region, name, count, **self.settings[name]).items():
+            tags = [{"Key": key, "Value": value} for key, value in alarm.pop("Tags").items()]
+            cloudwatch.put_metric_alarm(**alarm, AlarmName=alarm_name, Tags=tags)
+            arn = cloudwatch.describe_alarms(AlarmNames=[alarm_name])["MetricAlarms"][0]["AlarmArn"]
+            cloudwatch.tag_resource(ResourceARN=arn, Tags=tags)
+        self._applied(name)
 
     def remember_alarms(self, name: str) -> None:
         """What the user has made of the alarms: from now on only shardCount may change."""
         for alarm in self.alarms(name).values():
-            self._originals[alarm["AlarmName"]] = _definition(alarm)
+            self._originals[alarm["AlarmName"]] = self.definition(alarm)
+
+    def change_alarm(self, action: str, name: str = "orders", **changes: Any) -> None:
+        """Change an alarm as a user would, in the console."""
+        put_alarm(self.aws, self.alarms(name)[action], **changes)
+        self.remember_alarms(name)
+
+    def pause(self, *actions: str, name: str = "orders", paused: bool = True) -> None:
+        """Disable, or enable, the actions of alarms."""
+        cloudwatch = self.aws.client("cloudwatch")
+        change = cloudwatch.disable_alarm_actions if paused else cloudwatch.enable_alarm_actions
+        change(AlarmNames=[f"{NAME}-{name}-{action}" for action in actions])
+        self.remember_alarms(name)
+
+    def delete_alarm(self, action: str, name: str = "orders") -> None:
+        self.aws.client("cloudwatch").delete_alarms(AlarmNames=[f"{NAME}-{name}-{action}"])
+
+    def write_shard_count(self, count: int, name: str = "orders") -> None:
+        """Apply a Terraform plan that was made when the stream had `count` shards."""
+        for alarm in self.alarms(name).values():
+            put_alarm(self.aws, alarm, Metrics=_with_shard_count(alarm["Metrics"], count))
+
+    def tag_alarms(self, name: str = "orders", **settings: str) -> None:
+        """Change settings, as Terraform does: on both alarms."""
+        for alarm in self.alarms(name).values():
+            tags = [{"Key": f"kinesis-autoscaler:{k.replace('_', '-')}", "Value": v} for k, v in settings.items()]
+            self.aws.client("cloudwatch").tag_resource(ResourceARN=alarm["AlarmArn"], Tags=tags)
+
+    def switch_mode(self, mode: str, name: str = "orders") -> None:
+        arn = self.aws.client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"][
+            "StreamARN"
+        ]
+        self.aws.client("kinesis").update_stream_mode(StreamARN=arn, StreamModeDetails={"StreamMode": mode})
+
+    def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        return self.deployment.invoke(event)
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        """Invoke the function asynchronously, as SNS and schedules do: Lambda retries what fails."""
+        arn = self.aws.client("lambda").get_function(FunctionName=self.deployment.function_name)
+        self.aws.functions.invoke_later(arn["Configuration"]["FunctionArn"], event)
+
+    def reconcile(self) -> dict[str, Any]:
+        return self.invoke({"action": "reconcile"})
+
+    def publish(self, message: str | Mapping[str, Any]) -> None:
+        """Publish to the autoscaler's topic, as whoever may do so."""
+        text = message if isinstance(message, str) else json.dumps(message)
+        self.aws.client("sns").publish(TopicArn=self.deployment.topic_arn, Message=text)
+
+    # Time
+
+    @property
+    def now(self) -> datetime:
+        return self.aws.clock.now()
 
     def run(self, minutes: int) -> None:
         for _ in range(minutes):
             self.aws.advance_minute(
                 {
-                    name: Traffic(bytes=shards * SHARD_BYTES, records=shards * 20_000)
+                    name: Traffic(bytes=shards * self.SHARD_BYTES, records=shards * 20_000)
                     for name, shards in self.demand.items()
                 }
             )
@@ -107,18 +203,29 @@ class World:
         raise AssertionError(f"It did not come about within {at_most} minutes.")
 
     def calm(self, minutes: int = 20) -> None:
-        """Faults end, and time passes: retries, a reshard, and two reconciles at least."""
+        """Faults end, and time passes: retries, a reshard, two reconciles at least, and what they have begun."""
         self.before_call = self.after_call = None
+        self.outages.clear()
+        self.cloudwatch_is_down = False
         self.run(minutes)
+        for _ in range(60):
+            if not any(status in ("PENDING", "UPDATING") for name in self.bounds for status in self.statuses(name)):
+                return
+            self.run(1)
 
     # What there is to see
 
-    @property
-    def now(self) -> datetime:
-        return self.aws.clock.now()
-
     def shards(self, name: str = "orders") -> int:
         return self.aws.streams.model(name).shard_count(self.now)
+
+    def summary(self, name: str = "orders") -> dict[str, Any]:
+        """What DescribeStreamSummary says."""
+        return self.aws.streams.model(name).describe(self.now)["StreamDescriptionSummary"]
+
+    def is_provisioned(self, name: str) -> bool:
+        """Whether the stream exists and is not in on-demand mode."""
+        names = self.aws.client("kinesis").list_streams()["StreamNames"]
+        return name in names and self.aws.streams.model(name).mode != ON_DEMAND
 
     def log(self, name: str = "orders") -> list[dict[str, Any]]:
         return self.deployment.audit_log(name)
@@ -134,6 +241,16 @@ class World:
         answer = self.aws.client("cloudwatch").describe_alarms(AlarmNames=names)
         return {alarm["AlarmName"].removeprefix(f"{NAME}-{name}-"): alarm for alarm in answer["MetricAlarms"]}
 
+    def tags(self, alarm: Mapping[str, Any]) -> dict[str, str]:
+        """An alarm's tags, by their names without the prefix."""
+        answer = self.aws.client("cloudwatch").list_tags_for_resource(ResourceARN=alarm["AlarmArn"])
+        return {tag["Key"].removeprefix("kinesis-autoscaler:"): tag["Value"] for tag in answer["Tags"]}
+
+    def metric(self, namespace: str, name: str, since: datetime, **dimensions: str) -> dict[datetime, float]:
+        """What CloudWatch shows of a metric by now, minute by minute; of an age the largest, of all else the sum."""
+        stat = "Maximum" if name.endswith("Milliseconds") else "Sum"
+        return self.aws.store.series(namespace, name, dimensions, stat, 60, since, self.now, now=self.now)
+
     def invocations(self, kind: str) -> list[Invocation]:
         return [each for each in self.aws.functions.invocations if kind_of(each.event) == kind]
 
@@ -143,81 +260,65 @@ class World:
         )
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
-    # What a test may do
-
-    def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        return self.deployment.invoke(event)
-
-    def reconcile(self) -> dict[str, Any]:
-        return self.invoke({"action": "reconcile"})
-
-    def publish(self, message: str | Mapping[str, Any]) -> None:
-        """Publish to the autoscaler's topic, as whoever may do so."""
-        text = message if isinstance(message, str) else json.dumps(message)
-        self.aws.client("sns").publish(TopicArn=self.deployment.topic_arn, Message=text)
-
-    def change_alarm(self, action: str, name: str = "orders", **changes: Any) -> None:
-        """Change an alarm as a user would, in the console or by Terraform."""
-        put_alarm(self.aws, self.alarms(name)[action], **changes)
-        self.remember_alarms(name)
-
-    def write_shard_count(self, count: int, name: str = "orders") -> None:
-        """Apply a Terraform plan that was made when the stream had `count` shards."""
-        for alarm in self.alarms(name).values():
-            put_alarm(self.aws, alarm, Metrics=_with_shard_count(alarm["Metrics"], count))
-
-    def tag_alarms(self, name: str = "orders", **settings: str) -> None:
-        """Change settings, as Terraform does: on both alarms."""
-        for alarm in self.alarms(name).values():
-            tags = [{"Key": f"kinesis-autoscaler:{k.replace('_', '-')}", "Value": v} for k, v in settings.items()]
-            self.aws.client("cloudwatch").tag_resource(ResourceARN=alarm["AlarmArn"], Tags=tags)
-
-    # The rules
-
     def broken_rules(self) -> list[str]:
         """What is wrong, once faults have ended and a reconcile has run; nothing, if the rules hold."""
-        problems = []
-        for name in self.bounds:
-            problems += [f"{name}: {problem}" for problem in self._broken_rules(name)]
-        return problems
+        healed = [f"{name}: {problem}" for name in self.bounds for problem in broken_once_healed(self, name)]
+        return [*self._broken, *healed]
 
-    def _broken_rules(self, name: str) -> Iterator[str]:
-        low, high = self.bounds[name]
-        for r in (reshard for reshard in self.reshards if reshard.stream == name):
-            if not math.ceil(r.before / 2) <= r.target <= 2 * r.before:
-                yield f"rule 1: {r} more than doubles or halves"
-            if not min(low, 2 * r.before) <= r.target <= max(high, math.ceil(r.before / 2)):
-                yield f"rule 1: {r} leaves the bounds {low} to {high}"
-        times = [r.at for r in self.reshards if r.stream == name]
-        if any(sum(at - timedelta(hours=24) < other <= at for other in times) > 10 for at in times):
-            yield "rule 2: more than 10 calls in 24 hours"
-        log = self.log(name)
-        carried_out = [item for item in log if item["status"] != "SKIPPED" and item.get("call_accepted") is not False]
-        if len(carried_out) < len(times):
-            yield f"rule 3: {len(times)} calls were accepted for {len(carried_out)} records"
-        for item in log:
-            if item["status"] in ("PENDING", "UPDATING"):
-                yield f"rule 4: {item['event_time']} is still {item['status']}"
-        for action, alarm in self.alarms(name).items():
-            if shard_count(alarm) != self.shards(name):
-                yield f"rule 4: {action} holds {shard_count(alarm)}, the stream has {self.shards(name)}"
-            if alarm["StateValue"] == "ALARM" and alarm["ActionsEnabled"] and not self._explained(alarm, action, log):
-                yield f"rule 4: {action} is stuck in ALARM"
-            if _definition(alarm) != self._originals[alarm["AlarmName"]]:
-                yield f"rule 5: {action} was changed beyond its shard count"
+    @staticmethod
+    def definition(alarm: Mapping[str, Any]) -> dict[str, Any]:
+        """All that a user decides about an alarm."""
+        moving = ("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp", "StateTransitionedTimestamp")
+        fixed = {k: v for k, v in alarm.items() if k not in (*moving, "AlarmConfigurationUpdatedTimestamp")}
+        return {**fixed, "Metrics": sorted(_with_shard_count(alarm["Metrics"], 0), key=lambda query: query["Id"])}
 
-    def _explained(self, alarm: Mapping[str, Any], action: str, log: list[dict[str, Any]]) -> bool:
-        """Whether a record tells why the alarm is in ALARM and nothing is done, and until when that holds."""
-        since = alarm["StateTransitionedTimestamp"]
-        if self.now - since < timedelta(minutes=7):
-            return True  # not stuck yet: a reconcile may be five minutes away
-        mine = [item for item in log if item["action"] == action and "retry_at" in item]
-        return any(
-            datetime.fromisoformat(item["retry_at"]) > self.now - timedelta(minutes=7)
-            and datetime.fromisoformat(item["last_seen_at"]) >= since - timedelta(seconds=5)
-            for item in mine
-            if "last_seen_at" in item
-        ) or any(datetime.fromisoformat(i["retry_at"]) > self.now for i in mine if i["status"] == "FAILED")
+    def as_the_user_made_it(self, alarm: Mapping[str, Any]) -> dict[str, Any]:
+        """The definition that the user has given an alarm last."""
+        original: dict[str, Any] = self._originals[alarm["AlarmName"]]
+        return original
+
+    # How it is watched and broken
+
+    def accepted(self, stream: str, before: int, target: int) -> None:
+        """Kinesis has accepted a call of UpdateShardCount, whoever made it."""
+        if self.running is NOBODY:
+            return
+        call = Reshard(self.now, stream, before, target, self.running.intents.get(stream))
+        self.reshards.append(call)
+        self._broken += [f"{stream}: {problem}" for problem in broken_by_the_call(self, call)]
+
+    def lost(self, event_name: str, answer: Callable[[], AWSResponse]) -> AWSResponse:
+        """The answer to a request, unless an outage befalls it."""
+        running = self.running
+        if running is NOBODY or running.answering:
+            return answer()
+        operation = event_name.rpartition(".")[2]
+        outage = next((each for each in self.outages if each.befalls(running, operation)), None)
+        running.answering = True
+        try:
+            if outage is None or outage.carried_out:
+                response = answer()
+        finally:
+            running.answering = False
+        if outage is None:
+            return response
+        outage.met += 1
+        return AWSResponse("https://amazonaws.com", 503, {}, MockRawResponse(b""))
+
+    def _applied(self, name: str) -> None:
+        self.bounds[name] = (self.settings[name].get("min_shard_count", 1), self.settings[name]["max_shard_count"])
+        self.remember_alarms(name)
+
+    def _run_function(self, function_arn: str, event: object, request_id: str, attempt: int) -> Invocation:
+        outer, self.running = self.running, Running(kind_of(event), attempt)
+        try:
+            return self._run(function_arn, event, request_id, attempt)
+        finally:
+            self.running = outer
+
+    def _put_metric(self, *args: Any, **values: Any) -> None:
+        if not self.cloudwatch_is_down:
+            self._put(*args, **values)
 
     def _before(self, call: ApiCall) -> None:
         self.running.calls += 1
@@ -225,23 +326,17 @@ class World:
             self.before_call(self.running, call)
 
     def _after(self, call: ApiCall) -> None:
-        if call.operation == "UpdateShardCount":
-            name = call.parameters["StreamName"]
-            model = self.aws.streams.model(name)
-            target = call.parameters["TargetShardCount"]
-            self.reshards.append(Reshard(call.at, name, model.shard_count(call.at), target))
+        if intent := _declared_intent(call):
+            self.running.intents[intent["stream_name"]["S"]] = intent["event_time"]["S"]
         if self.after_call:
             self.after_call(self.running, call)
 
 
 def kind_of(event: Any) -> str:
     """What a function was invoked for: `alarm`, `reconcile` or `scale`."""
+    if not isinstance(event, Mapping):
+        return "unknown"
     return "alarm" if "Records" in event else str(event.get("action"))
-
-
-def shard_count(alarm: Mapping[str, Any]) -> int:
-    """The literal that the function rewrites."""
-    return int(next(query["Expression"] for query in alarm["Metrics"] if query["Id"] == "shardCount"))
 
 
 def put_alarm(aws: LocalAWS, alarm: Mapping[str, Any], **changes: Any) -> None:
@@ -255,15 +350,29 @@ def _with_shard_count(queries: list[dict[str, Any]], count: int) -> list[dict[st
     return [{**query, "Expression": str(count)} if query["Id"] == "shardCount" else query for query in queries]
 
 
-def _definition(alarm: Mapping[str, Any]) -> dict[str, Any]:
-    """All that a user decides about an alarm."""
-    moving = ("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp", "StateTransitionedTimestamp")
-    fixed = {k: v for k, v in alarm.items() if k not in (*moving, "AlarmConfigurationUpdatedTimestamp")}
-    return {**fixed, "Metrics": sorted(_with_shard_count(alarm["Metrics"], 0), key=lambda query: query["Id"])}
+def _declared_intent(call: ApiCall) -> dict[str, Any] | None:
+    """The record by which a function says that it is about to act: written anew, or taken over."""
+    if call.operation == "TransactWriteItems":
+        return dict(call.parameters["TransactItems"][0]["Put"]["Item"])
+    if call.operation == "PutItem" and call.parameters["Item"].get("status") == {"S": "PENDING"}:
+        return dict(call.parameters["Item"])
+    return None
 
 
 @contextmanager
-def world(**environment: str) -> Iterator[World]:
+def world(*, reshard_seconds: float = 90, **environment: str) -> Iterator[World]:
     """An autoscaler without streams, on an AWS of its own."""
-    with LocalAWS(reshard_seconds=90) as aws:
-        yield World(aws, deploy(aws, environment=environment))
+    with LocalAWS(reshard_seconds=reshard_seconds) as aws:
+        w = World(aws, deploy(aws, environment=environment))
+        update, answer = StreamModel.update_shard_count, BotocoreStubber.__call__
+
+        def accept(model: StreamModel, target: int, now: datetime) -> dict[str, Any]:
+            accepted = update(model, target, now)
+            w.accepted(model.name, accepted["CurrentShardCount"], target)
+            return accepted
+
+        def stub(stubber: BotocoreStubber, event_name: str, request: Any, **options: Any) -> AWSResponse:
+            return w.lost(event_name, lambda: answer(stubber, event_name, request, **options))
+
+        with patch.object(StreamModel, "update_shard_count", accept), patch.object(BotocoreStubber, "__call__", stub):
+            yield w

@@ -92,6 +92,10 @@ class Alarm:
     @property
     def rule(self) -> AlarmRule:
         """When it fires."""
+        if "Threshold" not in self.definition:
+            raise InvalidSettingsError(
+                f"The alarm {self.name} has no fixed threshold; apply the stream module again to restore it."
+            )
         periods = self.definition["EvaluationPeriods"]
         return AlarmRule(
             threshold=self.definition["Threshold"],
@@ -211,7 +215,9 @@ class Alarms:
         alarms: dict[str, Alarm] = {}
         paginator = self._cloudwatch.get_paginator("describe_alarms")
         for page in paginator.paginate(ActionPrefix=self._topic_arn, AlarmTypes=["MetricAlarm"]):
-            alarms.update({alarm["AlarmName"]: Alarm(alarm) for alarm in page["MetricAlarms"]})
+            found = (Alarm(definition) for definition in page["MetricAlarms"])
+            # The prefix also finds topics whose names only begin like ours, those of another autoscaler.
+            alarms.update({alarm.name: alarm for alarm in found if alarm.notifies(self._topic_arn)})
         pairs: dict[str, AlarmPair] = {}
         problems: list[str] = []
         for name in alarms:
@@ -227,7 +233,7 @@ class Alarms:
                 pairs[names.stream_name] = pair
             except NotOurAlarmError as reason:
                 problems.append(str(reason))
-        return list(pairs.values()), problems
+        return list(pairs.values()), list(dict.fromkeys(problems))  # both of a pair may say the same
 
     def tags(self, alarm: Alarm) -> dict[str, str]:
         """The alarm's tags, where Terraform put the stream's settings."""
@@ -258,10 +264,11 @@ class Alarms:
         )
 
     def _patched(self, alarm: Alarm, shard_count: int) -> Any:  # noqa: ANN401 - whatever fields the API has
+        # An empty list says the same as none, but a math alarm may not have Dimensions at all.
         # The API model says what PutMetricAlarm takes, so fields that AWS adds later survive too.
         shape: Any = self._cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape
         definition: Mapping[str, Any] = {**alarm.definition}
-        request = {key: value for key, value in definition.items() if key in shape.members and value is not None}
+        request = {key: value for key, value in definition.items() if key in shape.members and value not in (None, [])}
         request["Metrics"] = [
             {**query, "Expression": str(shard_count)} if query["Id"] == _SHARD_COUNT_ID else query
             for query in request["Metrics"]

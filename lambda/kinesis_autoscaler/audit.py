@@ -1,11 +1,13 @@
 """The audit table: the log of every scaling, the lock against two at once, and the memory of cooldowns and quota.
 
 One item per alarm transition, so that a second delivery of the same event meets its own item. An intent is written in
-one transaction with a mark on the intent before it: of two invocations that decided on the same history, one wins.
+one transaction with a mark on the intent before it: of two invocations that decided on the same history, one wins. A
+stream's first intent in a day has none before it; of two such, Kinesis refuses the second while the first is at work.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -31,6 +33,7 @@ _CURSOR_KEY = {"stream_name": {"S": "*"}, "event_time": {"S": "reconcile"}}
 """No stream can be called "*", so the cursor is in no stream's log; without event_date it is in no day's either."""
 
 _HISTORY = QUOTA_WINDOW + timedelta(hours=1)
+_KEY = ("stream_name", "event_time")
 _TIMES = ("started_at", "finished_at", "last_seen_at", "retry_at", "lease_until")
 _NUMBERS = ("from_shard_count", "to_shard_count", "occurrences")
 _FRACTIONS = ("demand_shards", "utilization")
@@ -46,6 +49,8 @@ _AS_THEY_ARE = (
     "superseded_by",
     "lower_consumers",
 )
+
+logger = logging.getLogger("kinesis_autoscaler")
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -253,7 +258,12 @@ def _repeats(record: Record, latest: Record) -> bool:
 def _records(pages: Any) -> Iterator[Record]:  # noqa: ANN401 - botocore's page iterator
     for page in pages:
         for item in page["Items"]:
-            yield _record({name: _deserialize(value) for name, value in item.items()})
+            read = {name: _deserialize(value) for name, value in item.items()}
+            try:
+                yield _record(read)
+            except (KeyError, ValueError):
+                # Written by a later version, or by hand: one item must not stop every stream.
+                logger.exception("An audit item can't be read.", extra={"key": [read.get(k) for k in _KEY]})
 
 
 def _record(item: Mapping[str, Any]) -> Record:

@@ -28,7 +28,7 @@ class Consumers:
         """
         failures = []
         for function_name, per_shard in concurrency_per_shard.items():
-            wanted = math.ceil(shard_count * per_shard)
+            wanted = math.ceil(round(shard_count * per_shard, 9))
             try:
                 self._lambda.put_function_concurrency(FunctionName=function_name, ReservedConcurrentExecutions=wanted)
             except (ClientError, BotoCoreError) as error:

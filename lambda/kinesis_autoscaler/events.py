@@ -39,9 +39,9 @@ class AlarmEvent:
                 alarm_name=_text(message["AlarmName"]),
                 state=_text(message["NewStateValue"]),
                 changed_at=_time(message["StateChangeTime"]),
-                reason=str(message.get("NewStateReason", "")),
+                reason=str(message.get("NewStateReason") or ""),
             )
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise MalformedEventError(f"The message is not that of a CloudWatch alarm: {problem!r}.") from problem
 
 
@@ -70,9 +70,9 @@ class ScaleRequest:
         at = event.get("requested_at")
         try:
             requested_at = None if at is None else _time(at)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise MalformedEventError(f'"requested_at" is {at!r} and must be an ISO 8601 time.') from None
-        return cls(name, count, str(event.get("reason", "")), requested_at)
+        return cls(name, count, str(event.get("reason") or ""), requested_at)
 
 
 def _text(value: object) -> str:
@@ -83,4 +83,4 @@ def _text(value: object) -> str:
 
 def _time(text: str) -> datetime:
     at = datetime.fromisoformat(text)  # takes CloudWatch's `2020-04-23T21:17:44.775+0000` too
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)

@@ -48,9 +48,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         Exception: Something that a retry can mend; Lambda retries twice, then the dead-letter queue has the event.
     """
     function = _function()
-    if "Records" in event:
-        return function.on_sns(event["Records"], context)
-    action = event.get("action")
+    fields = event if isinstance(event, Mapping) else {}
+    records, action = fields.get("Records"), fields.get("action")
+    if isinstance(records, list):
+        return function.on_sns(records, context)
     if action == "reconcile":
         return function.on_reconcile(context)
     if action == "scale":
@@ -93,7 +94,7 @@ class Function:
         decided: list[dict[str, Any]] = []
         retry: Exception | None = None
         for entry in records:
-            sns = entry.get("Sns") or {}
+            sns = _sns(entry)
             try:
                 event = AlarmEvent.parse(sns, topic_arn=self._environment.topic_arn)
                 if event.state != "ALARM":
@@ -129,6 +130,12 @@ class Function:
 def _function() -> Function:
     logging.getLogger("kinesis_autoscaler").setLevel(logging.DEBUG)  # the function's log level does the filtering
     return Function(Environment.read())
+
+
+def _sns(entry: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever the function is invoked with
+    """The `Sns` part of a record, empty where there is none."""
+    sns = entry.get("Sns") if isinstance(entry, Mapping) else None
+    return sns if isinstance(sns, Mapping) else {}
 
 
 def _summary(record: Record) -> dict[str, Any]:

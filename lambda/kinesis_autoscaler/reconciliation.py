@@ -10,17 +10,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from .alarms import Alarm, AlarmPair, Alarms, NotOurAlarmError
+from .alarms import Alarm, AlarmPair, Alarms
 from .audit import AuditTable, SupersededError
 from .consumers import Consumers
 from .decision import CONSUMER_SILENCE, METRIC_DELAY
 from .metrics import Metrics
 from .model import Action, History, Reason, Record, Status, Stream
 from .reporting import Reporter, logger
-from .scaling import RetryLaterError, Scaler, failed, settle
-from .settings import InvalidSettingsError
+from .scaling import Scaler, failed, settle
 from .streams import StreamMissingError, Streams
 
 NOTICE_TAKES = timedelta(minutes=2)
@@ -82,6 +79,7 @@ class Reconciler:
         by_stream = {pair.stream_name: pair for pair in pairs}
         cursor = self._audit.reconcile_cursor()
         order = _in_order(pairs, unfinished.keys(), cursor)
+        shard_counts: dict[str, int] = {}
         for position, stream_name in enumerate(order):
             if time_left() < TIME_FOR_ONE_STREAM:
                 summary.left_for_next_run = len(order) - position
@@ -90,23 +88,32 @@ class Reconciler:
             try:
                 records = unfinished.get(stream_name, [])
                 if pair := by_stream.get(stream_name):
-                    self._reconcile(pair, records, request_id, summary)
+                    self._reconcile(pair, records, request_id, summary, shard_counts)
                 else:
                     self._finish_without_alarms(records, summary)
-            except (ClientError, BotoCoreError, InvalidSettingsError, NotOurAlarmError, RetryLaterError):
+            except SupersededError:
+                logger.info("Another invocation is at work on this stream.", extra={"stream": stream_name})
+            except Exception:  # noqa: BLE001 - the other streams must be reached
                 summary.failures += 1
                 logger.exception("Reconcile failed for a stream.", extra={"stream": stream_name})
                 self._reporter.emit({"Failures": 1}, stream=stream_name)
-            except SupersededError:
-                logger.info("Another invocation is at work on this stream.", extra={"stream": stream_name})
             summary.streams += 1
         else:
             if cursor is not None:
                 self._audit.drop_reconcile_cursor()
+        # Zeros too, so that there is a graph of what, with luck, does not happen.
         self._reporter.emit({"Reconciles": 1, "AlarmRepairs": summary.repaired, "StuckAlarms": summary.rearmed})
+        self._reporter.shard_counts(shard_counts, complete=not summary.left_for_next_run)
         return summary
 
-    def _reconcile(self, pair: AlarmPair, records: list[Record], request_id: str, summary: Summary) -> None:
+    def _reconcile(
+        self,
+        pair: AlarmPair,
+        records: list[Record],
+        request_id: str,
+        summary: Summary,
+        shard_counts: dict[str, int],
+    ) -> None:
         try:
             stream = self._streams.describe(pair.stream_name)
         except StreamMissingError as missing:
@@ -115,6 +122,8 @@ class Reconciler:
         if stream.on_demand:
             self._fail_all(records, Reason.ON_DEMAND_STREAM, "The stream is in on-demand mode now.", summary)
             return
+        # What Kinesis says during a change is not documented; the alarms hold what the stream is changing to.
+        shard_counts[stream.name] = stream.open_shard_count if stream.is_active else pair.scale_up.shard_count
         still_open = self._finish(pair, stream, records, summary)
         if not stream.is_active or still_open:
             return
@@ -165,7 +174,7 @@ class Reconciler:
             "Repaired shardCount in the alarms.",
             extra={"stream": pair.stream_name, "from": pair.scale_up.shard_count, "to": stream.open_shard_count},
         )
-        self._reporter.emit({"AlarmRepairs": 1}, stream=pair.stream_name)
+        self._reporter.emit({"AlarmRepairs": 1}, stream=pair.stream_name, in_total=False)
 
     def _wake(self, pair: AlarmPair, stream: Stream, request_id: str, summary: Summary) -> None:
         """Do what an alarm would have asked for, or let it ask again."""
@@ -192,7 +201,7 @@ class Reconciler:
                     alarm, "Re-armed by reconcile: in ALARM for longer than its last decision justifies."
                 )
                 summary.rearmed += 1
-                self._reporter.emit({"StuckAlarms": 1}, stream=pair.stream_name)
+                self._reporter.emit({"StuckAlarms": 1}, stream=pair.stream_name, in_total=False)
 
     def _finish_without_alarms(self, records: list[Record], summary: Summary) -> None:
         """The stream's module block is gone, but what it had begun still has an end."""

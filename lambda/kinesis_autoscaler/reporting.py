@@ -52,7 +52,6 @@ class Reporter:
         stream = record.stream_name
         self.emit(
             {
-                "ShardCount": record.to_shard_count if record.status is Status.SUCCEEDED else record.from_shard_count,
                 "DemandShards": record.demand_shards,
                 "Utilization": record.utilization,
                 "CallsLeftToday": calls_left,
@@ -74,7 +73,26 @@ class Reporter:
         logger.warning(message, extra=context)
         self.emit({"RefusedEvents": 1})
 
-    def emit(self, values: Mapping[str, float | None], *, stream: str | None = None, reason: str | None = None) -> None:
+    def shard_counts(self, counts: Mapping[str, int], *, complete: bool) -> None:
+        """What streams have at this moment, each under its name; and in total, if these are all there are.
+
+        Once per reconcile rather than with decisions: only so do graphs have it at every time, for capacity, usage and
+        cost. It is the one metric of a stream that costs its full price, $0.30 a month; CloudWatch charges the others,
+        which come with decisions, for the hours in which they are reported.
+        """
+        for stream, count in counts.items():
+            self.emit({"ShardCount": count}, stream=stream, in_total=False)
+        if complete:
+            self.emit({"Streams": len(counts), "ShardCount": sum(counts.values())})
+
+    def emit(
+        self,
+        values: Mapping[str, float | None],
+        *,
+        stream: str | None = None,
+        reason: str | None = None,
+        in_total: bool = True,
+    ) -> None:
         """Print one line of CloudWatch embedded metric format, by stream and in total.
 
         The runtime's JSON log format leaves printed lines alone, so that CloudWatch finds the line intact.
@@ -85,7 +103,7 @@ class Reporter:
         labels = {"StreamName": stream, "Reason": reason}
         dimensions = {name: value for name, value in labels.items() if value is not None}
         without_stream = [name for name in dimensions if name != "StreamName"]
-        sets = [["FunctionName", *without_stream]]
+        sets = [["FunctionName", *without_stream]] if in_total else []
         if stream is not None:
             sets.append(list(dimensions))
         line = {
@@ -109,9 +127,10 @@ class Reporter:
         topic = self._environment.notification_topic_arn
         if self._sns is None or topic is None:
             return
-        subject = f"[{self._environment.alarm_name_prefix}] {record.stream_name}: {record.action} {record.status}"
+        outcome = f": {record.action} {record.status}"
+        about = f"[{self._environment.alarm_name_prefix}] {record.stream_name}"[: 99 - len(outcome)]
         try:
-            self._sns.publish(TopicArn=topic, Subject=subject[:100], Message=self._message(record))
+            self._sns.publish(TopicArn=topic, Subject=about + outcome, Message=self._message(record))
         except (ClientError, BotoCoreError):
             # The scaling and its record matter more than the message about them.
             logger.exception("The notification could not be published.", extra=_context(record))
@@ -123,8 +142,9 @@ class Reporter:
             record.message,
             "",
             f"Status: {record.status}, reason: {record.reason}",
-            f"Shards: {record.from_shard_count} → {record.to_shard_count or record.from_shard_count}",
         ]
+        if record.from_shard_count is not None:
+            lines.append(f"Shards: {record.from_shard_count} → {record.to_shard_count or record.from_shard_count}")
         if record.demand_shards is not None and record.utilization is not None:
             lines.append(f"Demand: {record.demand_shards:.1f} shards, {record.utilization:.0%} of capacity")
         if record.error:

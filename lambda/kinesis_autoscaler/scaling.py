@@ -18,7 +18,7 @@ from .audit import LEASE, AlreadyRecordedError, AuditTable, SupersededError, eve
 from .clients import is_permanent
 from .consumers import Consumers
 from .decision import LOOK_AGAIN, Situation, decide, decide_minimum, decide_request, decide_scale_down
-from .events import AlarmEvent, ScaleRequest
+from .events import AlarmEvent, MalformedEventError, ScaleRequest
 from .metrics import Metrics
 from .model import Action, Decision, History, Reason, Record, Settings, Status, Stream, Trigger
 from .reporting import Reporter, logger
@@ -36,6 +36,12 @@ SETTLING = timedelta(minutes=1)
 
 AGE_HISTORY = timedelta(hours=24)
 """How far back a scale-down looks for consumers that once reported their age."""
+
+OLDEST_EVENT = timedelta(hours=24)
+"""Records are filed under the time of their event; one that is older would be outside the history that counts."""
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far an event's time may be ahead of the function's clock."""
 
 RETRY_FAILED = timedelta(hours=1)
 """The pace at which a failure that no retry mends is tried again, until a person has mended its cause."""
@@ -137,8 +143,10 @@ class Scaler:
 
         Raises:
             NotOurAlarmError: The alarm is not this autoscaler's.
+            MalformedEventError: The event is of another day.
         """
         names, action = self._alarms.parse(event.alarm_name)
+        self._require_recent(event.changed_at)
         history = self._audit.history(names.stream_name, self._clock())
         event_time = event_key(event.changed_at, action)
         # The record comes before the alarm: re-arming may have happened before the crash that left it unfinished.
@@ -173,8 +181,10 @@ class Scaler:
 
         Raises:
             NotOurAlarmError: The stream is not managed by this autoscaler.
+            MalformedEventError: The request is of another day.
         """
         now = self._clock()
+        self._require_recent(request.requested_at or now)
         pair = self._alarms.pair(self._alarms.names_of(request.stream_name))
         history = self._audit.history(request.stream_name, now)
         growing = request.shard_count > pair.scale_up.shard_count
@@ -257,10 +267,14 @@ class Scaler:
             if not is_permanent(error):
                 raise
             now = self._clock()
-            message = f"Scaling {look.stream_name} could not be considered: AWS refused a call for good."
-            refused = _record(look, Decision(look.action, Reason.CALL_REFUSED, message), now)
-            refused = failed(refused, Reason.CALL_REFUSED, str(error), now).with_(
-                call_accepted=False, retry_at=now + RETRY_FAILED
+            decision = Decision(
+                look.action,
+                Reason.CALL_REFUSED,
+                f"Left {look.stream_name} alone: AWS refused a call for good.",
+                retry_at=now + RETRY_FAILED,
+            )
+            refused = _record(look, decision, now).with_(
+                status=Status.FAILED, error=str(error), finished_at=now, call_accepted=False
             )
             try:
                 self._audit.add(refused)
@@ -415,7 +429,8 @@ class Scaler:
             # Demand outgrows the change under way: look again every minute, not only at the next reconcile.
             self._alarms.rearm(alarm, f"Re-armed. {record.message}")
         stored = self._audit.skip(record, latest=look.history.latest)
-        self._reporter.report(stored, calls_left=decision.calls_left)
+        if stored is not look.history.latest:  # else this event had been told of before
+            self._reporter.report(stored, calls_left=decision.calls_left)
         return stored
 
     # What reconcile shares
@@ -432,6 +447,9 @@ class Scaler:
         """Rewrite `shardCount` in both alarms; returns what a retry can't mend."""
         try:
             self._alarms.write_shard_count(pair, shard_count)
+        except InvalidSettingsError as invalid:
+            logger.exception("An alarm could not be rewritten.", extra={"stream": pair.stream_name})
+            return [str(invalid)]
         except ClientError as error:
             if not is_permanent(error):
                 raise
@@ -439,7 +457,14 @@ class Scaler:
             return [f"An alarm still has the old shard count: {error}"]
         return []
 
+    def _require_recent(self, at: datetime) -> None:
+        now = self._clock()
+        if not now - OLDEST_EVENT <= at <= now + CLOCK_SKEW:
+            raise MalformedEventError(f"The event is of {at:%Y-%m-%d %H:%M} UTC, and only the last 24 hours count.")
+
     def _settings(self, pair: AlarmPair) -> Settings:
+        for alarm in pair:
+            _ = alarm.shard_count  # what can't be rewritten afterwards must stop a scaling before it begins
         tags = self._alarms.tags(pair.scale_up)
         return parse_settings(tags, scale_up=pair.scale_up.rule, scale_down=pair.scale_down.rule)
 

@@ -51,8 +51,8 @@ class Environment:
                 alarm_name_prefix=os.environ["ALARM_NAME_PREFIX"],
                 topic_arn=os.environ["TOPIC_ARN"],
                 audit_table_name=os.environ["AUDIT_TABLE_NAME"],
-                audit_retention_days=int(os.environ["AUDIT_RETENTION_DAYS"]),
-                dry_run=_boolean(os.environ["DRY_RUN"]),
+                audit_retention_days=_variable("AUDIT_RETENTION_DAYS", int),
+                dry_run=_variable("DRY_RUN", _boolean),
                 function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
                 log_group_name=os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
                 region=os.environ["AWS_REGION"],
@@ -60,8 +60,6 @@ class Environment:
             )
         except KeyError as missing:
             raise InvalidSettingsError(f"Environment variable {missing} is not set; apply the root module.") from None
-        except ValueError as malformed:
-            raise InvalidSettingsError(f"An environment variable is malformed: {malformed}") from None
 
 
 def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: AlarmRule) -> Settings:
@@ -134,6 +132,14 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
     return settings
 
 
+def _variable(name: str, parse: Callable[[str], _T]) -> _T:
+    text = os.environ[name]
+    try:
+        return parse(text)
+    except ValueError:
+        raise InvalidSettingsError(f'Environment variable {name} is "{text}"; apply the root module.') from None
+
+
 def _count(text: str) -> int:
     return _within(int(text), 1, MAX_SHARDS)
 
@@ -158,7 +164,7 @@ def _positive(text: str) -> float:
 
 def _minutes(text: str) -> timedelta:
     value = float(text)
-    if not 0 <= value <= 7 * 24 * 60:
+    if not 0 <= value <= 365 * 24 * 60:  # a year, the longest that Kinesis retains records
         raise ValueError(text)
     return timedelta(minutes=value)
 
