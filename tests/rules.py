@@ -1,0 +1,163 @@
+"""The rules that the autoscaler never breaks, watched from outside: at Kinesis, at CloudWatch and in the audit table.
+
+Nothing here is shared with the function under test: what it was entitled to is worked out anew from what a user wrote
+into the alarms and from what the streams reported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.world import World
+
+CALLS_PER_DAY = 10
+A_DAY = timedelta(hours=24)
+A_RECONCILE = timedelta(minutes=7)
+"""The longest until the next reconcile has come: its interval, and the two minutes that a notice may take."""
+PROOF_GAP = timedelta(minutes=20)
+"""For so long a stream and the function itself may both be silent in CloudWatch, and it still counts as delivering."""
+CONSUMER_SILENCE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Reshard:
+    """A call of UpdateShardCount by the function that Kinesis accepted."""
+
+    at: datetime
+    stream: str
+    before: int
+    target: int
+    event_time: str | None = None
+    """The key of the record that announced it; None if no record did."""
+
+    @property
+    def shrinks(self) -> bool:
+        return self.target < self.before
+
+
+def broken_by_the_call(w: World, call: Reshard) -> Iterator[str]:
+    """What a call breaks at the moment at which Kinesis accepts it."""
+    alarms = w.alarms(call.stream)
+    if call.event_time is None:
+        yield f"rule 3: {call} had no record"
+    if not math.ceil(call.before / 2) <= call.target <= 2 * call.before:
+        yield f"rule 1: {call} more than doubles or halves"
+    for alarm in alarms.values():
+        tags = w.tags(alarm)
+        low, high = int(tags["min-shard-count"]), int(tags["max-shard-count"])
+        if not min(low, 2 * call.before) <= call.target <= max(high, math.ceil(call.before / 2)):
+            yield f"rule 1: {call} leaves the bounds {low} to {high}"
+    asking = alarms.get("scale-down" if call.shrinks else "scale-up")
+    if asking is not None and not asking["ActionsEnabled"]:
+        yield f"a paused stream is scaled: {call}"
+    if call.shrinks and asking is not None:
+        yield from (f"{problem}: {call}" for problem in _unfit_to_shrink(w, call, asking))
+
+
+def _unfit_to_shrink(w: World, call: Reshard, alarm: Mapping[str, Any]) -> Iterator[str]:
+    """What speaks against a scale-down: rules 6 and 7, from what CloudWatch shows at this moment."""
+    window = timedelta(seconds=alarm["EvaluationPeriods"] * _period(alarm))
+    since = call.at - window
+    if (
+        w.aws.streams.model(call.stream).describe(call.at)["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+        > since
+    ):
+        yield "rule 6: the stream is younger than the window"
+    arrived = w.metric("AWS/Kinesis", "IncomingBytes", since, StreamName=call.stream)
+    delivered = w.metric("AWS/Lambda", "Invocations", since, FunctionName=w.deployment.function_name)
+    evidence = sorted({*arrived, *delivered})
+    if not evidence or any(b - a > PROOF_GAP for a, b in pairwise([since, *evidence, call.at])):
+        yield "rule 6: CloudWatch proves nothing of the window"
+    peak = max(arrived.values(), default=0.0) / w.SHARD_BYTES
+    threshold = w.alarms(call.stream)["scale-up"]["Threshold"]
+    if peak > threshold * call.target:
+        yield f"rule 7: a load of {peak:.2f} shards would be above {threshold:.0%} of what is left"
+    limit = w.tags(alarm)["max-iterator-age-minutes"]
+    if limit != "disabled":
+        ages = w.metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", call.at - A_DAY, StreamName=call.stream)
+        recent = [age for at, age in ages.items() if at >= call.at - CONSUMER_SILENCE]
+        records = w.metric("AWS/Kinesis", "IncomingRecords", call.at - CONSUMER_SILENCE, StreamName=call.stream)
+        if any(age >= float(limit) * 60_000 for age in recent):
+            yield "rule 6: its consumers are behind"
+        if ages and not recent and any(records.values()):
+            yield "rule 6: its consumers are silent"
+
+
+def broken_once_healed(w: World, name: str) -> Iterator[str]:
+    """What is wrong with a stream once faults have ended and a reconcile has run."""
+    log = w.log(name)
+    yield from _broken_by_history(w, name, log)
+    for item in log:
+        if item["status"] in ("PENDING", "UPDATING"):
+            yield f"rule 4: {item['event_time']} is still {item['status']}"
+    alarms = w.alarms(name)
+    for alarm in alarms.values():
+        if (made := w.as_the_user_made_it(alarm)) != w.definition(alarm):
+            yield f"rule 5: {alarm['AlarmName']} was changed beyond its shard count: {w.definition(alarm)}, not {made}"
+    if len(alarms) < 2 or not w.is_provisioned(name):
+        return  # nothing that the function may look after
+    for action, alarm in alarms.items():
+        if (count := shard_count(alarm)) != w.shards(name):
+            yield f"rule 4: {action} holds {count}, the stream has {w.shards(name)}"
+        if alarm["StateValue"] == "ALARM" and alarm["ActionsEnabled"] and not _explained(w, alarm, action, log):
+            yield f"rule 4: {action} is stuck in ALARM"
+    up = alarms["scale-up"]
+    minimum = int(w.tags(up)["min-shard-count"])
+    if w.shards(name) < minimum and up["ActionsEnabled"] and not _being_raised(w, log):
+        yield f"rule 7: {w.shards(name)} shards are below the minimum of {minimum}"
+
+
+def _broken_by_history(w: World, name: str, log: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    calls = [call for call in w.reshards if call.stream == name]
+    if any(sum(call.at - A_DAY < other.at <= call.at for other in calls) > CALLS_PER_DAY for call in calls):
+        yield f"rule 2: more than {CALLS_PER_DAY} calls in 24 hours"
+    records = {item["event_time"]: item for item in log}
+    for event_time in {call.event_time for call in calls if call.event_time}:
+        of_event = [call for call in calls if call.event_time == event_time]
+        if len(of_event) > 1:
+            yield f"rule 3: {event_time} scaled {len(of_event)} times"
+        record = records.get(event_time)
+        if record is None or record["status"] == "SKIPPED" or record.get("call_accepted") is False:
+            yield f"rule 3: {of_event[0]} was accepted, and its record says {record}"
+
+
+def _explained(w: World, alarm: Mapping[str, Any], action: str, log: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a record tells why the alarm is in ALARM and nothing is done, and until when that holds."""
+    since = alarm["StateTransitionedTimestamp"]
+    if w.now - since < A_RECONCILE:
+        return True  # not stuck yet
+    return any(
+        _time(item, "last_seen_at", "started_at") >= since - timedelta(seconds=5)
+        and _time(item, "retry_at") > w.now - A_RECONCILE
+        for item in log
+        if item["action"] == action and "retry_at" in item
+    )
+
+
+def _being_raised(w: World, log: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a stream under its minimum is on its way up, or a record tells why not yet."""
+    return any(
+        _time(item, "finished_at", "started_at") > w.now - A_RECONCILE
+        or ("retry_at" in item and _time(item, "retry_at") > w.now - A_RECONCILE)
+        for item in log
+        if item["action"] == "scale-up"
+    )
+
+
+def shard_count(alarm: Mapping[str, Any]) -> int:
+    """The literal that the function rewrites."""
+    return int(next(query["Expression"] for query in alarm["Metrics"] if query["Id"] == "shardCount"))
+
+
+def _period(alarm: Mapping[str, Any]) -> int:
+    return int(next(query["MetricStat"]["Period"] for query in alarm["Metrics"] if "MetricStat" in query))
+
+
+def _time(item: Mapping[str, Any], *names: str) -> datetime:
+    return datetime.fromisoformat(next(item[name] for name in names if name in item))
