@@ -14,7 +14,7 @@ import pytest
 from simulator.local_aws import LocalAWS, Transport
 from simulator.terraform import WorkingCopy
 from simulator.traffic import Traffic
-from tests.world import shard_count
+from tests.rules import shard_count
 
 pytestmark = pytest.mark.xdist_group("terraform")
 

@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator.function import Invocation
-from tests.world import World, put_alarm, shard_count, world
+from tests.rules import shard_count
+from tests.world import World, put_alarm, world
 
 UP, DOWN = "kinesis-autoscaler-orders-scale-up", "kinesis-autoscaler-orders-scale-down"
 WRITES = {"PutMetricAlarm", "SetAlarmState", "UpdateShardCount", "PutItem", "TransactWriteItems"}
@@ -73,7 +74,7 @@ def an_alarm_that_was_deleted(w: World) -> str:
 
 
 def an_alarm_that_was_paused_since(w: World) -> str:
-    w.change_alarm("scale-up", ActionsEnabled=False)
+    w.pause("scale-up")
     set_state(w, UP)
     w.publish(message())
     return f"The alarm {UP} is paused"
@@ -189,14 +190,14 @@ def test_a_users_changes_to_the_alarms_survive_a_scaling(w):
     w.aws.client("cloudwatch").tag_resource(
         ResourceARN=w.alarms()["scale-up"]["AlarmArn"], Tags=[{"Key": "team", "Value": "shop"}]
     )
-    before = {action: (kept(alarm), tags(w, alarm)) for action, alarm in w.alarms().items()}
+    before = {action: (w.definition(alarm), w.tags(alarm)) for action, alarm in w.alarms().items()}
 
     w.demand["orders"] = 7.0
     w.run(10)
 
     assert len(w.reshards) == 1
     assert {shard_count(alarm) for alarm in w.alarms().values()} == {w.shards()} != {8}
-    assert {action: (kept(alarm), tags(w, alarm)) for action, alarm in w.alarms().items()} == before
+    assert {action: (w.definition(alarm), w.tags(alarm)) for action, alarm in w.alarms().items()} == before
     assert w.broken_rules() == []
 
 
@@ -313,7 +314,7 @@ def test_an_event_that_keeps_failing_can_be_redriven_from_the_dead_letter_queue(
 
 
 def test_a_malformed_event_goes_to_the_dead_letter_queue_and_not_round_for_ever(w):
-    invoke_later(w, {"action": "shrink"})
+    w.send({"action": "shrink"})
     w.run(30)
     assert [each.attempt for each in w.invocations("shrink")] == [1, 2, 3]
     [letter] = w.dead_letters()
@@ -341,12 +342,7 @@ def record_of(w: World, message: dict[str, str] | str, topic: str | None = None)
 
 
 def deliver(w: World, *records: dict[str, Any]) -> None:
-    invoke_later(w, {"Records": list(records)})
-
-
-def invoke_later(w: World, event: dict[str, Any]) -> None:
-    function = w.aws.client("lambda").get_function_configuration(FunctionName=w.deployment.function_name)
-    w.aws.functions.invoke_later(function["FunctionArn"], event)
+    w.send({"Records": list(records)})
 
 
 def two_alarms(w: World) -> list[dict[str, Any]]:
@@ -393,17 +389,6 @@ def untouched(w: World) -> dict[str, dict[str, Any]]:
     """Every alarm with the time of its last PutMetricAlarm, but without its state, which moves by itself."""
     alarms = every_alarm(w).items()
     return {name: {k: v for k, v in alarm.items() if not k.startswith("State")} for name, alarm in alarms}
-
-
-def kept(alarm: dict[str, Any]) -> dict[str, Any]:
-    """Of an alarm, what a scaling must put back as it was."""
-    changing = ("Metrics", "State", "AlarmConfigurationUpdated")
-    return {key: value for key, value in alarm.items() if not key.startswith(changing)}
-
-
-def tags(w: World, alarm: dict[str, Any]) -> list[dict[str, str]]:
-    found = w.aws.client("cloudwatch").list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
-    return sorted(found, key=lambda tag: tag["Key"])
 
 
 def warnings(invocation: Invocation) -> list[dict[str, Any]]:
