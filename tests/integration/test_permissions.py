@@ -1,0 +1,195 @@
+"""The function may do what it does, and nothing else: every call of it, against the policy that Terraform renders.
+
+The policy comes from a plan, the calls from every scenario of test_reasons and some more. A permission that is missing
+fails, and so does one that is not used; for resources likewise. Use of a KMS key, which AWS services make on the
+function's behalf, can't be seen here.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore import xform_name
+
+import kinesis_autoscaler
+from simulator.function import ApiCall
+from simulator.local_aws import LocalAWS, Transport
+from simulator.terraform import WorkingCopy
+from tests.integration.test_reasons import CASES
+from tests.world import World, world
+
+pytestmark = pytest.mark.xdist_group("permissions")
+
+SCOPE = "us-east-1:123456789012"
+PEOPLE = f"arn:aws:sns:{SCOPE}:people"
+MADE_BY_LAMBDA_ITSELF = {
+    ("sqs:SendMessage", f"arn:aws:sqs:{SCOPE}:kinesis-autoscaler-dead-letter"),
+    ("logs:CreateLogStream", f"arn:aws:logs:{SCOPE}:log-group:/aws/lambda/kinesis-autoscaler:log-stream:*"),
+    ("logs:PutLogEvents", f"arn:aws:logs:{SCOPE}:log-group:/aws/lambda/kinesis-autoscaler:log-stream:*"),
+}
+"""With the function's role, but not by its code: failed events and logs."""
+
+Permission = tuple[str, str]
+"""An IAM action and a resource: an ARN, or in a policy a pattern of ARNs."""
+
+
+def test_every_call_that_the_code_can_make_is_among_those_recorded(recorded):
+    assert {xform_name(call.operation) for call in recorded} == operations_in_the_code()
+
+
+def test_no_permission_is_missing(recorded, granted):
+    needed = {permission for call in recorded for permission in permissions_of(call)}
+    assert {each for each in needed if not any(allows(grant, each) for grant in granted)} == set()
+
+
+def test_no_permission_is_unused(recorded, granted):
+    needed = {permission for call in recorded for permission in permissions_of(call)}
+    unused = {grant for grant in granted if not any(allows(grant, each) for each in needed)}
+    assert unused == MADE_BY_LAMBDA_ITSELF
+
+
+@pytest.fixture(scope="module")
+def granted() -> set[Permission]:
+    """Action by resource, what the function's role allows."""
+    with LocalAWS(Transport.HTTP) as aws, WorkingCopy("tests/fixtures/permissions", aws=aws.environment) as root:
+        root.init()
+        root._checked("plan", "-no-color", "-out=plan")
+        plan = json.loads(root._checked("show", "-json", "plan"))
+    [module] = plan["planned_values"]["root_module"]["child_modules"]
+    policies = {each["address"].removeprefix("module.autoscaler."): each["values"] for each in module["resources"]}
+    statements = json.loads(policies["aws_iam_role_policy.function"]["policy"])["Statement"]
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+    return {
+        (action, resource)
+        for statement in statements
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+
+
+@pytest.fixture(scope="module")
+def recorded() -> list[ApiCall]:
+    """Every call that the function makes over all scenarios."""
+    calls: list[ApiCall] = []
+    scenarios = [(case.come_about, case.environment) for case in CASES]
+    for scenario, environment in [*scenarios, (consumers_follow, {}), (time_runs_out, {})]:
+        with world(**environment, NOTIFICATION_TOPIC_ARN=PEOPLE) as w:
+            w.aws.client("sns").create_topic(Name="people")
+            scenario(w)
+            calls += [call for invocation in w.aws.functions.invocations for call in invocation.api_calls]
+    return calls
+
+
+def consumers_follow(w: World) -> None:
+    """A stream scales up and down, and its consumer's concurrency with it."""
+    w.aws.client("lambda").create_function(
+        FunctionName="reader",
+        Runtime="python3.13",
+        Role=f"arn:aws:iam::123456789012:role/{w.deployment.function_name}",
+        Handler="reader.handler",
+        Code={"ZipFile": (Path(kinesis_autoscaler.__file__).parents[1] / "package.zip").read_bytes()},
+    )
+    w.add_stream(consumer_functions={"reader": 2})
+    w.run(12)
+    w.demand["orders"] = 7.0
+    w.run(8)
+    assert concurrency(w) == 2 * w.shards() > 16
+    w.demand["orders"] = 1.0
+    w.run(60)
+    assert concurrency(w) == 2 * w.shards() < 16
+
+
+def time_runs_out(w: World) -> None:
+    """AWS answers so slowly that one reconcile does not reach every stream; later ones do."""
+    for name in ("one", "two", "three"):
+        w.add_stream(name)
+    w.before_call = lambda running, call: (
+        w.aws.clock.advance(timedelta(minutes=8)) if call.operation == "DescribeStreamSummary" else None
+    )
+    assert w.reconcile()["left_for_next_run"] == 1
+    w.before_call = None
+    assert w.reconcile()["left_for_next_run"] == 0
+
+
+def concurrency(w: World) -> int:
+    answer = w.aws.client("lambda").get_function_concurrency(FunctionName="reader")
+    return int(answer["ReservedConcurrentExecutions"])
+
+
+def permissions_of(call: ApiCall) -> Iterator[Permission]:
+    """What IAM asks for when a call is made (Service Authorization Reference)."""
+    for action, resource in PERMISSIONS[call.operation](call.parameters):
+        yield f"{call.service}:{action}", resource
+
+
+def alarm(name: str) -> str:
+    return f"arn:aws:cloudwatch:{SCOPE}:alarm:{name}"
+
+
+def stream(name: str) -> str:
+    return f"arn:aws:kinesis:{SCOPE}:stream/{name}"
+
+
+def table(parameters) -> str:
+    index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
+    return f"arn:aws:dynamodb:{SCOPE}:table/{parameters['TableName']}{index}"
+
+
+PERMISSIONS: dict[str, Callable[..., list[Permission]]] = {
+    # A listing is authorized against all alarms, whatever it finds.
+    "DescribeAlarms": lambda p: [("DescribeAlarms", alarm(name)) for name in p.get("AlarmNames", ["*"])],
+    "ListTagsForResource": lambda p: [("ListTagsForResource", p["ResourceARN"])],
+    "PutMetricAlarm": lambda p: [("PutMetricAlarm", alarm(p["AlarmName"]))],
+    "SetAlarmState": lambda p: [("SetAlarmState", alarm(p["AlarmName"]))],
+    "GetMetricData": lambda p: [("GetMetricData", "*")],
+    "DescribeStreamSummary": lambda p: [("DescribeStreamSummary", stream(p["StreamName"]))],
+    "UpdateShardCount": lambda p: [("UpdateShardCount", stream(p["StreamName"]))],
+    "DescribeLimits": lambda p: [("DescribeLimits", "*")],
+    "Query": lambda p: [("Query", table(p))],
+    "GetItem": lambda p: [("GetItem", table(p))],
+    "PutItem": lambda p: [("PutItem", table(p))],
+    "DeleteItem": lambda p: [("DeleteItem", table(p))],
+    # A transaction needs the permission of each of its operations, and none of its own.
+    "TransactWriteItems": lambda p: [
+        (f"{kind}Item", table(operation)) for item in p["TransactItems"] for kind, operation in item.items()
+    ],
+    "Publish": lambda p: [("Publish", p["TopicArn"])],
+    "PutFunctionConcurrency": lambda p: [
+        ("PutFunctionConcurrency", f"arn:aws:lambda:{SCOPE}:function:{p['FunctionName']}")
+    ],
+}
+
+
+def allows(grant: Permission, needed: Permission) -> bool:
+    """Whether a statement's action and resource pattern cover what is needed; "*" is a call on no resource."""
+    pattern = re.escape(grant[1]).replace(r"\*", ".*").replace(r"\?", ".")
+    return grant[0] == needed[0] and re.fullmatch(pattern, needed[1]) is not None
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def operations_in_the_code() -> set[str]:
+    """Every name in the function's code that is an operation of one of its clients."""
+    services = ("cloudwatch", "dynamodb", "kinesis", "lambda", "sns")
+    known = {
+        xform_name(operation)
+        for service in services
+        for operation in boto3.client(service, region_name="us-east-1").meta.service_model.operation_names
+    }
+    names: set[str] = set()
+    for source in Path(kinesis_autoscaler.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                names.add(node.func.attr)
+                if node.func.attr == "get_paginator":
+                    names |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+    return names & known
