@@ -59,3 +59,4 @@ requirements: ## Pin the packages named in requirements-dev.in
 	rm -rf build/pin && $(PYTHON) -m venv build/pin
 	build/pin/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.in
 	{ echo "# Pinned from requirements-dev.in by make requirements."; build/pin/bin/pip freeze; } > requirements-dev.txt
+	rm -rf build/pin

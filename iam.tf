@@ -96,15 +96,14 @@ data "aws_iam_policy_document" "function" {
       "dynamodb:GetItem",
       "dynamodb:PutItem",
       "dynamodb:Query",
-      "dynamodb:UpdateItem",
     ]
     resources = [local.audit_table_arn]
   }
 
   statement {
-    sid       = "QueryAuditIndexes"
+    sid       = "QueryOpenRecords"
     actions   = ["dynamodb:Query"]
-    resources = [for index in ["by-date", "open-records"] : "${local.audit_table_arn}/index/${index}"]
+    resources = ["${local.audit_table_arn}/index/open-records"]
   }
 
   # Lambda sends with the function's role.
@@ -138,11 +137,8 @@ data "aws_iam_policy_document" "function" {
     for_each = length(var.consumer_function_arns) == 0 ? [] : [var.consumer_function_arns]
 
     content {
-      sid = "SetConsumerConcurrency"
-      actions = [
-        "lambda:GetFunctionConcurrency",
-        "lambda:PutFunctionConcurrency",
-      ]
+      sid       = "SetConsumerConcurrency"
+      actions   = ["lambda:PutFunctionConcurrency"]
       resources = statement.value
     }
   }

@@ -16,7 +16,7 @@ from simulator.recording import FILE, NAME
 from simulator.terraform import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from simulator.local_aws import LocalAWS
@@ -98,6 +98,15 @@ def deploy(
     return Deployment(aws, topic_arn, NAME, variables["AUDIT_TABLE_NAME"], queue_url)
 
 
+def add_health_alarms(aws: LocalAWS, actions: Sequence[str]) -> list[str]:
+    """Create the alarms that the module makes with these `alarm_actions`; return their names."""
+    recorded = _recorded(aws.region)["health_alarms"]
+    for name, alarm in recorded.items():
+        people = {"AlarmActions": list(actions), "OKActions": list(actions)}
+        aws.client("cloudwatch").put_metric_alarm(**{**alarm, **people, "AlarmName": name})
+    return list(recorded)
+
+
 def add_stream(aws: LocalAWS, stream_name: str, shard_count: int, **settings: Any) -> None:  # noqa: ANN401 - as Terraform's
     """Create a stream and its pair of alarms.
 
@@ -117,7 +126,7 @@ def alarms(
     **settings: Any,  # noqa: ANN401 - as Terraform's
 ) -> dict[str, dict[str, Any]]:
     """The alarms that the module would make, by name: PutMetricAlarm's parameters, with the tags as a dict."""
-    throttling, reads = settings.get("scale_on_throttling", True), settings.get("scale_on_reads", False)
+    throttling, reads = settings.get("scale_on_throttling", False), settings.get("scale_on_reads", False)
     form = {
         (True, False): "plain",
         (True, True): "reads",

@@ -35,7 +35,6 @@ QUICK = {
         "datapoints_to_alarm": 10,
         "cooldown_minutes": 10,
     },
-    "scale_on_throttling": False,
     "max_shard_count": 64,
 }
 """Settings with short windows, so that a scenario takes minutes of virtual time rather than hours."""

@@ -223,9 +223,9 @@ variable "calls_reserved_for_scale_up" {
 }
 
 variable "scale_on_throttling" {
-  description = "Whether a period in which Kinesis refused records counts towards scaling up, however much it accepted. Adds a metric to the scale-up alarm."
+  description = "Whether a period in which Kinesis refused records counts towards scaling up, however much it accepted. Records refused by a stream far from full point at one hot shard, which more shards do not cool: so `false` leaves such a stream alone and says so in its scaling log. Adds a metric to the scale-up alarm."
   type        = bool
-  default     = true
+  default     = false
   nullable    = false
 }
 
@@ -261,6 +261,13 @@ variable "enabled" {
   description = "Whether the stream is scaled. With `false` nothing is created, and what was is removed."
   type        = bool
   default     = true
+  nullable    = false
+}
+
+variable "dashboard_enabled" {
+  description = "Whether to make a dashboard of the stream. CloudWatch charges $3 a month for each dashboard beyond an account's first three."
+  type        = bool
+  default     = false
   nullable    = false
 }
 

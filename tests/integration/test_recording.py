@@ -31,6 +31,7 @@ OTHER = {
     "max_iterator_age_minutes": None,
     "calls_reserved_for_scale_up": 2,
     "scale_on_reads": True,
+    "scale_on_throttling": True,
     "consumer_functions": {"reader": 3},
 }
 """The settings of the stream `other` in tests/fixtures/recording."""

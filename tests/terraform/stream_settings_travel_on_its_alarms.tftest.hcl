@@ -45,7 +45,7 @@ run "by_default" {
       "kinesis-autoscaler:scale-down-cooldown-minutes" = "60"
       "kinesis-autoscaler:max-iterator-age-minutes"    = "30"
       "kinesis-autoscaler:calls-reserved-for-scale-up" = "4"
-      "kinesis-autoscaler:scale-on-throttling"         = "true"
+      "kinesis-autoscaler:scale-on-throttling"         = "false"
       "kinesis-autoscaler:scale-on-reads"              = "false"
     })
     error_message = "The scale-up alarm has to carry every setting, and nothing else."
@@ -72,7 +72,7 @@ run "as_given" {
     scale_down                  = { cooldown_minutes = 240 }
     max_iterator_age_minutes    = null
     calls_reserved_for_scale_up = 6
-    scale_on_throttling         = false
+    scale_on_throttling         = true
     scale_on_reads              = true
     consumer_functions          = { orders-consumer = 2, orders_archive = 10 }
     tags                        = { Team = "orders" }
@@ -88,7 +88,7 @@ run "as_given" {
       "kinesis-autoscaler:scale-down-cooldown-minutes" = "240"
       "kinesis-autoscaler:max-iterator-age-minutes"    = "disabled"
       "kinesis-autoscaler:calls-reserved-for-scale-up" = "6"
-      "kinesis-autoscaler:scale-on-throttling"         = "false"
+      "kinesis-autoscaler:scale-on-throttling"         = "true"
       "kinesis-autoscaler:scale-on-reads"              = "true"
       "kinesis-autoscaler:consumer/orders-consumer"    = "2"
       "kinesis-autoscaler:consumer/orders_archive"     = "10"

@@ -133,9 +133,8 @@ run "at_the_minimum" {
   }
 
   variables {
-    min_shard_count     = 3
-    scale_on_throttling = false
-    scale_down          = { threshold = 0.2, period_seconds = 60 }
+    min_shard_count = 3
+    scale_down      = { threshold = 0.2, period_seconds = 60 }
   }
 
   assert {
@@ -235,8 +234,9 @@ run "sized_by_reads" {
   }
 
   variables {
-    scale_on_reads = true
-    scale_up       = { threshold = 0.8, period_seconds = 300 }
+    scale_on_reads      = true
+    scale_on_throttling = true
+    scale_up            = { threshold = 0.8, period_seconds = 300 }
   }
 
   assert {
