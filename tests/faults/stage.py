@@ -1,0 +1,239 @@
+"""Invocations of the function side by side. Each stops before each of its API calls until it is told to go on.
+
+The simulator runs one invocation at a time. Here the function runs from its source, each invocation in a thread of its
+own, of which never more than one moves: what happens is decided by the test alone, down to the single call.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from functools import cache
+from itertools import count, permutations
+from types import TracebackType
+from typing import Any, Self
+from unittest.mock import patch
+
+from botocore.client import BaseClient
+
+from kinesis_autoscaler import clients
+from kinesis_autoscaler.handler import Function
+from kinesis_autoscaler.settings import Environment
+from simulator.function import ApiCall, FunctionCrash
+from simulator.local_aws.functions import _QueuedEvent
+from tests.world import NOBODY, Running, World, kind_of
+
+A_CALL = timedelta(milliseconds=40)
+"""How long a call takes."""
+
+_make_call: Callable[..., Any] = BaseClient._make_api_call
+
+
+class Actor:
+    """One invocation. It has stopped before the call `waits_for`; None: it has ended."""
+
+    def __init__(self, stage: Stage, event: dict[str, Any], request_id: str) -> None:
+        self.event = event
+        self.aws_request_id = request_id
+        self.running = Running(kind_of(event), attempt=1)
+        self.waits_for: str | None = None
+        self.error: BaseException | None = None
+        self.looked: dict[str, int] = {}
+        self.intended: dict[str, int] = {}
+        self.accepted: dict[str, int] = {}
+        self.within_call = False
+        self._stage = stage
+        self._dies = False
+        self._turn, self._others = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._perform, daemon=True)
+        self._thread.start()
+        self._others.acquire()
+
+    def step(self, calls: int = 1) -> bool:
+        """Carry out this many calls and stop before the one after them; False if it ended before."""
+        for _ in range(calls):
+            if self.waits_for is None:
+                return False
+            self._turn.release()
+            self._others.acquire()
+        return True
+
+    def step_to(self, operation: str) -> None:
+        """Go on up to a call of this operation."""
+        while self.waits_for != operation:
+            assert self.step(), f"it ended without {operation}"
+
+    def finish(self) -> None:
+        """Carry out all that is left."""
+        while self.step():
+            pass
+
+    def die(self) -> None:
+        """The process is killed where it has stopped."""
+        self._dies = True
+        self.finish()
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+    def stop_before(self, operation: str) -> None:
+        self.waits_for = operation
+        self._others.release()
+        self._turn.acquire()
+        if self._dies:
+            raise FunctionCrash
+
+    def _perform(self) -> None:
+        self._stage.actors[threading.get_ident()] = self
+        try:
+            self._stage.invoke(self)
+        except BaseException as error:  # noqa: BLE001 - a crash ends the invocation, not the test
+            self.error = error
+        self.waits_for = None
+        self._others.release()
+
+
+class Stage:
+    """The invocations of a world, for the time being. What SNS and schedules send meanwhile waits in `inbox`.
+
+    At the end everything goes back to Lambda: what failed for a retry, what waits for its delivery.
+    """
+
+    def __init__(self, w: World) -> None:
+        self.w = w
+        self.actors: dict[int, Actor] = {}
+        self.inbox: list[dict[str, Any]] = []
+        self._sequence = count()
+
+    def __enter__(self) -> Self:
+        self._stack = ExitStack()
+        self._stack.enter_context(patch.object(BaseClient, "_make_api_call", self._observed()))
+        self._stack.enter_context(
+            patch.object(self.w.aws.functions, "invoke_later", lambda _, event: self.inbox.append(event))
+        )
+        self._function = _function(self.w.deployment.topic_arn, self.w.deployment.function_name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for actor in self.actors.values():
+            if actor.waits_for:
+                actor.die()
+        self._stack.close()
+        for actor in self.actors.values():
+            if actor.error is not None:
+                self._retry(actor)
+        for event in self.inbox:
+            self.w.send(event)
+
+    def enter(self, event: dict[str, Any], request_id: str | None = None) -> Actor:
+        """Invoke the function, which stops before its first call. A retry has the request id of what it retries."""
+        return Actor(self, event, request_id or f"request-{next(self._sequence)}")
+
+    def next_from(self, action: str) -> dict[str, Any]:
+        """Let minutes go by until an alarm fires, and take its message; others that come meanwhile wait on."""
+        for _ in range(30):
+            for event in self.inbox:
+                if kind_of(event) == "alarm" and alarm_name(event).endswith(action):
+                    self.inbox.remove(event)
+                    return event
+            self.w.run(1)
+        raise AssertionError(f"{action} did not fire")
+
+    def proves_delivery(self) -> None:
+        """CloudWatch delivers that the function was invoked, for some other stream."""
+        function = {"FunctionName": self.w.deployment.function_name}
+        self.w.aws.store.put("AWS/Lambda", "Invocations", function, self.w.now, sum=1)
+
+    def invoke(self, actor: Actor) -> None:
+        event = json.loads(json.dumps(actor.event))
+        if "Records" in event:
+            self._function.on_sns(event["Records"], actor)
+        elif event["action"] == "reconcile":
+            self._function.on_reconcile(actor)
+        else:
+            self._function.on_scale(event, actor)
+
+    @property
+    def blind(self) -> list[str]:
+        """Scalings of one stream that both came about without knowing of each other."""
+        return [
+            f"{a.running.kind} and {b.running.kind} both scaled {stream} on the same history"
+            for a, b in permutations(self.actors.values(), 2)
+            for stream in a.accepted.keys() & b.accepted.keys()
+            if stream in a.intended and stream in b.intended
+            if a.looked[stream] < b.intended[stream] and b.looked[stream] < a.intended[stream]
+        ]
+
+    def _observed(self) -> Callable[..., Any]:
+        def observed(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+            actor = self.actors.get(threading.get_ident())
+            if actor is None or actor.within_call:
+                return _make_call(client, operation, parameters)
+            actor.stop_before(operation)
+            self.w.aws.clock.advance(A_CALL)
+            call = ApiCall(client.meta.service_model.service_name, operation, parameters, self.w.now)
+            self.w.running, actor.within_call = actor.running, True
+            try:
+                self.w.aws.observer.before(call)
+                answer = _make_call(client, operation, parameters)
+                self._note(actor, call)
+                self.w.aws.observer.after(call)
+            finally:
+                self.w.running, actor.within_call = NOBODY, False
+            return answer
+
+        return observed
+
+    def _note(self, actor: Actor, call: ApiCall) -> None:
+        if call.operation == "Query" and "IndexName" not in call.parameters:
+            actor.looked[call.parameters["ExpressionAttributeValues"][":stream"]["S"]] = next(self._sequence)
+        if call.operation == "TransactWriteItems":
+            item = call.parameters["TransactItems"][0]["Put"]["Item"]
+            actor.intended[item["stream_name"]["S"]] = next(self._sequence)
+        if call.operation == "UpdateShardCount":
+            actor.accepted[call.parameters["StreamName"]] = next(self._sequence)
+
+    def _retry(self, actor: Actor) -> None:
+        now, functions = self.w.now, self.w.aws.functions
+        arn = self.w.aws.client("lambda").get_function(FunctionName=self.w.deployment.function_name)
+        functions._enqueue(
+            _QueuedEvent(
+                due_at=now + timedelta(minutes=1),
+                sequence=next(functions._sequence),
+                function_arn=arn["Configuration"]["FunctionArn"],
+                event=actor.event,
+                request_id=actor.aws_request_id,
+                queued_at=now,
+                attempt=2,
+            )
+        )
+
+
+def alarm_name(event: dict[str, Any]) -> str:
+    """The alarm of a notification."""
+    return str(json.loads(event["Records"][0]["Sns"]["Message"])["AlarmName"])
+
+
+@cache
+def _function(topic_arn: str, function_name: str) -> Function:
+    """The function from the source, with clients of its own; one for all worlds, as they are all alike."""
+    environment = Environment(
+        alarm_name_prefix="kinesis-autoscaler",
+        topic_arn=topic_arn,
+        audit_table_name="kinesis-autoscaler-audit",
+        audit_retention_days=365,
+        dry_run=False,
+        function_name=function_name,
+        log_group_name=f"/aws/lambda/{function_name}",
+        region="us-east-1",
+    )
+    clients.client.cache_clear()
+    try:
+        return Function(environment)
+    finally:
+        clients.client.cache_clear()

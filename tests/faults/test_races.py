@@ -1,0 +1,351 @@
+"""Invocations at the same time, in every order of their calls that matters; the rules hold all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.faults.effort import effort
+from tests.faults.stage import Stage, alarm_name
+from tests.world import World, world
+
+RECONCILE = {"action": "reconcile"}
+AN_INSTANT = 1
+"""Seconds of a reshard so quick that Kinesis does not refuse a second one: only the audit table is left to do so."""
+USUAL = 90
+
+
+def request(shards: int) -> dict[str, Any]:
+    return {"action": "scale", "stream_name": "orders", "shard_count": shards, "reason": "the launch"}
+
+
+BRISK = {
+    "scale_up": {"threshold": 0.75, "evaluation_periods": 2, "datapoints_to_alarm": 2, "cooldown_minutes": 2},
+    "scale_down": {
+        "threshold": 0.35,
+        "period_seconds": 60,
+        "evaluation_periods": 5,
+        "datapoints_to_alarm": 5,
+        "cooldown_minutes": 5,
+    },
+}
+
+
+def lives_for_long(w: World, **settings: Any) -> None:
+    """A stream of 8 shards, scaled once a while ago, under even load."""
+    w.add_stream(shards=6, demand=4.0, **BRISK, **settings)
+    w.invoke(request(8))
+    w.run(6)
+    assert w.statuses() == ["SUCCEEDED"]
+
+
+# What happens at the same time. Each returns the two events that meet.
+
+
+def one_scale_up_twice(w: World, s: Stage) -> list[dict[str, Any]]:
+    w.demand["orders"] = 7.0
+    return [s.next_from("scale-up")] * 2
+
+
+def one_scale_down_twice(w: World, s: Stage) -> list[dict[str, Any]]:
+    w.demand["orders"] = 1.0
+    return [s.next_from("scale-down")] * 2
+
+
+def both_alarms(w: World, s: Stage) -> list[dict[str, Any]]:
+    """Little traffic for long enough to shrink, and lately all of it on one shard, which throttles it."""
+    w.demand["orders"] = 1.5
+    w.run(4)
+    w.aws.streams.model("orders").key_skew = 0.6
+    down = s.next_from("scale-down")
+    w.aws.streams.model("orders").key_skew = 0.0
+    return [s.next_from("scale-up"), down]
+
+
+def an_alarm_and_a_request(w: World, s: Stage) -> list[dict[str, Any]]:
+    w.demand["orders"] = 7.0
+    return [s.next_from("scale-up"), request(10)]
+
+
+def a_scale_down_and_a_request(w: World, s: Stage) -> list[dict[str, Any]]:
+    w.demand["orders"] = 1.0
+    return [s.next_from("scale-down"), request(10)]
+
+
+def two_requests(w: World, s: Stage) -> list[dict[str, Any]]:
+    return [request(10), request(12)]
+
+
+def an_alarm_and_a_reconcile_that_raises_to_the_minimum(w: World, s: Stage) -> list[dict[str, Any]]:
+    w.demand["orders"] = 7.0
+    up = s.next_from("scale-up")
+    w.apply(min_shard_count=10)
+    return [up, RECONCILE]
+
+
+def two_reconciles_that_raise_to_the_minimum(w: World, s: Stage) -> list[dict[str, Any]]:
+    w.apply(min_shard_count=10)
+    return [RECONCILE, RECONCILE]
+
+
+def a_request_and_a_reconcile_of_a_silent_stream(w: World, s: Stage) -> list[dict[str, Any]]:
+    del w.demand["orders"]
+    for _ in range(30):
+        w.run(1)
+        s.proves_delivery()
+    return [request(10), RECONCILE]
+
+
+def an_alarm_and_a_reconcile_that_finishes_the_scaling_before(w: World, s: Stage) -> list[dict[str, Any]]:
+    w.demand["orders"] = 7.0
+    s.enter(request(9)).finish()
+    w.run(3)
+    assert w.statuses()[-1] == "UPDATING"
+    return [s.next_from("scale-up"), RECONCILE]
+
+
+def a_retry_and_a_reconcile_after_a_crash(w: World, s: Stage) -> list[dict[str, Any]]:
+    up = dies_before_the_call(w, s)
+    return [up, RECONCILE]
+
+
+def two_retries_after_a_crash(w: World, s: Stage) -> list[dict[str, Any]]:
+    up = dies_before_the_call(w, s)
+    return [up, up]
+
+
+def dies_before_the_call(w: World, s: Stage) -> dict[str, Any]:
+    """An invocation leaves its intent behind, and its lease runs out."""
+    w.demand["orders"] = 7.0
+    up = s.next_from("scale-up")
+    first = s.enter(up)
+    first.step_to("UpdateShardCount")
+    first.die()
+    first.error = None  # the retry is ours to make
+    w.aws.clock.advance(timedelta(seconds=61))
+    return up
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two events at the same time; `settings` are the stream's."""
+
+    events: Callable[[World, Stage], list[dict[str, Any]]]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.events.__name__
+
+
+BOTH_WOULD_SCALE = [
+    Meeting(one_scale_up_twice),
+    Meeting(one_scale_down_twice),
+    Meeting(both_alarms, {"scale_on_throttling": True}),
+    Meeting(an_alarm_and_a_request),
+    Meeting(a_scale_down_and_a_request),
+    Meeting(two_requests),
+    Meeting(an_alarm_and_a_reconcile_that_raises_to_the_minimum),
+    Meeting(two_reconciles_that_raise_to_the_minimum),
+    Meeting(a_request_and_a_reconcile_of_a_silent_stream),
+    Meeting(a_retry_and_a_reconcile_after_a_crash),
+    Meeting(two_retries_after_a_crash),
+]
+MEETINGS = [*BOTH_WOULD_SCALE, Meeting(an_alarm_and_a_reconcile_that_finishes_the_scaling_before)]
+
+
+@pytest.mark.parametrize("meeting", BOTH_WOULD_SCALE, ids=lambda each: each.name)
+@pytest.mark.parametrize("which", [0, 1], ids=["the one", "the other"])
+def test_each_would_scale_if_it_were_alone(meeting, which):
+    with world() as w:
+        lives_for_long(w, **meeting.settings)
+        with Stage(w) as s:
+            event = meeting.events(w, s)[which]
+            before = len(w.reshards)
+            s.enter(event).finish()
+            assert len(w.reshards) == before + 1
+
+
+@pytest.mark.parametrize(("first", "reshard_seconds"), [(0, AN_INSTANT), (1, AN_INSTANT), (0, USUAL)])
+@pytest.mark.parametrize("meeting", MEETINGS, ids=lambda each: each.name)
+def test_one_invocation_runs_between_two_calls_of_another(meeting, first, reshard_seconds):
+    calls, total = 0, None
+    while total is None or calls <= total:
+        with world(reshard_seconds=reshard_seconds) as w:
+            lives_for_long(w, **meeting.settings)
+            with Stage(w) as s:
+                events = meeting.events(w, s)
+                if first and events[0] == events[1]:
+                    return  # the same once more
+                one = s.enter(events[first])
+                one.step(calls)
+                s.enter(events[1 - first]).finish()
+                w.aws.clock.advance(timedelta(seconds=2))
+                one.finish()
+                total = one.running.calls
+                assert s.blind == [], (calls, w.log())
+            w.calm(12)
+            assert w.broken_rules() == [], (calls, w.log())
+        calls += 1
+    assert calls >= 5, "an invocation that makes no calls meets nobody"
+
+
+@pytest.mark.parametrize("meeting", [both_alarms, two_requests], ids=lambda each: each.__name__)
+def test_kinesis_refuses_the_second_of_the_first_two_scalings_of_a_day(meeting):
+    """They have no intent before them in the last 24 hours whose mark could tell them of each other."""
+    for calls in range(8):
+        with world() as w:
+            w.add_stream(shards=8, demand=4.0, **BRISK, scale_on_throttling=meeting is both_alarms)
+            w.run(6)
+            with Stage(w) as s:
+                events = meeting(w, s)
+                one = s.enter(events[0])
+                one.step(calls)
+                s.enter(events[1]).finish()
+                one.finish()
+                assert s.blind == [], (calls, w.log())
+                assert len(w.reshards) == 1
+            w.calm(12)
+            assert w.broken_rules() == [], (calls, w.log())
+
+
+@pytest.mark.parametrize("action", ["scale-up", "scale-down"])
+def test_one_event_delivered_twenty_times_at_once_scales_once(action):
+    """They go abreast up to a call, and from there on one after the other, the last to come first."""
+    for calls in range(12):
+        with world(reshard_seconds=AN_INSTANT) as w:
+            lives_for_long(w)
+            w.demand["orders"] = 7.0 if action == "scale-up" else 1.0
+            with Stage(w) as s:
+                event = s.next_from(action)
+                before = len(w.reshards)
+                deliveries = [s.enter(event) for _ in range(20)]
+                for delivery in deliveries:
+                    delivery.step(calls)
+                for delivery in reversed(deliveries):
+                    delivery.finish()
+                assert len(w.reshards) == before + 1, (calls, w.log())
+                assert [each.error for each in deliveries] == [None] * 20
+            w.calm(12)
+            assert w.broken_rules() == [], (calls, w.log())
+
+
+@given(schedule=st.lists(st.integers(0, 4), max_size=60), reshard_seconds=st.sampled_from([AN_INSTANT, 10, USUAL]))
+@example(schedule=[], reshard_seconds=AN_INSTANT)
+@settings(max_examples=effort(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_five_invocations_interleave_call_by_call(schedule, reshard_seconds):
+    """The scale-up twice, a request, and two reconciles of which each would raise the stream to its minimum."""
+    with world(reshard_seconds=reshard_seconds) as w:
+        lives_for_long(w)
+        w.demand["orders"] = 7.0
+        with Stage(w) as s:
+            up = s.next_from("scale-up")
+            w.apply(min_shard_count=10)
+            actors = [s.enter(event) for event in (up, up, request(12), RECONCILE, RECONCILE)]
+            for number in schedule:
+                actors[number].step()
+            for actor in actors:
+                actor.finish()
+            assert s.blind == [], w.log()
+        w.calm()
+        assert w.broken_rules() == [], w.log()
+
+
+@pytest.mark.parametrize("stall", [timedelta(seconds=21), timedelta(seconds=61), timedelta(minutes=7)], ids=str)
+@pytest.mark.parametrize("reshard_seconds", [USUAL, AN_INSTANT])
+@pytest.mark.parametrize("takes_over", ["the retry", "reconcile"])
+def test_whoever_stalls_past_its_lease_does_not_act_on_it_any_more(takes_over, reshard_seconds, stall):
+    """It stalls with an answer in hand. The moment between its look at the clock and the call can't be guarded."""
+    calls, total = 1, None
+    while total is None or calls <= total:
+        with world(reshard_seconds=reshard_seconds) as w:
+            lives_for_long(w)
+            w.demand["orders"] = 7.0
+            with Stage(w) as s:
+                event = s.next_from("scale-up")
+                one = s.enter(event)
+
+                def stalls(running, call, one=one, calls=calls, w=w, s=s, event=event):
+                    if running is one.running and running.calls == calls:
+                        w.aws.clock.advance(stall)
+                        s.enter(event if takes_over == "the retry" else RECONCILE, one.aws_request_id).finish()
+                        w.aws.clock.advance(timedelta(seconds=2))
+
+                w.after_call = stalls
+                one.finish()
+                w.after_call = None
+                total = one.running.calls
+                assert s.blind == [], (calls, w.log())
+            w.calm()
+            assert w.broken_rules() == [], (calls, w.log())
+            assert w.shards() > 8
+        calls += 1
+
+
+def test_events_that_arrive_in_reverse_order_scale_once():
+    with world() as w:
+        lives_for_long(w)
+        w.demand["orders"] = 7.0
+        with Stage(w) as s:
+            events = []
+            for _ in range(3):  # the alarm is re-armed, and fires again
+                events.append(s.next_from("scale-up"))
+                w.aws.client("cloudwatch").set_alarm_state(
+                    AlarmName=alarm_name(events[-1]), StateValue="INSUFFICIENT_DATA", StateReason="by hand"
+                )
+            events.append(s.next_from("scale-up"))
+            before = len(w.reshards)
+            for event in reversed(events):
+                s.enter(event).finish()
+                w.aws.clock.advance(timedelta(seconds=1))
+            assert len(w.reshards) == before + 1
+            assert w.log()[-1]["event_time"] == w.reshards[-1].event_time
+        w.calm()
+        assert w.broken_rules() == []
+
+
+def test_an_event_from_before_the_last_scaling_is_stale_even_if_the_alarm_has_fired_again():
+    with world(reshard_seconds=AN_INSTANT) as w:
+        lives_for_long(w, max_shard_count=10)
+        w.demand["orders"] = 7.8
+        with Stage(w) as s:
+            late = s.next_from("scale-up")
+            w.aws.client("cloudwatch").set_alarm_state(
+                AlarmName=alarm_name(late), StateValue="INSUFFICIENT_DATA", StateReason="by hand"
+            )
+            s.enter(s.next_from("scale-up")).finish()
+            w.run(1)  # at the maximum the alarm is in ALARM again
+            before = len(w.reshards)
+            s.enter(late).finish()
+            assert len(w.reshards) == before
+            assert "STALE_NOTIFICATION" in w.reasons()
+        w.calm()
+        assert w.broken_rules() == []
+
+
+@pytest.mark.parametrize("after", [timedelta(minutes=10), timedelta(hours=5), timedelta(hours=30)], ids=str)
+def test_a_redelivery_after_everything_is_done_changes_nothing(after):
+    with world() as w:
+        lives_for_long(w)
+        w.demand["orders"] = 7.0
+        with Stage(w) as s:
+            event = s.next_from("scale-up")
+            s.enter(event).finish()
+            w.run(5)
+            s.enter(RECONCILE).finish()
+            w.aws.clock.advance(after)
+            w.run(5)
+            w.demand["orders"] = 12.9  # the alarm is in ALARM again, and its own notification is still on the way
+            s.next_from("scale-up")
+            before, log = len(w.reshards), w.log()
+            s.enter(event).finish()
+            assert len(w.reshards) == before
+            assert w.log() == log
+        w.calm()
+        assert w.broken_rules() == []
