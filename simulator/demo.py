@@ -175,12 +175,7 @@ def _run_in_shell(command: str, aws: Mapping[str, str], console: Console) -> Non
     environment = with_aws(aws)
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     answer = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)  # noqa: S602
-    # On a terminal the end of a long line, which is the message, is worth less than a table that stays one.
-    for line in (answer.stdout or answer.stderr).splitlines():
-        if console.is_terminal:
-            console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
-        else:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(answer.stdout or answer.stderr, markup=False, highlight=False, soft_wrap=True)
     answer.check_returncode()
 
 

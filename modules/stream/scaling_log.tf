@@ -1,4 +1,4 @@
-# The command that prints the stream's scaling log.
+# The command that prints the stream's scaling log: a line a decision, the sentence last, so that a terminal may wrap it.
 
 locals {
   # Title and item attribute (as JMESPath) of each column. What a decision not to scale has no value for is shown as "-".
@@ -21,7 +21,7 @@ locals {
     "--table-name ${var.autoscaler.audit_table_name}",
     "--key-condition-expression 'stream_name = :stream'",
     "--expression-attribute-values '${jsonencode({ ":stream" = { S = var.stream_name } })}'",
-    "--no-scan-index-forward --max-items 50 --output table",
+    "--no-scan-index-forward --max-items 50 --output text",
     "--query '[[[${local.scaling_log_titles}]], reverse(Items)[].[${local.scaling_log_values}]][]'",
   ])
 }
