@@ -42,3 +42,8 @@ output "log_group_name" {
   description = "Name of the function's CloudWatch log group."
   value       = aws_cloudwatch_log_group.function.name
 }
+
+output "dashboard_name" {
+  description = "Name of the fleet's CloudWatch dashboard; `null` where it is not enabled."
+  value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
+}

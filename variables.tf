@@ -105,6 +105,42 @@ variable "notification_topic_arn" {
   }
 }
 
+variable "alarm_actions" {
+  description = "ARNs of what CloudWatch notifies when the autoscaler itself is unwell, and of SNS topics also when it is well again. The health alarms exist if this has entries: seven, at $0.10 each a month. An SNS topic among them that is encrypted needs a key whose policy lets `cloudwatch.amazonaws.com` use it, as in `examples/complete`."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.alarm_actions) <= 5 && alltrue([for arn in var.alarm_actions : can(regex("^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:.+$", arn))])
+    error_message = "alarm_actions must hold at most five ARNs, the most that CloudWatch notifies of an alarm: arn:<partition>:sns:<region>:<account>:<name>, for instance."
+  }
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_actions : !endswith(arn, ":${var.name}") || !strcontains(arn, ":sns:")])
+    error_message = "alarm_actions must not hold the autoscaler's own topic: it calls the function, not people."
+  }
+}
+
+variable "dashboard_enabled" {
+  description = "Whether to make the dashboard of the whole fleet. CloudWatch charges $3 a month for each dashboard beyond an account's first three."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "shard_hour_price" {
+  description = "Price of a shard for an hour in USD, for the cost estimate on the fleet's dashboard. The default is that of us-east-1; \"Amazon Kinesis Data Streams pricing\" has the other regions'."
+  type        = number
+  default     = 0.015
+  nullable    = false
+
+  validation {
+    condition     = var.shard_hour_price >= 0
+    error_message = "shard_hour_price must be a price in USD, 0 or more."
+  }
+}
+
 variable "consumer_function_arns" {
   description = "ARNs of the Lambda functions whose reserved concurrency the autoscaler may set, as asked for by `consumer_functions` in `modules/stream`; unqualified, `*` and `?` are allowed in the function's name."
   type        = list(string)

@@ -18,6 +18,7 @@ module "kinesis_autoscaler" {
   kms_key_arn              = aws_kms_key.autoscaler.arn
   permissions_boundary_arn = var.permissions_boundary_arn
   notification_topic_arn   = aws_sns_topic.notifications.arn
+  alarm_actions            = [aws_sns_topic.notifications.arn]
   consumer_function_arns   = [local.consumer_function_arn]
 
   reconcile_interval_minutes = 2
@@ -77,6 +78,7 @@ module "orders_scaling" {
   scale_on_reads           = true
   max_iterator_age_minutes = 15
   consumer_functions       = { (var.consumer_function_name) = 2 }
+  dashboard_enabled        = true
 
   tags = local.tags
 }

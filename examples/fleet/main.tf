@@ -4,6 +4,8 @@ provider "aws" {
 
 module "kinesis_autoscaler" {
   source = "../.."
+
+  alarm_actions = var.alarm_actions
 }
 
 resource "aws_kinesis_stream" "fleet" {
@@ -35,4 +37,5 @@ module "scaling" {
   scale_down               = each.value.scale_down
   scale_on_reads           = each.value.scale_on_reads
   max_iterator_age_minutes = each.value.max_iterator_age_minutes
+  dashboard_enabled        = contains(var.dashboards_of, each.key)
 }

@@ -5,6 +5,20 @@ variable "region" {
   nullable    = false
 }
 
+variable "alarm_actions" {
+  description = "ARNs of the SNS topics to be told when the autoscaler itself is unwell."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "dashboards_of" {
+  description = "Names of the streams that get a dashboard of their own, beside the fleet's."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "streams" {
   description = "The fleet: for each stream's name the shards that it begins with, and whatever of its scaling differs from the module's defaults."
   type = map(object({

@@ -27,3 +27,8 @@ output "scaling_log_command" {
   description = "Shell command that prints the last 50 entries of the stream's scaling log, newest last. Needs the AWS CLI, and permission to query the audit table."
   value       = local.scaling_log_command
 }
+
+output "dashboard_name" {
+  description = "Name of the stream's CloudWatch dashboard; `null` where it is not enabled."
+  value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
+}

@@ -1,0 +1,332 @@
+# What people see of the autoscaler: alarms on its own health, the fleet's dashboard, saved queries of its log.
+
+locals {
+  # In seconds, and a multiple of five minutes, for which CloudWatch keeps datapoints for 63 days.
+  reconcile_period = 300 * ceil(var.reconcile_interval_minutes / 5)
+
+  # The function's own metrics (reporting.py) in total; those of a stream have the dimension StreamName instead.
+  total = { FunctionName = var.name }
+
+  # Each alarm: a metric's statistic over periods of so many seconds, of the latest of which so many have to
+  # breach. A section of docs/operations.md is named after each, and says what to do.
+  health_alarms = {
+    failures = {
+      meaning = "The Kinesis autoscaler failed to scale a stream, to rewrite an alarm, to set a consumer's concurrency, or to handle an event."
+      metric  = { namespace = "KinesisAutoscaler", name = "Failures", stat = "Sum", dimensions = local.total }
+      period  = 300, periods = 2, datapoints = 1
+    }
+
+    # A single error is healed by Lambda's retry; an event of which every attempt fails goes to the dead-letter queue.
+    function-errors = {
+      meaning = "Invocations of the Kinesis autoscaler's function fail again and again."
+      metric  = { namespace = "AWS/Lambda", name = "Errors", stat = "Sum", dimensions = local.total }
+      period  = 300, periods = 12, datapoints = 2
+    }
+
+    # Throttled events wait for up to six hours, so a burst is harmless.
+    function-throttles = {
+      meaning = "Lambda has held back the Kinesis autoscaler's function for a quarter of an hour: there is too little concurrency."
+      metric  = { namespace = "AWS/Lambda", name = "Throttles", stat = "Sum", dimensions = local.total }
+      period  = 300, periods = 3, datapoints = 3
+    }
+
+    dead-letters = {
+      meaning = "Events that the Kinesis autoscaler could not handle are in its dead-letter queue."
+      metric  = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", dimensions = { QueueName = local.dead_letter_queue_name } }
+      period  = 300, periods = 2, datapoints = 1
+    }
+
+    # While the load lasts the reason is given again after each reconcile, so the alarm lasts as long.
+    at-maximum = {
+      meaning = "A stream has all the shards that its max_shard_count allows, and its traffic asks for more."
+      metric  = { namespace = "KinesisAutoscaler", name = "Skips", stat = "Sum", dimensions = merge(local.total, { Reason = "AT_MAXIMUM" }) }
+      period  = local.reconcile_period, periods = 4, datapoints = 1
+    }
+
+    # The reason is given once; until when it holds is in the record's retry_at.
+    quota-exhausted = {
+      meaning = "A stream should be scaled, and has had all the changes of its shard count that Kinesis allows in 24 hours."
+      metric  = { namespace = "KinesisAutoscaler", name = "Skips", stat = "Sum", dimensions = merge(local.total, { Reason = "QUOTA_EXHAUSTED" }) }
+      period  = 300, periods = 12, datapoints = 1
+    }
+
+    no-reconcile = {
+      meaning = "The Kinesis autoscaler has not reconciled for ${3 * local.reconcile_period / 60} minutes: nothing repairs what goes wrong."
+      metric  = { namespace = "KinesisAutoscaler", name = "Reconciles", stat = "Sum", dimensions = local.total }
+      period  = local.reconcile_period, periods = 3, datapoints = 3
+    }
+  }
+  alarms_when_absent = ["no-reconcile"]
+
+  health_alarm_prefix = "${var.name}-health-"
+  # An SNS topic is told as well when an alarm is over; other kinds of action, an incident for instance, are not for that.
+  recovery_actions = [for arn in var.alarm_actions : arn if strcontains(arn, ":sns:")]
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Health alarms: only where someone is told
+# ----------------------------------------------------------------------------------------------------------------------
+
+resource "aws_cloudwatch_metric_alarm" "health" {
+  for_each = length(var.alarm_actions) > 0 ? local.health_alarms : {}
+
+  alarm_name        = "${local.health_alarm_prefix}${each.key}"
+  alarm_description = "${each.value.meaning} What to do: docs/operations.md#${each.key}"
+
+  # What has not happened is not reported. Missing data alone would neither begin nor end an alarm in time: CloudWatch
+  # looks further back for datapoints, and believes old ones. FILL gives each period one.
+  metric_query {
+    id          = "happened"
+    expression  = "FILL(reported, 0)"
+    label       = each.value.metric.name
+    return_data = true
+  }
+
+  metric_query {
+    id = "reported"
+
+    metric {
+      namespace   = each.value.metric.namespace
+      metric_name = each.value.metric.name
+      dimensions  = each.value.metric.dimensions
+      stat        = each.value.metric.stat
+      period      = each.value.period
+    }
+  }
+
+  evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.datapoints
+  comparison_operator = contains(local.alarms_when_absent, each.key) ? "LessThanThreshold" : "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = contains(local.alarms_when_absent, each.key) ? "breaching" : "notBreaching"
+
+  alarm_actions = var.alarm_actions
+  ok_actions    = local.recovery_actions
+
+  tags = var.tags
+
+  # A new schedule runs at once: so there is a reconcile to be seen from the beginning.
+  depends_on = [aws_scheduler_schedule.reconcile]
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The fleet's dashboard: streams are found by SEARCH, so it needs no change when one comes or goes
+# ----------------------------------------------------------------------------------------------------------------------
+
+locals {
+  # Two reconciles long, so that one that is a little late leaves no gap.
+  gauge_period = 2 * local.reconcile_period
+  count_period = 900
+
+  # A cost for each period of a graph; over a single period as long as the time range, the cost of that.
+  cost_expression = "shards * PERIOD(shards) / 3600 * ${var.shard_hour_price}"
+
+  fleet_search = {
+    shards     = "SEARCH('{KinesisAutoscaler,StreamName} MetricName=\"ShardCount\"', 'Maximum', ${local.gauge_period})"
+    skips      = "SEARCH('{KinesisAutoscaler,FunctionName,Reason} FunctionName=\"${var.name}\" MetricName=\"Skips\"', 'Sum', ${local.count_period})"
+    at_maximum = "SEARCH('{KinesisAutoscaler,StreamName,Reason} MetricName=\"Skips\" Reason=\"AT_MAXIMUM\"', 'Sum', ${local.count_period})"
+  }
+
+  graph       = { region = local.region, view = "timeSeries", stacked = false, period = local.count_period, stat = "Sum" }
+  number      = { region = local.region, view = "singleValue", period = local.gauge_period, stat = "Maximum" }
+  of_total    = ["FunctionName", var.name]
+  of_stream   = "$${PROP('Dim.StreamName')}"
+  from_zero   = { left = { min = 0 } }
+  log_as_path = replace(urlencode(urlencode(local.log_group_name)), "%", "$") # as the console's links have it
+
+  fleet_widgets = [
+    {
+      type = "text", x = 0, y = 0, width = 12, height = 3
+      properties = {
+        # Links within the console are relative, and so the same in every partition.
+        markdown = join("\n", [
+          "## Kinesis autoscaler ${var.name}",
+          "[Alarms](#alarmsV2:?search=${var.name}) · [Log](#logsV2:log-groups/log-group/${local.log_as_path}) · audit table `${local.audit_table_name}`",
+          "",
+          "What each symptom means, and what to do: `docs/operations.md` of the module.",
+        ])
+      }
+    },
+    {
+      type = "metric", x = 0, y = 3, width = 9, height = 3
+      properties = merge(local.number, {
+        title = "Now"
+        metrics = [
+          concat(["KinesisAutoscaler", "Streams"], local.of_total, [{ label = "streams" }]),
+          concat(["KinesisAutoscaler", "ShardCount"], local.of_total, [{ label = "open shards", id = "shards" }]),
+          [{ expression = "shards * 24 * ${var.shard_hour_price}", label = "USD a day at this size" }],
+        ]
+      })
+    },
+    {
+      type = "metric", x = 9, y = 3, width = 15, height = 3
+      properties = merge(local.number, {
+        title = "In this time range", stat = "Sum", setPeriodToTimeRange = true
+        metrics = [
+          concat(["KinesisAutoscaler", "ScaleUps"], local.of_total, [{ id = "ups", visible = false }]),
+          [{ expression = "FILL(ups, 0)", label = "scaled up" }],
+          concat(["KinesisAutoscaler", "ScaleDowns"], local.of_total, [{ id = "downs", visible = false }]),
+          [{ expression = "FILL(downs, 0)", label = "scaled down" }],
+          concat(["KinesisAutoscaler", "Failures"], local.of_total, [{ id = "failures", visible = false }]),
+          [{ expression = "FILL(failures, 0)", label = "failures" }],
+          concat(["KinesisAutoscaler", "AlarmRepairs"], local.of_total, [{ label = "alarms repaired" }]),
+          concat(["KinesisAutoscaler", "StuckAlarms"], local.of_total, [{ label = "alarms re-armed" }]),
+          concat(["KinesisAutoscaler", "ShardCount"], local.of_total, [{ id = "shards", stat = "Average", visible = false }]),
+          [{ expression = local.cost_expression, label = "USD for shards" }],
+        ]
+      })
+    },
+    {
+      type = "metric", x = 0, y = 6, width = 12, height = 7
+      properties = merge(local.graph, {
+        title   = "Open shards of the 20 largest streams", stacked = true, yAxis = local.from_zero
+        metrics = [[{ expression = "SORT(${local.fleet_search.shards}, MAX, DESC, 20)", label = local.of_stream }]]
+      })
+    },
+    {
+      type = "metric", x = 12, y = 6, width = 12, height = 7
+      properties = merge(local.graph, {
+        title = "Estimated cost of all shards, at ${var.shard_hour_price} USD an hour each", period = 3600, yAxis = local.from_zero
+        metrics = [
+          concat(["KinesisAutoscaler", "ShardCount"], local.of_total, [{ id = "shards", stat = "Average", visible = false }]),
+          [{ expression = local.cost_expression, label = "USD an hour" }],
+        ]
+      })
+    },
+    {
+      type = "metric", x = 0, y = 13, width = 12, height = 6
+      properties = merge(local.graph, {
+        title = "Scalings", yAxis = local.from_zero
+        metrics = [
+          concat(["KinesisAutoscaler", "ScaleUps"], local.of_total, [{ id = "ups", visible = false }]),
+          concat(["KinesisAutoscaler", "ScaleDowns"], local.of_total, [{ id = "downs", visible = false }]),
+          [{ expression = "FILL(ups, 0)", label = "up", color = "#1b8a5a" }],
+          [{ expression = "FILL(downs, 0)", label = "down", color = "#e07b00" }],
+        ]
+      })
+    },
+    {
+      type = "metric", x = 12, y = 13, width = 12, height = 6
+      properties = merge(local.graph, {
+        title   = "Decisions not to scale, by reason", stacked = true, yAxis = local.from_zero
+        metrics = [[{ expression = "FILL(${local.fleet_search.skips}, 0)", label = "$${PROP('Dim.Reason')}" }]]
+      })
+    },
+    {
+      type = "metric", x = 0, y = 19, width = 12, height = 6
+      properties = merge(local.graph, {
+        title   = "At the maximum, and more wanted", yAxis = local.from_zero
+        metrics = [[{ expression = "FILL(${local.fleet_search.at_maximum}, 0)", label = local.of_stream }]]
+      })
+    },
+    {
+      type = "metric", x = 12, y = 19, width = 12, height = 6
+      properties = merge(local.graph, {
+        title = "Failures", yAxis = local.from_zero
+        metrics = [
+          concat(["KinesisAutoscaler", "Failures"], local.of_total, [{ id = "failures", visible = false }]),
+          [{ expression = "FILL(failures, 0)", label = "failures", color = "#d62839" }],
+          concat(["AWS/Lambda", "Errors"], local.of_total, [{ label = "function errors", color = "#e07b00" }]),
+          concat(["AWS/Lambda", "Throttles"], local.of_total, [{ label = "function throttles", color = "#7b5ea7" }]),
+          concat(["KinesisAutoscaler", "RefusedEvents"], local.of_total, [{ label = "refused events", color = "#888888" }]),
+        ]
+      })
+    },
+    {
+      type = "metric", x = 0, y = 25, width = 8, height = 6
+      properties = merge(local.graph, {
+        title = "Reconcile", yAxis = local.from_zero
+        metrics = [
+          concat(["KinesisAutoscaler", "Reconciles"], local.of_total, [{ id = "runs", visible = false }]),
+          [{ expression = "FILL(runs, 0)", label = "runs" }],
+          concat(["KinesisAutoscaler", "AlarmRepairs"], local.of_total, [{ label = "alarms repaired" }]),
+          concat(["KinesisAutoscaler", "StuckAlarms"], local.of_total, [{ label = "alarms re-armed" }]),
+        ]
+      })
+    },
+    {
+      type = "metric", x = 8, y = 25, width = 8, height = 6
+      properties = merge(local.graph, {
+        title = "Seconds that a scaling took", yAxis = local.from_zero
+        metrics = [
+          concat(["KinesisAutoscaler", "ReshardSeconds"], local.of_total, [{ label = "longest", stat = "Maximum" }]),
+          concat(["KinesisAutoscaler", "ReshardSeconds"], local.of_total, [{ label = "average", stat = "Average" }]),
+        ]
+      })
+    },
+    {
+      type = "metric", x = 16, y = 25, width = 8, height = 6
+      properties = merge(local.graph, {
+        title   = "Dead-letter queue", yAxis = local.from_zero
+        metrics = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.dead_letter_queue_name, { label = "events", stat = "Maximum" }]]
+      })
+    },
+    {
+      type = "log", x = 0, y = 31, width = 24, height = 8
+      properties = {
+        title = "Latest decisions", region = local.region, view = "table"
+        query = "SOURCE '${local.log_group_name}' | ${replace(local.log_queries.decisions, "\n", " ")}"
+      }
+    },
+  ]
+
+  health_alarm_names = length(var.alarm_actions) > 0 ? [for name in keys(local.health_alarms) : "${local.health_alarm_prefix}${name}"] : []
+  health_widgets = [
+    for names in [local.health_alarm_names] : {
+      type = "alarm", x = 12, y = 0, width = 12, height = 3
+      properties = {
+        title  = "Health"
+        alarms = [for name in names : "${local.alarm_arn_prefix}${name}"]
+      }
+    } if length(names) > 0
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  count = var.dashboard_enabled ? 1 : 0
+
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    start          = "-P1D"
+    periodOverride = "inherit"
+    widgets        = concat(local.fleet_widgets, local.health_widgets)
+  })
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Saved queries of the log, under CloudWatch, Logs Insights, Queries
+# ----------------------------------------------------------------------------------------------------------------------
+
+locals {
+  log_queries = {
+    decisions = join("\n", [
+      "fields @timestamp, stream, action, status, reason, from_shard_count, to_shard_count, demand_shards, calls_left, message",
+      "| filter ispresent(reason)",
+      "| sort @timestamp desc",
+      "| limit 200",
+    ])
+
+    # Whatever the function logged as an error, and what Lambda itself says of runs that timed out or ran out of memory.
+    failures = join("\n", [
+      "fields @timestamp, stream, action, status, reason, message, error, errorType, errorMessage, record.status, requestId",
+      "| filter level = \"ERROR\" or record.status in [\"error\", \"failure\", \"timeout\"]",
+      "| sort @timestamp desc",
+      "| limit 200",
+    ])
+
+    slowest-reshards = join("\n", [
+      "fields @timestamp, stream, action, from_shard_count, to_shard_count, seconds",
+      "| filter status = \"SUCCEEDED\"",
+      "| sort seconds desc",
+      "| limit 50",
+    ])
+  }
+}
+
+resource "aws_cloudwatch_query_definition" "this" {
+  for_each = local.log_queries
+
+  name            = "${var.name}/${each.key}"
+  log_group_names = [aws_cloudwatch_log_group.function.name]
+  query_string    = each.value
+}
