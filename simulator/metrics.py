@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from simulator import metric_math
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MINUTE = 60
 """Seconds."""
@@ -85,6 +85,10 @@ class MetricStore:
         )
         if minute * MINUTE < self._answered_until:
             self.revision += 1
+
+    def keys(self) -> Iterable[MetricKey]:
+        """Return every metric that there is."""
+        return self._series.keys()
 
     def horizon(self, now: datetime) -> int:
         """Return the epoch second up to which datapoints are visible at `now`: a full minute."""

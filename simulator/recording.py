@@ -58,7 +58,20 @@ def record() -> dict[str, Any]:
             },
             "schedule": {"ScheduleExpression": schedule["ScheduleExpression"], "Input": schedule["Target"]["Input"]},
             "streams": {name: describe_stream(aws, name) for name in streams},
+            "health_alarms": _health_alarms(aws),
+            "dashboards": dashboards(aws),
+            "log_queries": {
+                query["name"]: query["queryString"]
+                for query in aws.client("logs").describe_query_definitions()["queryDefinitions"]
+            },
         }
+
+
+def dashboards(aws: LocalAWS) -> dict[str, Any]:
+    """Return the body of every dashboard, by name."""
+    cloudwatch = aws.client("cloudwatch")
+    names = [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]]
+    return {name: json.loads(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"]) for name in names}
 
 
 def describe_stream(aws: LocalAWS, stream_name: str) -> dict[str, Any]:
@@ -77,6 +90,13 @@ def describe_stream(aws: LocalAWS, stream_name: str) -> dict[str, Any]:
             "Tags": {tag["Key"]: tag["Value"] for tag in tags},
         }
     return stream
+
+
+def _health_alarms(aws: LocalAWS) -> dict[str, Any]:
+    alarms = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{NAME}-health-")["MetricAlarms"]
+    return {
+        alarm["AlarmName"]: {**_only(_ALARM, alarm), "Metrics": _sorted("Id", alarm["Metrics"])} for alarm in alarms
+    }
 
 
 def _only(keys: tuple[str, ...], described: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,10 @@ module for each service, each saying what moto does instead:
 - `topics`: SNS invokes functions with the event that it really sends;
 - `schedules`: EventBridge Scheduler runs its schedules;
 - `streams`: Kinesis takes time to reshard and enforces its limits;
-- `alarms`: CloudWatch evaluates alarms, acts on their changes and computes metric data.
+- `alarms`: CloudWatch evaluates alarms, acts on their changes and computes metric data;
+- `queues`: SQS reports to CloudWatch how many messages wait;
+- `log_queries`: CloudWatch Logs keeps saved queries;
+- `partiql`: DynamoDB answers SELECT statements.
 """
 
 from __future__ import annotations
@@ -34,6 +37,9 @@ from simulator.environment import aws_variables, local_variables
 from simulator.function import ApiObserver
 from simulator.local_aws.alarms import Alarms
 from simulator.local_aws.functions import Functions
+from simulator.local_aws.log_queries import LogQueries
+from simulator.local_aws.partiql import PartiQL
+from simulator.local_aws.queues import Queues
 from simulator.local_aws.schedules import Schedules
 from simulator.local_aws.streams import Streams
 from simulator.local_aws.topics import Topics
@@ -102,6 +108,9 @@ class LocalAWS:
         self.streams = Streams(self.clock, self.store, self.account_id, region, stream_options)
         self._topics = Topics(self.functions)
         self._alarms = Alarms(self.clock, self.store, self._describe_alarms, self.account_id, region)
+        self._queues = Queues(self.clock, self.store, self.account_id, region)
+        self._log_queries = LogQueries()
+        self._partiql = PartiQL()
         self._schedules = Schedules(self.clock, self.functions, self.account_id, region)
         self._stack = ExitStack()
 
@@ -117,7 +126,8 @@ class LocalAWS:
             else:
                 stack.enter_context(mock_aws())
             stack.enter_context(aws_variables(self.environment))
-            for part in (self.functions, self.streams, self._topics, self._alarms):
+            parts = (self.functions, self.streams, self._topics, self._alarms, self._log_queries, self._partiql)
+            for part in parts:
                 for each in part.patches():
                     stack.enter_context(each)
             stack.enter_context(patch.object(BaseJSONSerializer, "_serialize_type_structure", _serialize_structure))
@@ -144,6 +154,7 @@ class LocalAWS:
         self.clock.travel_to(minute + _MINUTE)
         self.functions.run_due()
         self._schedules.run_due()
+        self._queues.report()
         self._alarms.evaluate()
         return outcome
 
