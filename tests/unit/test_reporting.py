@@ -173,24 +173,38 @@ class TestMetrics:
         Reporter(ENVIRONMENT, None).report(SCALING, calls_left=7)
         (line,) = printed()
         assert metrics_of(line) == {
-            "ShardCount": 8,
             "DemandShards": 7.25,
             "Utilization": 0.90625,
             "CallsLeftToday": 7,
             "ScaleUps": 1,
         }
         assert units_of(line)["Utilization"] == "None"
-        assert units_of(line)["ShardCount"] == "Count"
+        assert units_of(line)["DemandShards"] == "Count"
 
     def test_the_last_call_of_the_day_shows_that_none_is_left(self, printed):
         Reporter(ENVIRONMENT, None).report(SCALING, calls_left=0)
         (line,) = printed()
         assert line["CallsLeftToday"] == 0
 
-    def test_a_scaling_that_ended_shows_the_new_shard_count_and_how_long_it_took(self, printed):
+    def test_shard_counts_are_told_of_each_stream_and_once_in_total(self, printed):
+        Reporter(ENVIRONMENT, None).shard_counts({"orders": 8, "clicks": 3}, complete=True)
+        *streams, total = printed()
+        assert [(line["StreamName"], metrics_of(line), dimensions_of(line)) for line in streams] == [
+            ("orders", {"ShardCount": 8}, [["StreamName"]]),
+            ("clicks", {"ShardCount": 3}, [["StreamName"]]),
+        ]
+        assert metrics_of(total) == {"Streams": 2, "ShardCount": 11}
+        assert dimensions_of(total) == [["FunctionName"]]
+
+    def test_a_total_that_leaves_streams_out_is_not_told(self, printed):
+        Reporter(ENVIRONMENT, None).shard_counts({"orders": 8}, complete=False)
+        (line,) = printed()
+        assert dimensions_of(line) == [["StreamName"]]
+
+    def test_a_scaling_that_ended_shows_how_long_it_took(self, printed):
         Reporter(ENVIRONMENT, None).report(DONE)
         (line,) = printed()
-        assert (line["ShardCount"], line["ReshardSeconds"]) == (12, 95)
+        assert line["ReshardSeconds"] == 95
         assert units_of(line)["ReshardSeconds"] == "Seconds"
         assert not {"ScaleUps", "ScaleDowns", "Failures"} & set(line)
 
