@@ -1,0 +1,94 @@
+# `dashboard_enabled` and `shard_hour_price` of the root module, and the saved queries. That the dashboard's metrics exist and
+# its expressions compute is tested where there are metrics: tests/integration/test_monitoring.py.
+
+provider "aws" {
+  region                      = "eu-west-1"
+  access_key                  = "offline"
+  secret_key                  = "offline"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+  values = { account_id = "123456789012" }
+}
+
+run "on_by_default" {
+  command = plan
+
+  assert {
+    condition     = one(aws_cloudwatch_dashboard.this[*].dashboard_name) == "kinesis-autoscaler" && output.dashboard_name == "kinesis-autoscaler"
+    error_message = "The fleet has to have a dashboard of the autoscaler's name."
+  }
+
+  assert {
+    condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : try(widget.properties.region, "eu-west-1") == "eu-west-1"])
+    error_message = "What is shown is of this region."
+  }
+
+  assert {
+    condition     = !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "https://")
+    error_message = "Links have to be relative: consoles of other partitions have other addresses."
+  }
+}
+
+run "off_on_request" {
+  command = plan
+
+  variables {
+    dashboard_enabled = false
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_dashboard.this) == 0 && output.dashboard_name == null
+    error_message = "A dashboard costs money: off has to be off."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_query_definition.this) == 3
+    error_message = "Saved queries cost nothing, and stay."
+  }
+}
+
+run "cost_is_estimated_with_the_price_given" {
+  command = plan
+
+  variables {
+    shard_hour_price = 0.0165
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "shards * PERIOD(shards) / 3600 * 0.0165") && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "shards * 24 * 0.0165") && !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "0.015")
+    error_message = "Every figure has to use the price of the region."
+  }
+}
+
+run "refuses_a_negative_price" {
+  command = plan
+
+  variables {
+    shard_hour_price = -0.01
+  }
+
+  expect_failures = [var.shard_hour_price]
+}
+
+run "two_autoscalers_tell_their_own" {
+  command = plan
+
+  variables {
+    name = "billing-autoscaler"
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "billing-autoscaler") && !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "kinesis-autoscaler")
+    error_message = "A dashboard shows its own autoscaler."
+  }
+
+  assert {
+    condition     = alltrue([for name, query in aws_cloudwatch_query_definition.this : query.name == "billing-autoscaler/${name}" && query.log_group_names == tolist(["/aws/lambda/billing-autoscaler"])])
+    error_message = "Queries search their own autoscaler's log."
+  }
+}
