@@ -16,7 +16,6 @@ from simulator.terraform import WorkingCopy
 from simulator.traffic import Traffic
 from tests.rules import shard_count
 
-pytestmark = pytest.mark.xdist_group("terraform")
 
 VARIABLES = {"region": "us-east-1"}
 CALLS_OF_A_SCALING = [
