@@ -25,7 +25,6 @@ from simulator.terraform import WorkingCopy
 from tests.integration.test_reasons import CASES
 from tests.world import World, world
 
-
 SCOPE = "us-east-1:123456789012"
 PEOPLE = f"arn:aws:sns:{SCOPE}:people"
 MADE_BY_LAMBDA_ITSELF = {

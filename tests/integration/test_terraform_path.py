@@ -16,7 +16,6 @@ from simulator.terraform import WorkingCopy
 from simulator.traffic import Traffic
 from tests.rules import shard_count
 
-
 VARIABLES = {"region": "us-east-1"}
 CALLS_OF_A_SCALING = [
     "Query",  # the stream's history in the audit table
