@@ -105,7 +105,7 @@ resource "aws_cloudwatch_metric_alarm" "health" {
 
   tags = var.tags
 
-  # A new schedule runs at once: so there is a reconcile to be seen from the beginning.
+  # The schedule first, so that a reconcile is soon to be seen.
   depends_on = [aws_scheduler_schedule.reconcile]
 }
 
