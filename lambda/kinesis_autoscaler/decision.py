@@ -173,7 +173,7 @@ def decide_request(situation: Situation, shard_count: int) -> Decision:
     if not settings.min_shard_count <= shard_count <= settings.max_shard_count:
         return case.skip(
             Reason.INVALID_REQUEST,
-            f"{shard_count} shards were requested, and its bounds are {settings.min_shard_count} to "
+            f"{_shards(shard_count)} were requested, and its bounds are {settings.min_shard_count} to "
             f"{settings.max_shard_count}; ask for a count within them or change the bounds in Terraform.",
         )
     if shard_count == stream.open_shard_count:
@@ -183,7 +183,7 @@ def decide_request(situation: Situation, shard_count: int) -> Decision:
     if blocked := case.quota_exhausted():
         return blocked
     target = min(shard_count, 2 * stream.open_shard_count)
-    because = f"{shard_count} shards were requested"
+    because = f"{_shards(shard_count)} were requested"
     because += "." if target == shard_count else "; one call can at most double."
     return case.scale(target, Reason.REQUESTED, because)
 
@@ -202,7 +202,8 @@ class _Case:
     def skip(self, reason: Reason, because: str, *, retry_at: datetime | None = None) -> Decision:
         stream = self.situation.stream
         verb = "up" if self.action is Action.SCALE_UP else "down"
-        message = f"Left {stream.name} at {_shards(stream.open_shard_count)}, not scaled {verb}: {because}"
+        not_scaled = "" if reason is Reason.AT_TARGET else f", not scaled {verb}"
+        message = f"Left {stream.name} at {_shards(stream.open_shard_count)}{not_scaled}: {because}"
         return self._decision(reason, message, retry_at=retry_at or self.situation.now + LOOK_AGAIN)
 
     def scale(self, target: int, reason: Reason, because: str) -> Decision:
@@ -259,7 +260,7 @@ class _Case:
         return self.skip(
             Reason.QUOTA_EXHAUSTED,
             f"Kinesis allows {CALLS_PER_DAY} changes of the shard count in 24 hours; "
-            f"the next is possible at {until:%H:%M} UTC.",
+            f"the next is possible at {until:%Y-%m-%d %H:%M} UTC.",
             retry_at=until,
         )
 

@@ -116,11 +116,11 @@ class Reconciler:
     ) -> None:
         try:
             stream = self._streams.describe(pair.stream_name)
-        except StreamMissingError as missing:
-            self._fail_all(records, Reason.STREAM_MISSING, str(missing), summary)
+        except StreamMissingError:
+            self._fail_all(records, Reason.STREAM_MISSING, "the stream does not exist any more.", summary)
             return
         if stream.on_demand:
-            self._fail_all(records, Reason.ON_DEMAND_STREAM, "The stream is in on-demand mode now.", summary)
+            self._fail_all(records, Reason.ON_DEMAND_STREAM, "the stream is in on-demand mode now.", summary)
             return
         # What Kinesis says during a change is not documented; the alarms hold what the stream is changing to.
         shard_counts[stream.name] = stream.open_shard_count if stream.is_active else pair.scale_up.shard_count
@@ -207,8 +207,8 @@ class Reconciler:
         """The stream's module block is gone, but what it had begun still has an end."""
         try:
             stream = self._streams.describe(records[0].stream_name)
-        except StreamMissingError as missing:
-            self._fail_all(records, Reason.STREAM_MISSING, str(missing), summary)
+        except StreamMissingError:
+            self._fail_all(records, Reason.STREAM_MISSING, "the stream does not exist any more.", summary)
             return
         for record in records:
             if record.lower_consumers:
@@ -219,10 +219,10 @@ class Reconciler:
                 self._scaler.end(record, after)
                 summary.finished += 1
 
-    def _fail_all(self, records: Iterable[Record], reason: Reason, error: str, summary: Summary) -> None:
+    def _fail_all(self, records: Iterable[Record], reason: Reason, why: str, summary: Summary) -> None:
         for record in records:
             if record.status.is_open:
-                self._scaler.end(record, failed(record, reason, error, self._clock()))
+                self._scaler.end(record, failed(record, reason, why, self._clock()))
             else:
                 self._audit.update(record, record.with_(lower_consumers=None))
             summary.finished += 1

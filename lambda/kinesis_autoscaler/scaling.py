@@ -47,6 +47,15 @@ RETRY_FAILED = timedelta(hours=1)
 """The pace at which a failure that no retry mends is tried again, until a person has mended its cause."""
 
 
+_REFUSALS = {
+    Reason.QUOTA_EXHAUSTED: "Kinesis has counted ten calls for it in 24 hours, some of them perhaps by others.",
+    Reason.ACCOUNT_SHARD_LIMIT: "the account's shard limit has no room for the new shards.",
+    Reason.STREAM_MISSING: "the stream does not exist any more.",
+    Reason.CALL_REFUSED: "Kinesis refused the call for good.",
+}
+"""What UpdateShardCount's refusals mean, for people; the record's `error` has AWS's own words."""
+
+
 class RetryLaterError(Exception):
     """This invocation must not go on; Lambda's retry of the event will."""
 
@@ -82,7 +91,7 @@ def settle(record: Record, stream: Stream, now: datetime, *, has_consumers: bool
         if alive or (untouched and age < RESUME_LIMIT):
             return record
         if untouched:
-            expired = failed(record, Reason.INTENT_EXPIRED, "The call was never made; it is too old to make now.", now)
+            expired = failed(record, Reason.INTENT_EXPIRED, "the call was never made, and is too old to make now.", now)
             return expired.with_(call_accepted=False)
     elif untouched and age < SETTLING:
         return record
@@ -95,17 +104,18 @@ def settle(record: Record, stream: Stream, now: datetime, *, has_consumers: bool
             call_accepted=True,
             lower_consumers=(has_consumers and record.action is Action.SCALE_DOWN) or None,
         )
-    error = f"The stream is ACTIVE with {count} shards; the target was {record.to_shard_count}."
-    return failed(record, Reason.STOPPED_SHORT, error, now)
+    why = f"the stream is ACTIVE with {count} shards, and the target was {record.to_shard_count}."
+    return failed(record, Reason.STOPPED_SHORT, why, now)
 
 
-def failed(record: Record, reason: Reason, error: str, now: datetime) -> Record:
-    """The record, ended badly."""
+def failed(record: Record, reason: Reason, why: str, now: datetime, *, error: Exception | None = None) -> Record:
+    """The record, ended badly: `why` for people, and the `error` behind it as AWS put it."""
     return record.with_(
         status=Status.FAILED,
         reason=reason,
-        message="Failed s" + record.message.removeprefix("S"),
-        error=error,
+        message=f"Could not scale {record.stream_name} from {record.from_shard_count} to {record.to_shard_count} "
+        f"shards: {why}",
+        error=str(error or why),
         finished_at=now,
         lease_until=None,
     )
@@ -238,7 +248,7 @@ class Scaler:
         try:
             stream = stream or self._streams.describe(record.stream_name)
         except StreamMissingError as missing:
-            return self.end(record, failed(record, Reason.STREAM_MISSING, str(missing), now))
+            return self.end(record, failed(record, Reason.STREAM_MISSING, _within_a_sentence(missing), now))
         consumers = self.consumers_of(pair)
         settled = settle(record, stream, now, has_consumers=bool(consumers))
         if settled is not record:
@@ -288,11 +298,11 @@ class Scaler:
         try:
             settings = self._settings(look.pair)
         except InvalidSettingsError as invalid:
-            return self._leave(look, Reason.INVALID_SETTINGS, str(invalid), retry_at=now)
+            return self._leave(look, Reason.INVALID_SETTINGS, _within_a_sentence(invalid), retry_at=now)
         try:
             stream = self._streams.describe(look.stream_name)
         except StreamMissingError as missing:
-            return self._leave(look, Reason.STREAM_MISSING, str(missing), retry_at=now + RETRY_FAILED)
+            return self._leave(look, Reason.STREAM_MISSING, _within_a_sentence(missing), retry_at=now + RETRY_FAILED)
         history = look.history
         previous: tuple[Record, Record] | None = None
         if latest := history.latest_intent:
@@ -314,7 +324,7 @@ class Scaler:
             logger.info("This event is being handled by another invocation.", extra={"stream": look.stream_name})
             return intent
         except SupersededError as busy:
-            return self._leave(look, Reason.STREAM_UPDATING, str(busy), retry_at=now)
+            return self._leave(look, Reason.STREAM_UPDATING, _within_a_sentence(busy), retry_at=now)
         if previous is not None and previous[1] is not previous[0]:
             self._reporter.report(previous[1])
         left = None if decision.calls_left is None else decision.calls_left - 1
@@ -364,7 +374,7 @@ class Scaler:
     def _refused(self, intent: Record, reason: Reason, error: Exception) -> Record:
         """Kinesis said no, and would say it again: the alarm stays in ALARM until reconcile lets it try anew."""
         now = self._clock()
-        refused = failed(intent, reason, str(error), now)
+        refused = failed(intent, reason, _REFUSALS[reason], now, error=error)
         return self.end(intent, refused.with_(call_accepted=False, retry_at=now + RETRY_FAILED))
 
     def _complete(
@@ -502,6 +512,11 @@ def _not_carried_out(decision: Decision, now: datetime) -> Decision:
 def _lookback(action: Action, settings: Settings) -> timedelta:
     windows = max(settings.scale_up.window, settings.scale_down.window) + timedelta(minutes=30)
     return max(windows, AGE_HISTORY) if action is Action.SCALE_DOWN else windows
+
+
+def _within_a_sentence(error: Exception) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:]
 
 
 def _target(record: Record) -> int:

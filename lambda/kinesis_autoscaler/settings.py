@@ -127,7 +127,7 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
     if settings.strategy is Strategy.TARGET and settings.target_utilization >= scale_up.threshold:
         raise InvalidSettingsError(
             f"The target utilization {settings.target_utilization:g} is not below the scale-up threshold "
-            f"{scale_up.threshold:g}: each scaling would ask for the next. Apply the stream module again."
+            f"{scale_up.threshold:g}, so that each scaling would ask for the next; apply the stream module again."
         )
     return settings
 
