@@ -28,7 +28,7 @@ demo: $(READY) ## Apply the simple example to a local AWS and replay a day of tr
 
 .PHONY: test
 test: $(READY) ## Run every test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and Terraform
