@@ -79,14 +79,14 @@ variable "log_retention_days" {
 }
 
 variable "log_level" {
-  description = "Least severe level that the function logs: `DEBUG`, `INFO`, `WARN` or `ERROR`."
+  description = "Least severe level that the function logs: `INFO`, or `DEBUG` for what the AWS SDK does as well. Nothing higher: the function's metrics are lines of its log, which Lambda takes for `INFO` and would drop."
   type        = string
   default     = "INFO"
   nullable    = false
 
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR"], var.log_level)
-    error_message = "log_level must be DEBUG, INFO, WARN or ERROR."
+    condition     = contains(["DEBUG", "INFO"], var.log_level)
+    error_message = "log_level must be DEBUG or INFO: above INFO, Lambda would drop the function's metrics with its log."
   }
 }
 

@@ -24,7 +24,7 @@ module "kinesis_autoscaler" {
   reconcile_interval_minutes = 2
   audit_retention_days       = 730
   log_retention_days         = 731
-  log_level                  = "DEBUG"
+  log_level                  = "INFO"
 
   tags = local.tags
 }

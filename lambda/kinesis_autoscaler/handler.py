@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -128,7 +127,6 @@ class Function:
 
 @lru_cache(maxsize=1)
 def _function() -> Function:
-    logging.getLogger("kinesis_autoscaler").setLevel(logging.DEBUG)  # the function's log level does the filtering
     return Function(Environment.read())
 
 

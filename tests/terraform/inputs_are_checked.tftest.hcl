@@ -23,7 +23,7 @@ run "accepts_the_least" {
     reconcile_interval_minutes     = 1
     audit_retention_days           = 2
     log_retention_days             = 1
-    log_level                      = "ERROR"
+    log_level                      = "DEBUG"
     consumer_function_arns         = []
     reserved_concurrent_executions = 1
   }
@@ -43,7 +43,7 @@ run "accepts_the_most" {
     reconcile_interval_minutes     = 60
     audit_retention_days           = 3650
     log_retention_days             = 3653
-    log_level                      = "WARN"
+    log_level                      = "INFO"
     notification_topic_arn         = "arn:aws:sns:eu-west-1:123456789012:Platform_1"
     consumer_function_arns         = ["arn:aws:lambda:eu-west-1:123456789012:function:orders-*"]
     kms_key_arn                    = "arn:aws:kms:eu-west-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"
@@ -115,7 +115,7 @@ run "refuses_values_that_are_not_among_those_allowed" {
   variables {
     name               = "1-autoscaler"
     log_retention_days = 10
-    log_level          = "VERBOSE"
+    log_level          = "WARN"
   }
 
   expect_failures = [var.name, var.log_retention_days, var.log_level]
