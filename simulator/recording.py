@@ -94,6 +94,8 @@ def describe_stream(aws: LocalAWS, stream_name: str) -> dict[str, Any]:
 
 def _health_alarms(aws: LocalAWS) -> dict[str, Any]:
     alarms = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{NAME}-health-")["MetricAlarms"]
+    for query in (query for alarm in alarms for query in alarm["Metrics"] if "MetricStat" in query):
+        query["MetricStat"]["Metric"]["Dimensions"].sort(key=lambda dimension: str(dimension["Name"]))
     return {
         alarm["AlarmName"]: {**_only(_ALARM, alarm), "Metrics": _sorted("Id", alarm["Metrics"])} for alarm in alarms
     }
