@@ -47,7 +47,7 @@ class Reporter:
 
     def report(self, record: Record, *, calls_left: int | None = None) -> None:
         """A record was written: log it, count it, and tell people where it concerns them."""
-        bad = record.status is Status.FAILED or (record.error is not None and record.status is not Status.SKIPPED)
+        bad = record.status is Status.FAILED or (record.error is not None and record.status is Status.UPDATING)
         logger.log(logging.ERROR if bad else logging.INFO, record.message, extra=_context(record, calls_left))
         stream = record.stream_name
         self.emit(

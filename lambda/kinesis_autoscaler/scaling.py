@@ -207,10 +207,11 @@ class Scaler:
             request_id=request_id,
             alarm_reason=request.reason[:1023] or None,
         )
-        # Lambda delivers an asynchronous event again under the same request id, at whatever time.
-        same_request = (r for r in history.records if r.trigger is Trigger.REQUEST and r.request_id == request_id)
-        if own := history.find(look.event_time) or next(same_request, None):
-            return self.resume(own, pair)
+        # A second delivery has the same request id or the same time; by then the direction may look reversed.
+        keys = {event_key(request.requested_at, each) for each in Action} if request.requested_at else set()
+        for record in history.records:
+            if record.trigger is Trigger.REQUEST and (record.request_id == request_id or record.event_time in keys):
+                return self.resume(record, pair)
         if pair.of(look.action).is_paused:
             return self._leave(look, Reason.PAUSED, f"the actions of {pair.of(look.action).name} are disabled.")
         return self._consider(look, lambda situation: decide_request(situation, request.shard_count))

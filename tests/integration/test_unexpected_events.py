@@ -63,3 +63,13 @@ def test_an_entry_that_is_no_record_does_not_stop_the_one_behind_it(w, garbage):
 def test_an_event_of_another_form_is_refused_with_what_is_accepted(w, event):
     answer = w.invoke(event)
     assert answer["errorType"] == "MalformedEventError", answer
+
+
+def test_a_schedule_that_is_delivered_again_later_scales_once(w):
+    request = {"action": "scale", "stream_name": "orders", "shard_count": 12, "requested_at": w.now.isoformat()}
+    w.demand["orders"] = 6.0
+    first = w.invoke(request)
+    w.run(6)  # by now the alarms hold the new count
+    again = w.invoke({**request, "shard_count": 12})
+    assert (first["status"], again["event_time"]) == ("UPDATING", first["event_time"])
+    assert len(w.log()) == len(w.reshards) == 1
