@@ -103,7 +103,8 @@ def _office(make: _Maker) -> Series:
     starts, ends = make.between(7.5, 9), make.between(16.5, 18.5)
     busy = 1 / (1 + np.exp(-(make.hour - starts) * 6)) * 1 / (1 + np.exp((make.hour - ends) * 3))
     workday = np.where(make.day % 7 < 5, 1.0, make.between(0.05, 0.15))
-    return (make.between(0.06, 0.12) + busy * workday) * make.drift(0.05) * make.noise(0.08)
+    level: Series = make.between(0.06, 0.12) + busy * workday
+    return level * make.drift(0.05) * make.noise(0.08)
 
 
 def _worldwide(make: _Maker) -> Series:

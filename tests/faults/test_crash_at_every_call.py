@@ -123,10 +123,10 @@ def test_the_rules_hold_wherever_the_function_dies(scenario_of, when):
             crashed: list[str] = []
 
             def crash(running, call, number=number, scenario=scenario, crashed=crashed):
-                if (running.kind, running.attempt, running.calls) == (scenario.kind, scenario.attempt, number):
-                    if not crashed:
-                        crashed.append(call.operation)
-                        raise FunctionCrash
+                here = (running.kind, running.attempt, running.calls) == (scenario.kind, scenario.attempt, number)
+                if here and not crashed:
+                    crashed.append(call.operation)
+                    raise FunctionCrash
 
             setattr(w, f"{when}_call", crash)
             scenario.go(w)

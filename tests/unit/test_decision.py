@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+
 from kinesis_autoscaler.decision import decide_minimum, decide_request, decide_scale_down, decide_scale_up
 from kinesis_autoscaler.model import Action, Reason, Status, Strategy
-
 from tests.unit.situations import NOW, scaling, settings, situation, stream, telemetry
 
 HOUR = timedelta(hours=1)
@@ -123,7 +123,9 @@ class TestQuota:
 
     def test_the_last_calls_of_the_day_take_larger_steps(self):
         def target(calls: int) -> int | None:
-            return decide_scale_up(situation(6.2, history=[scaling((n + 2) * HOUR) for n in reversed(range(calls))])).target
+            return decide_scale_up(
+                situation(6.2, history=[scaling((n + 2) * HOUR) for n in reversed(range(calls))])
+            ).target
 
         assert target(0) == 12
         assert target(8) == 16

@@ -9,6 +9,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
+
 from kinesis_autoscaler.decision import (
     Situation,
     decide_minimum,
@@ -17,7 +18,6 @@ from kinesis_autoscaler.decision import (
     decide_scale_up,
 )
 from kinesis_autoscaler.model import Action, AlarmRule, History, Reason, Settings, Status, Strategy, Telemetry
-
 from tests.unit.situations import NOW, scaling, stream, telemetry
 
 THOROUGH = effort(max_examples=1000, deadline=None)
