@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+from botocore import session
 from botocore.awsrequest import AWSResponse
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
@@ -75,6 +77,9 @@ class Outage:
 
 NOBODY = Running("none", 0)
 
+_one_loader = cache(session.create_loader)
+"""botocore reads its models from JSON for each session. A function that dies begins with a new one."""
+
 
 class World:
     """One autoscaler. `demand` sets each stream's load in shards; `run` lets minutes go by."""
@@ -94,7 +99,8 @@ class World:
         self.outages: list[Outage] = []
         self.cloudwatch_is_down = False
         self.running = NOBODY
-        self._broken: list[str] = []
+        self.broken_calls: list[str] = []
+        """What calls have broken at the moment at which Kinesis accepted them."""
         self._originals: dict[str, Any] = {}
         self.aws.observer.before = self._before
         self.aws.observer.after = self._after
@@ -157,6 +163,11 @@ class World:
             tags = [{"Key": f"kinesis-autoscaler:{k.replace('_', '-')}", "Value": v} for k, v in settings.items()]
             self.aws.client("cloudwatch").tag_resource(ResourceARN=alarm["AlarmArn"], Tags=tags)
 
+    def reshard_by_hand(self, count: int, name: str = "orders") -> None:
+        """Split or merge shards until there are so many."""
+        self.aws.streams.model(name).reshard_by_hand(count, self.now)
+        self.aws.client("kinesis").describe_stream_summary(StreamName=name)  # moto's stream follows at the next look
+
     def switch_mode(self, mode: str, name: str = "orders") -> None:
         arn = self.aws.client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"][
             "StreamARN"
@@ -201,11 +212,15 @@ class World:
             self.run(1)
         raise AssertionError(f"It did not come about within {at_most} minutes.")
 
-    def calm(self, minutes: int = 20) -> None:
-        """Faults end, and time passes: retries, a reshard, two reconciles at least, and what they have begun."""
+    def heal(self) -> None:
+        """Faults end."""
         self.before_call = self.after_call = None
         self.outages.clear()
         self.cloudwatch_is_down = False
+
+    def calm(self, minutes: int = 20) -> None:
+        """Faults end, and time passes: retries, a reshard, two reconciles at least, and what they have begun."""
+        self.heal()
         self.run(minutes)
         for _ in range(60):
             if not any(status in ("PENDING", "UPDATING") for name in self.bounds for status in self.statuses(name)):
@@ -262,7 +277,7 @@ class World:
     def broken_rules(self) -> list[str]:
         """What is wrong, once faults have ended and a reconcile has run; nothing, if the rules hold."""
         healed = [f"{name}: {problem}" for name in self.bounds for problem in broken_once_healed(self, name)]
-        return [*self._broken, *healed]
+        return [*self.broken_calls, *healed]
 
     @staticmethod
     def definition(alarm: Mapping[str, Any]) -> dict[str, Any]:
@@ -284,7 +299,7 @@ class World:
             return
         call = Reshard(self.now, stream, before, target, self.running.intents.get(stream))
         self.reshards.append(call)
-        self._broken += [f"{stream}: {problem}" for problem in broken_by_the_call(self, call)]
+        self.broken_calls += [f"{stream}: {problem}" for problem in broken_by_the_call(self, call)]
 
     def lost(self, event_name: str, answer: Callable[[], AWSResponse]) -> AWSResponse:
         """The answer to a request, unless an outage befalls it."""
@@ -373,5 +388,9 @@ def world(*, reshard_seconds: float = 90, **environment: str) -> Iterator[World]
         def stub(stubber: BotocoreStubber, event_name: str, request: Any, **options: Any) -> AWSResponse:
             return w.lost(event_name, lambda: answer(stubber, event_name, request, **options))
 
-        with patch.object(StreamModel, "update_shard_count", accept), patch.object(BotocoreStubber, "__call__", stub):
+        with (
+            patch.object(session, "create_loader", _one_loader),
+            patch.object(StreamModel, "update_shard_count", accept),
+            patch.object(BotocoreStubber, "__call__", stub),
+        ):
             yield w

@@ -277,9 +277,8 @@ class History:
     @property
     def intents(self) -> tuple[Record, ...]:
         """Records of scalings that were at least intended, in the order in which they began."""
-        return tuple(
-            sorted((r for r in self.records if r.status is not Status.SKIPPED), key=lambda record: record.started_at)
-        )
+        intended = (r for r in self.records if r.status is not Status.SKIPPED and r.to_shard_count is not None)
+        return tuple(sorted(intended, key=lambda record: record.started_at))
 
     @property
     def latest_intent(self) -> Record | None:

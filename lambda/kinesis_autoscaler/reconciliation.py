@@ -136,7 +136,7 @@ class Reconciler:
         under_way = False
         for record in records:
             if record.status is Status.PENDING:
-                after = self._scaler.resume(record, pair, stream)
+                after = self._scaler.resume(record, stream=stream)
             elif record.status is Status.UPDATING:
                 consumers = self._scaler.consumers_of(pair) if stream.is_active else {}
                 after = settle(record, stream, self._clock(), has_consumers=bool(consumers))
@@ -179,16 +179,10 @@ class Reconciler:
     def _wake(self, pair: AlarmPair, stream: Stream, request_id: str, summary: Summary) -> None:
         """Do what an alarm would have asked for, or let it ask again."""
         now = self._clock()
-        below_minimum = stream.open_shard_count < pair.scale_down.min_shard_count
-        silent = (
-            pair.scale_down.has_no_data
-            and pair.scale_down.state_since < now - NO_DATA_FOR
-            and stream.open_shard_count > pair.scale_down.min_shard_count
-        )
-        stuck = [a for a in Action if pair.of(a).in_alarm and pair.of(a).state_since < now - NOTICE_TAKES]
-        wanted = [Action.SCALE_UP] if below_minimum else [Action.SCALE_DOWN] if silent else []
-        if not wanted and not stuck:
+        if not any(_due(pair, stream, now)):
             return
+        pair = self._alarms.pair(pair.names)  # as it is now: the listing may be many streams old
+        wanted, stuck = _due(pair, stream, now)
         history = self._audit.history(pair.stream_name, now)
         for action in wanted:
             if not pair.of(action).is_paused and not _stands(history, action, now):
@@ -233,6 +227,18 @@ def _in_order(pairs: list[AlarmPair], unfinished: Iterable[str], cursor: str | N
     urgent = {*unfinished, *(pair.stream_name for pair in pairs if any(alarm.in_alarm for alarm in pair))}
     names = {*urgent, *(pair.stream_name for pair in pairs)}
     return sorted(names, key=lambda name: (name not in urgent, cursor is not None and name < cursor, name))
+
+
+def _due(pair: AlarmPair, stream: Stream, now: datetime) -> tuple[list[Action], list[Action]]:
+    """What no alarm will ask for, and whose alarm has been in ALARM for longer than a notice takes."""
+    below_minimum = stream.open_shard_count < pair.scale_down.min_shard_count
+    silent = (
+        pair.scale_down.has_no_data
+        and pair.scale_down.state_since < now - NO_DATA_FOR
+        and stream.open_shard_count > pair.scale_down.min_shard_count
+    )
+    wanted = [Action.SCALE_UP] if below_minimum else [Action.SCALE_DOWN] if silent else []
+    return wanted, [a for a in Action if pair.of(a).in_alarm and pair.of(a).state_since < now - NOTICE_TAKES]
 
 
 def _latest(history: History, action: Action) -> Record | None:

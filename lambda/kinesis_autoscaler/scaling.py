@@ -250,8 +250,12 @@ class Scaler:
             stream = stream or self._streams.describe(record.stream_name)
         except StreamMissingError as missing:
             return self.end(record, failed(record, Reason.STREAM_MISSING, _within_a_sentence(missing), now))
-        consumers = self.consumers_of(pair)
+        settings = self._readable_settings(pair)
+        consumers = settings.consumers if settings else {}
         settled = settle(record, stream, now, has_consumers=bool(consumers))
+        if settled is record and stream.is_active and (why := self._revoked(record, pair, settings)):
+            expired = failed(record, Reason.INTENT_EXPIRED, f"the call was never made, and {why}", now)
+            settled = expired.with_(call_accepted=False)
         if settled is not record:
             self.sync(pair, stream.open_shard_count)
             return self.end(record, settled, rearm=pair, consumers=consumers)
@@ -448,11 +452,8 @@ class Scaler:
 
     def consumers_of(self, pair: AlarmPair) -> Mapping[str, float]:
         """The stream's consumers; none where the settings can't be read, since a record must end all the same."""
-        try:
-            return self._settings(pair).consumers
-        except InvalidSettingsError:
-            logger.exception("The settings can't be read.", extra={"stream": pair.stream_name})
-            return {}
+        settings = self._readable_settings(pair)
+        return settings.consumers if settings else {}
 
     def sync(self, pair: AlarmPair, shard_count: int) -> list[str]:
         """Rewrite `shardCount` in both alarms; returns what a retry can't mend."""
@@ -472,6 +473,27 @@ class Scaler:
         now = self._clock()
         if not now - OLDEST_EVENT <= at <= now + CLOCK_SKEW:
             raise MalformedEventError(f"The event is of {at:%Y-%m-%d %H:%M} UTC, and only the last 24 hours count.")
+
+    def _revoked(self, intent: Record, pair: AlarmPair, settings: Settings | None) -> str | None:
+        """Why an intent may not be carried out any more: what a user has changed since it was written."""
+        if self._dry_run:
+            return "this is a dry run now."
+        if pair.of(intent.action).is_paused:
+            return f"the actions of {pair.of(intent.action).name} are disabled now."
+        if settings is None:
+            return "the settings can't be read now."
+        low, high = settings.min_shard_count, settings.max_shard_count
+        growing = intent.action is Action.SCALE_UP
+        if _target(intent) > high if growing else _target(intent) < low:
+            return f"the bounds are {low} to {high} now."
+        return None
+
+    def _readable_settings(self, pair: AlarmPair) -> Settings | None:
+        try:
+            return self._settings(pair)
+        except InvalidSettingsError:
+            logger.exception("The settings can't be read.", extra={"stream": pair.stream_name})
+            return None
 
     def _settings(self, pair: AlarmPair) -> Settings:
         for alarm in pair:

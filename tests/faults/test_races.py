@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -347,5 +348,33 @@ def test_a_redelivery_after_everything_is_done_changes_nothing(after):
             s.enter(event).finish()
             assert len(w.reshards) == before
             assert w.log() == log
+        w.calm()
+        assert w.broken_rules() == []
+
+
+def test_what_aws_refuses_for_good_does_not_stand_between_two_scalings():
+    """The record of a refusal is no intent: who came before it and who came after it know of each other."""
+
+    def deny(running, call):
+        if running.calls == 5 and call.operation == "GetMetricData":
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not now"}}, call.operation)
+
+    with world(reshard_seconds=AN_INSTANT) as w:
+        lives_for_long(w)
+        w.demand["orders"] = 7.0
+        with Stage(w) as s:
+            before = s.enter(s.next_from("scale-up"))
+            before.step_to("TransactWriteItems")
+            w.before_call = deny
+            s.enter(request(9)).finish()
+            w.before_call = None
+            assert w.reasons()[-1] == "CALL_REFUSED"
+            after = s.enter(request(10))
+            after.step_to("TransactWriteItems")
+            before.finish()
+            w.aws.clock.advance(timedelta(seconds=2))
+            after.finish()
+            assert s.blind == []
+            assert w.statuses().count("SKIPPED") == 1
         w.calm()
         assert w.broken_rules() == []
