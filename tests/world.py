@@ -26,7 +26,7 @@ from simulator.local_aws import LocalAWS
 from simulator.traffic import Traffic
 from tests.rules import Reshard, broken_by_the_call, broken_once_healed, shard_count
 
-__all__ = ["QUICK", "Outage", "Reshard", "Running", "World", "kind_of", "put_alarm", "shard_count", "world"]
+__all__ = ["BRISK", "QUICK", "Outage", "Reshard", "Running", "World", "kind_of", "put_alarm", "shard_count", "world"]
 
 QUICK = {
     "scale_up": {"threshold": 0.75, "evaluation_periods": 3, "datapoints_to_alarm": 2, "cooldown_minutes": 3},
@@ -40,6 +40,18 @@ QUICK = {
     "max_shard_count": 64,
 }
 """Settings with short windows, so that a scenario takes minutes of virtual time rather than hours."""
+
+BRISK = {
+    "scale_up": {"threshold": 0.75, "evaluation_periods": 2, "datapoints_to_alarm": 2, "cooldown_minutes": 2},
+    "scale_down": {
+        "threshold": 0.35,
+        "period_seconds": 60,
+        "evaluation_periods": 5,
+        "datapoints_to_alarm": 5,
+        "cooldown_minutes": 5,
+    },
+}
+"""Shorter still, for scenarios by the thousand."""
 
 
 @dataclass

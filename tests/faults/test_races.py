@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.faults.effort import effort
 from tests.faults.stage import Stage, alarm_name
-from tests.world import World, world
+from tests.world import BRISK, World, world
 
 RECONCILE = {"action": "reconcile"}
 AN_INSTANT = 1
@@ -26,21 +26,9 @@ def request(shards: int) -> dict[str, Any]:
     return {"action": "scale", "stream_name": "orders", "shard_count": shards, "reason": "the launch"}
 
 
-BRISK = {
-    "scale_up": {"threshold": 0.75, "evaluation_periods": 2, "datapoints_to_alarm": 2, "cooldown_minutes": 2},
-    "scale_down": {
-        "threshold": 0.35,
-        "period_seconds": 60,
-        "evaluation_periods": 5,
-        "datapoints_to_alarm": 5,
-        "cooldown_minutes": 5,
-    },
-}
-
-
 def lives_for_long(w: World, **settings: Any) -> None:
     """A stream of 8 shards, scaled once a while ago, under even load."""
-    w.add_stream(shards=6, demand=4.0, **BRISK, **settings)
+    w.add_stream(shards=6, demand=4.0, **{**BRISK, **settings})
     w.invoke(request(8))
     w.run(6)
     assert w.statuses() == ["SUCCEEDED"]
