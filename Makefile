@@ -30,6 +30,10 @@ demo: $(READY) ## Apply the simple example to a local AWS and replay a day of tr
 test: $(READY) ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
+.PHONY: soak
+soak: $(READY) ## Search for faults by the ten thousand: hours
+	FAULTS=soak $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/faults $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## Check style, types and Terraform
 	$(BIN)/ruff check .
@@ -42,6 +46,10 @@ format: $(READY) ## Put Python and Terraform files into their standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	terraform fmt -recursive
+
+.PHONY: docs
+docs: $(READY) ## Write the tables of inputs and outputs anew
+	$(BIN)/python -m tests.static.tf_docs --write
 
 .PHONY: load
 load: $(READY) ## Write to a real stream: STREAM=… RECORDS_PER_SECOND=… [RECORD_BYTES=1024] [MINUTES=10] [YES=1]
