@@ -34,6 +34,12 @@ def lives_for_long(w: World, **settings: Any) -> None:
     assert w.statuses() == ["SUCCEEDED"]
 
 
+def was_never_scaled(w: World, **settings: Any) -> None:
+    """A stream of 8 shards under even load, without any record."""
+    w.add_stream(shards=8, demand=4.0, **{**BRISK, **settings})
+    w.run(6)
+
+
 # What happens at the same time. Each returns the two events that meet.
 
 
@@ -123,14 +129,18 @@ def dies_before_the_call(w: World, s: Stage) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Meeting:
-    """Two events at the same time; `settings` are the stream's."""
+    """Two events at the same time, the stream that they are about, and its settings."""
 
     events: Callable[[World, Stage], list[dict[str, Any]]]
     settings: dict[str, Any] = field(default_factory=dict)
+    stream: Callable[..., None] = lives_for_long
+
+    def prepare(self, w: World) -> None:
+        self.stream(w, **self.settings)
 
     @property
     def name(self) -> str:
-        return self.events.__name__
+        return self.events.__name__ + ("" if self.stream is lives_for_long else f" {self.stream.__name__}")
 
 
 BOTH_WOULD_SCALE = [
@@ -145,6 +155,11 @@ BOTH_WOULD_SCALE = [
     Meeting(a_request_and_a_reconcile_of_a_silent_stream),
     Meeting(a_retry_and_a_reconcile_after_a_crash),
     Meeting(two_retries_after_a_crash),
+    # Here nothing but the key of the record tells two deliveries of each other.
+    Meeting(one_scale_up_twice, stream=was_never_scaled),
+    Meeting(one_scale_down_twice, stream=was_never_scaled),
+    Meeting(two_retries_after_a_crash, stream=was_never_scaled),
+    Meeting(a_retry_and_a_reconcile_after_a_crash, stream=was_never_scaled),
 ]
 MEETINGS = [*BOTH_WOULD_SCALE, Meeting(an_alarm_and_a_reconcile_that_finishes_the_scaling_before)]
 
@@ -153,7 +168,7 @@ MEETINGS = [*BOTH_WOULD_SCALE, Meeting(an_alarm_and_a_reconcile_that_finishes_th
 @pytest.mark.parametrize("which", [0, 1], ids=["the one", "the other"])
 def test_each_would_scale_if_it_were_alone(meeting, which):
     with world() as w:
-        lives_for_long(w, **meeting.settings)
+        meeting.prepare(w)
         with Stage(w) as s:
             event = meeting.events(w, s)[which]
             before = len(w.reshards)
@@ -167,7 +182,7 @@ def test_one_invocation_runs_between_two_calls_of_another(meeting, first, reshar
     calls, total = 0, None
     while total is None or calls <= total:
         with world(reshard_seconds=reshard_seconds) as w:
-            lives_for_long(w, **meeting.settings)
+            meeting.prepare(w)
             with Stage(w) as s:
                 events = meeting.events(w, s)
                 if first and events[0] == events[1]:
@@ -190,8 +205,7 @@ def test_kinesis_refuses_the_second_of_the_first_two_scalings_of_a_day(meeting):
     """They have no intent before them in the last 24 hours whose mark could tell them of each other."""
     for calls in range(8):
         with world() as w:
-            w.add_stream(shards=8, demand=4.0, **BRISK, scale_on_throttling=meeting is both_alarms)
-            w.run(6)
+            was_never_scaled(w, scale_on_throttling=meeting is both_alarms)
             with Stage(w) as s:
                 events = meeting(w, s)
                 one = s.enter(events[0])
