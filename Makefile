@@ -28,7 +28,7 @@ demo: $(READY) ## Apply the simple example to a local AWS and replay a day of tr
 
 .PHONY: test
 test: $(READY) ## Run every test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak
 soak: $(READY) ## Search for faults by the ten thousand: hours
