@@ -386,9 +386,19 @@ def _declared_intent(call: ApiCall) -> dict[str, Any] | None:
 
 
 @contextmanager
-def world(*, reshard_seconds: float = 90, **environment: str) -> Iterator[World]:
+def world(
+    *,
+    reshard_seconds: float = 90,
+    count_while_updating: Callable[[int, int], int] = min,
+    metric_delay_seconds: int = 60,
+    **environment: str,
+) -> Iterator[World]:
     """An autoscaler without streams, on an AWS of its own."""
-    with LocalAWS(reshard_seconds=reshard_seconds) as aws:
+    with LocalAWS(
+        metric_delay_seconds=metric_delay_seconds,
+        reshard_seconds=reshard_seconds,
+        count_while_updating=count_while_updating,
+    ) as aws:
         w = World(aws, deploy(aws, environment=environment))
         update, answer = StreamModel.update_shard_count, BotocoreStubber.__call__
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from simulator.deployment import NAME
 from simulator.function import FunctionCrash
 from simulator.kinesis import ConsumerState, KinesisError
-from tests.faults.effort import effort
+from tests.faults.effort import SOAK, effort
 from tests.world import BRISK, Outage, World, world
 
 STREAMS = st.sampled_from(["orders", "clicks"])
@@ -82,15 +82,22 @@ class Autoscaler(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
-        self.w: World = self.stack.enter_context(world())
 
     def teardown(self) -> None:
         with self.stack:
-            if self.w.bounds:
+            if hasattr(self, "w"):
                 self.it_is_quiet_for_a_while()
 
-    @initialize(counts=st.tuples(COUNTS, COUNTS), strategy=st.sampled_from(["target", "double"]), minutes=MINUTES)
-    def two_streams(self, counts, strategy, minutes):
+    @initialize(
+        counts=st.tuples(COUNTS, COUNTS),
+        strategy=st.sampled_from(["target", "double"]),
+        reshard_seconds=st.sampled_from([90, 20, 400]),
+        count_while_updating=st.sampled_from([min, max, lambda current, target: current + target]),
+        metric_delay_seconds=st.sampled_from([60, 120, 180]),
+        minutes=MINUTES,
+    )
+    def two_streams(self, counts, strategy, minutes, **of_aws):
+        self.w: World = self.stack.enter_context(world(**of_aws))
         for name, count in zip(["orders", "clicks"], counts, strict=True):
             demand = count / 2
             self.w.add_stream(name, count, demand, **BRISK, max_shard_count=16, scaling_strategy=strategy)
@@ -254,8 +261,9 @@ class Autoscaler(RuleBasedStateMachine):
 
 TestAutoscaler = Autoscaler.TestCase
 TestAutoscaler.settings = settings(
-    max_examples=effort(300),
-    stateful_step_count=20,
+    max_examples=effort(200),
+    stateful_step_count=15,
+    derandomize=not SOAK,  # make test gives everyone the same sequences; make soak looks for new ones
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
