@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from rich.console import Console
 
 from simulator import demo
-from simulator.terraform import REPOSITORY, TerraformError, TerraformMissingError
+from simulator.terraform import TerraformError, TerraformMissingError
 from simulator.traffic import TraceError
 
 _INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
+_COMMANDS = {"demo": demo}
+"""Modules with a first docstring line that says what the command does, `add_arguments(parser)`, and
+`run(arguments, console)`, which tells whether everything happened that should."""
 
 
 def main() -> int:
     """Run the command that was asked for; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    demonstration = commands.add_parser(
-        "demo", help="apply examples/simple to a local AWS, replay a day of traffic, show what was scaled"
-    )
-    demonstration.add_argument("--trace", type=Path, metavar="FILE", help="CSV with timestamp,value to replay")
-    demonstration.add_argument("--mean-shards", type=float, metavar="N", help="scale its mean to N shards (4)")
-    demonstration.add_argument("--days", type=int, default=1, metavar="N", help="days to replay, for each stream (1)")
-    demonstration.add_argument("--output", type=Path, default=REPOSITORY / "build" / "demo", metavar="FOLDER")
-    options = demo.Options(**vars(parser.parse_args()))
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    for name, command in _COMMANDS.items():
+        summary = (command.__doc__ or "").partition("\n")[0]
+        command.add_arguments(commands.add_parser(name, help=summary, description=command.__doc__))
+    arguments = parser.parse_args()
     console = Console(file=sys.stdout)  # the very file: functions run with another sys.stdout
     try:
-        return 0 if demo.run(options, console) else 1
+        return 0 if _COMMANDS[arguments.command].run(arguments, console) else 1
     except KeyboardInterrupt:
         console.print("\nStopped.")
         return _INTERRUPTED

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +24,11 @@ from simulator import charts
 from simulator.environment import with_aws
 from simulator.local_aws import START, LocalAWS, Transport
 from simulator.replay_loop import StreamReplay, replay
-from simulator.terraform import WorkingCopy
+from simulator.terraform import REPOSITORY, WorkingCopy
 from simulator.traffic import generated_day, read_trace
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator, Mapping, Sequence
 
     from simulator.replay_loop import Minute, Scaling
@@ -37,25 +37,17 @@ if TYPE_CHECKING:
 EXAMPLE = "examples/simple"
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the command line of the demo says.
-
-    Attributes:
-        trace: a file to replay (see `read_trace`) in place of the generated day.
-        mean_shards: scale its mean demand to this many shards.
-        days: how many days of it to replay.
-        output: the folder for the chart.
-
-    """
-
-    trace: Path | None
-    mean_shards: float | None
-    days: int
-    output: Path
+def add_arguments(parser: ArgumentParser) -> None:
+    """Name what the command line takes."""
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="CSV with timestamp,value to replay")
+    parser.add_argument("--mean-shards", type=float, metavar="N", help="scale its mean to N shards (4)")
+    parser.add_argument("--days", type=int, default=1, metavar="N", help="days to replay, for each stream (1)")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "build" / "demo", metavar="FOLDER", help="where the chart goes"
+    )
 
 
-def run(options: Options, console: Console) -> bool:
+def run(options: Namespace, console: Console) -> bool:
     """Run the demo; whether everything happened that should: scalings both ways, and a plan without changes.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from argparse import ArgumentParser
 
 import pytest
 from rich.console import Console
@@ -18,7 +19,9 @@ from simulator.terraform import WorkingCopy
 def demonstrated(tmp_path):
     """The demo on its generated day: whether it was satisfied, what it wrote, and where the chart went."""
     output = io.StringIO()
-    satisfied = demo.run(demo.Options(None, None, 1, tmp_path), Console(file=output, width=120))
+    parser = ArgumentParser()
+    demo.add_arguments(parser)
+    satisfied = demo.run(parser.parse_args(["--output", str(tmp_path)]), Console(file=output, width=120))
     return satisfied, output.getvalue(), tmp_path / "day.png"
 
 
