@@ -410,6 +410,8 @@ class StreamModel:
 def _accepted(demand: float, shards: float, key_skew: float) -> float:
     """Return how much of a demand is taken, both in shards' worth, if the hottest shard gets more than its share."""
     hot = min(1.0, 1 / shards + key_skew)
+    if demand * hot <= 1.0 and demand * (1 - hot) <= shards - 1:
+        return demand
     return min(demand * hot, 1.0) + min(demand * (1 - hot), shards - 1)
 
 

@@ -60,6 +60,14 @@ def test_a_shard_takes_one_mebibyte_or_a_thousand_records_a_second():
     assert (full.throttled_bytes, full.throttled_records) == (0, 0)
 
 
+@given(st.integers(1, 10_000), st.floats(0, 1), st.floats(0, 1))
+def test_demand_that_just_fits_is_accepted_whole(shards, key_skew, share):
+    hottest = min(1.0, 1 / shards + key_skew)
+    demand = share * min(1 / hottest, shards)
+    minute = stream_of(shards, key_skew=key_skew).offer(START, demand * SHARD_BYTES_PER_MINUTE, demand)
+    assert (minute.throttled_bytes, minute.throttled_records) == (0, 0)
+
+
 def test_what_exceeds_the_capacity_in_bytes_is_throttled():
     result = offer(stream_of(2), 0, shards=4, records=1000)
     assert result.accepted_bytes == 2 * SHARD_BYTES_PER_MINUTE
