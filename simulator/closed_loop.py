@@ -1,9 +1,9 @@
 """A closed loop for scaling policies that runs a year of traffic in seconds.
 
-It knows one stream with even keys, in steps of a minute, and of AWS only what decides: what the stream accepts, how
-long a reshard takes, how late metrics are, how alarms turn them into calls, and what Kinesis refuses. The rules are
-those of `simulator.kinesis` and `simulator.cloudwatch`; a test holds the two against each other. What makes it fast:
-between two changes of the stream nothing feeds back, so whole stretches of alarm evaluations are computed at once.
+It knows one stream, in steps of a minute, and of AWS only what decides: what the stream accepts, how long a reshard
+takes, how late metrics are, how alarms turn them into calls, and what Kinesis refuses. The rules are those of
+`simulator.kinesis` and `simulator.cloudwatch`; a test holds the two against each other. What makes it fast: between two
+changes of the stream nothing feeds back, so whole stretches of alarm evaluations are computed at once.
 
 Time is in whole minutes from the start of the traffic: at minute `now`, all minutes before it have been served.
 """
@@ -32,6 +32,7 @@ METRIC_DELAY_MINUTES = 1
 """How late the metrics of a minute are: an assumption, as in `simulator.metrics`."""
 
 MINUTES_PER_DAY = 1440
+_NOTHING = 1e-9  # a share of a shard that is only the rounding of floats
 _STRETCH = 480  # minutes that are computed at once; more are thrown away when the stream is scaled meanwhile
 
 
@@ -130,6 +131,7 @@ class Run:
     demand: Series
     shards: Series
     changes: list[Change] = field(default_factory=list)
+    key_skew: float = 0.0
 
     @property
     def shard_hours(self) -> float:
@@ -140,17 +142,32 @@ class Run:
     def throttled_share(self) -> float:
         """The share of the traffic that was refused, from 0 to 1."""
         total = float(self.demand.sum())
-        return float(np.maximum(self.demand - self.shards, 0).sum()) / total if total else 0.0
+        return float(self._throttled.sum()) / total if total else 0.0
 
     @property
     def throttled_minutes_share(self) -> float:
         """The share of the minutes in which traffic was refused, from 0 to 1."""
-        return float((self.demand > self.shards + 1e-9).mean())
+        return float((self._throttled > _NOTHING).mean())
 
     @property
     def calls_per_day(self) -> float:
         """UpdateShardCount calls in the mean day."""
         return len(self.changes) * MINUTES_PER_DAY / len(self.demand)
+
+    @property
+    def _throttled(self) -> Series:
+        return self.demand - accepted(self.demand, self.shards, self.key_skew)
+
+
+def accepted(demand: Series, shards: Series | int, key_skew: float = 0.0) -> Series:
+    """What so many shards take of a demand, if the hottest gets `key_skew` of it beyond its even share.
+
+    `simulator.kinesis` has the same rule for a single minute.
+    """
+    if not key_skew:
+        return np.minimum(demand, shards)
+    hot = np.minimum(1.0, 1.0 / shards + key_skew)
+    return np.minimum(demand * hot, 1.0) + np.minimum(demand * (1.0 - hot), shards - 1.0)
 
 
 class ClosedLoop:
@@ -173,8 +190,17 @@ class ClosedLoop:
         *,
         reshard_seconds: Callable[[int, int], float] = kinesis.reshard_seconds,
         metric_delay: int = METRIC_DELAY_MINUTES,
+        key_skew: float = 0.0,
     ) -> None:
-        """Prepare a stream of `shard_count` shards for a demand, in shards, minute by minute."""
+        """Prepare a stream of `shard_count` shards for a demand, in shards, minute by minute.
+
+        Args:
+            demand: the traffic.
+            shard_count: the open shards at the start.
+            reshard_seconds: how long a reshard takes, from the current and the target count.
+            metric_delay: how many minutes late metrics are.
+            key_skew: how much of the traffic the hottest shard gets beyond its even share, from 0 to 1.
+        """
         self.now = 0
         self.shard_count = shard_count
         self.active_from = 0
@@ -186,6 +212,7 @@ class ClosedLoop:
         self._shards: Series = np.zeros(len(demand))
         self._served = 0
         self._reshard_seconds = reshard_seconds
+        self._key_skew = key_skew
         self._next_count: int | None = None
         self._calls: deque[int] = deque()
         self._alarms: list[Alarm] = []
@@ -206,11 +233,11 @@ class ClosedLoop:
 
     def accepted(self, first: int, last: int) -> Series:
         """Accepted traffic, in shards, of the minutes from `first` up to, but not including, `last`."""
-        return np.minimum(self._demand[first:last], self._shards[first:last])
+        return accepted(self._demand[first:last], self._shards[first:last], self._key_skew)
 
     def throttled(self, first: int, last: int) -> Series:
         """Refused traffic, in shards, of the same minutes."""
-        return np.maximum(self._demand[first:last] - self._shards[first:last], 0)
+        return self._demand[first:last] - self.accepted(first, last)
 
     def watch(self, alarm: Alarm) -> Alarm:
         """Evaluate this alarm every minute from now on, after those that came before it."""
@@ -252,7 +279,7 @@ class ClosedLoop:
             self._serve(stop)
             if not self._evaluate_until(stop - 1):
                 self._arrive(stop)
-        return Run(self._demand, self._shards, self.changes)
+        return Run(self._demand, self._shards, self.changes, self._key_skew)
 
     def _serve(self, until: int) -> None:
         """Let the stream take its traffic up to a minute at which its shards are the same as now."""
@@ -261,8 +288,9 @@ class ClosedLoop:
             return
         demand, sums, counts = self._demand[first:until], self.accepted_sums, self.throttled_minutes
         self._shards[first:until] = self.shard_count
-        sums[first + 1 : until + 1] = sums[first] + np.cumsum(np.minimum(demand, self.shard_count))
-        counts[first + 1 : until + 1] = counts[first] + np.cumsum(demand > self.shard_count)
+        taken = accepted(demand, self.shard_count, self._key_skew)
+        sums[first + 1 : until + 1] = sums[first] + np.cumsum(taken)
+        counts[first + 1 : until + 1] = counts[first] + np.cumsum(demand - taken > _NOTHING)
         self._served = until
 
     def _arrive(self, minute: int) -> None:
