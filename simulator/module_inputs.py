@@ -67,8 +67,11 @@ def module_inputs() -> tuple[Input, ...]:
     return tuple(each for name, body in named if name not in _SURROUNDINGS for each in _inputs(name, body))
 
 
-def add_setting_flags(parser: argparse.ArgumentParser) -> None:
-    """Add a flag for each input; what is not given is the module's default."""
+def add_setting_flags(parser: argparse.ArgumentParser, *, all_optional: bool = False) -> None:
+    """Add a flag for each input; what is not given is the module's default.
+
+    With `all_optional` nothing needs to be given, even where the module has no default.
+    """
     group = parser.add_argument_group("settings", "the inputs of modules/stream")
     for each in module_inputs():
         about = each.description.replace("%", "%%")
@@ -79,9 +82,11 @@ def add_setting_flags(parser: argparse.ArgumentParser) -> None:
             group.add_argument(each.flag, action=argparse.BooleanOptionalAction, **options)
         elif each.type == "number":
             number = partial(_number, is_nullable=each.is_nullable)
-            group.add_argument(each.flag, type=number, metavar="N", required=each.is_required, **options)
+            group.add_argument(
+                each.flag, type=number, metavar="N", required=each.is_required and not all_optional, **options
+            )
         else:
-            group.add_argument(each.flag, metavar="NAME", required=each.is_required, **options)
+            group.add_argument(each.flag, metavar="NAME", required=each.is_required and not all_optional, **options)
 
 
 def inputs(arguments: argparse.Namespace) -> dict[str, Any]:
