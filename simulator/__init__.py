@@ -3,8 +3,7 @@
 import sys
 from pathlib import Path
 
+# The function's package, whose decision the simulator also asks without an AWS around it.
 _FUNCTION = str(Path(__file__).resolve().parents[1] / "lambda")
 if _FUNCTION not in sys.path:
-    sys.path.append(
-        _FUNCTION
-    )  # the function's package, whose decision the simulator also asks without an AWS around it
+    sys.path.append(_FUNCTION)

@@ -18,10 +18,12 @@ _SHARD_PERCENT = 100.0 * 30
 class Kenzan:
     """Application Auto Scaling tracks a utilization of 75%, measured every 10 minutes; up only, to 10 shards.
 
-    Since its utilization is 30 times too high, it asks for its maximum from the first measurement on.
+    Since its utilization is 30 times too high, it asks for its maximum from the first measurement on. That maximum is
+    src/config.py's; README.md registers the stream with one of 5, which would throttle more. It was written when Kinesis
+    allowed two calls a day, and is not held to that here.
     """
 
-    name = "KENZAN"
+    name = "KENZAN, as coded"
 
     def __init__(self, *, units_right: bool = False) -> None:
         """Take it as coded, or with its units put right and without its maximum."""
