@@ -1,0 +1,87 @@
+"""A reconcile that does not reach every stream in its time reaches the others next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.stage import Stage
+from tests.faults.test_races import RECONCILE
+from tests.rules import shard_count
+from tests.world import World, world
+
+NAMES = ["bills", "clicks", "orders"]
+
+
+@pytest.fixture
+def w() -> Iterator[World]:
+    """Three quiet streams."""
+    with world() as w:
+        for name in NAMES:
+            w.add_stream(name, shards=4, demand=2.0)
+        w.run(12)
+        yield w
+
+
+def reshard_all(w: World, count: int) -> None:
+    """Somebody leaves alarms to repair on every stream."""
+    for name in NAMES:
+        w.reshard_by_hand(count, name)
+
+
+def reconcile(s: Stage, *, streams: int = 3) -> None:
+    """A run with time for so many streams."""
+    seconds_left = iter([900] * streams + [29])
+    run = s.enter(RECONCILE)
+    run.get_remaining_time_in_millis = lambda: 1000 * next(seconds_left)
+    run.finish()
+    assert run.error is None
+
+
+def repaired(w: World) -> list[str]:
+    return [n for n in NAMES if {shard_count(alarm) for alarm in w.alarms(n).values()} == {w.shards(n)}]
+
+
+def test_each_run_begins_where_the_one_before_it_has_stopped(w):
+    reshard_all(w, 5)
+    with Stage(w) as s:
+        for reached in (["bills"], ["bills", "clicks"], ["bills", "clicks", "orders"]):
+            reconcile(s, streams=1)
+            assert repaired(w) == reached
+
+
+def test_after_a_run_that_has_reached_all_the_next_begins_with_the_first(w):
+    reshard_all(w, 5)
+    with Stage(w) as s:
+        reconcile(s, streams=1)
+        reconcile(s)
+        reshard_all(w, 6)
+        reconcile(s, streams=1)
+        assert repaired(w) == ["bills"]
+
+
+def test_a_stream_that_has_been_reached_last_comes_round_again(w):
+    reshard_all(w, 5)
+    with Stage(w) as s:
+        reconcile(s, streams=2)
+        w.reshard_by_hand(6, "bills")
+        reconcile(s, streams=2)
+        assert repaired(w) == NAMES
+
+
+def test_a_stream_with_a_scaling_to_finish_comes_first(w):
+    with Stage(w) as s:
+        s.enter({"action": "scale", "stream_name": "orders", "shard_count": 6, "reason": "the launch"}).finish()
+        w.run(3)
+        reconcile(s, streams=1)
+        assert w.statuses("orders") == ["SUCCEEDED"]
+
+
+def test_a_stream_with_an_alarm_that_is_stuck_comes_first(w):
+    w.demand["orders"] = 3.5
+    with Stage(w) as s:
+        s.next_from("scale-up")  # its notification is lost
+        w.run(3)
+        reconcile(s, streams=1)
+        assert w.alarms("orders")["scale-up"]["StateValue"] == "INSUFFICIENT_DATA"
