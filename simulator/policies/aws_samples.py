@@ -10,9 +10,10 @@ from simulator.kinesis import KinesisError
 class AwsSamples:
     """Doubles at 75% for 5 of 5 × 5 minutes, halves under 25% for 57 of 60 × 5 minutes; no maximum.
 
-    Those are the values of its stack, which its function is given as SCALE_UP_THRESHOLD and so on. calculateNewShardCount
-    rounds half of an odd count down, which Kinesis refuses. errorHandler sets the alarm to OK after a refusal, so that
-    it fires again at the next evaluation. Its iterator age limit is left out: consumers keep up here.
+    Those are the values of its stack, which its function is given as SCALE_UP_THRESHOLD and so on. Half of an odd count
+    is rounded down (calculateNewShardCount), which Kinesis refuses. After a refusal the alarm is set to OK
+    (errorHandler), so that it fires again at the next evaluation. Its limit of the iterator age is left out: consumers
+    keep up here.
     """
 
     name = "aws-samples"

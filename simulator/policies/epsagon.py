@@ -16,8 +16,9 @@ _RETRY_AFTER = (1, 2)  # minutes: Lambda's retries of a failed asynchronous invo
 class Epsagon:
     """Grows at 75% for 5 minutes by 100%, 50% or 25%; shrinks to twice the day's peak after a day at or under 25%.
 
-    The thresholds are those of the example, the steps those of the code. It never asks for the stream's status. OpenShardCount is taken to be the old one while the stream is UPDATING: the
-    alarms then look out of sync and are set back to it.
+    The thresholds are those of the example, the steps those of the code. It never asks for the stream's status.
+    OpenShardCount is taken to be the old one while the stream is UPDATING: the alarms then look out of sync and are set
+    back to it.
     """
 
     name = "Epsagon"

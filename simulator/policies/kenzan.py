@@ -19,8 +19,8 @@ class Kenzan:
     """Application Auto Scaling tracks a utilization of 75%, measured every 10 minutes; up only, to 10 shards.
 
     Since its utilization is 30 times too high, it asks for its maximum from the first measurement on. That maximum is
-    src/config.py's; README.md registers the stream with one of 5, which would throttle more. It was written when Kinesis
-    allowed two calls a day, and is not held to that here.
+    src/config.py's; README.md registers the stream with one of 5, which would throttle more. The two calls a day that
+    Kinesis allowed when it was written are not held against it.
     """
 
     name = "KENZAN, as coded"

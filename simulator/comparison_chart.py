@@ -1,0 +1,245 @@
+"""The chart of a comparison: what every policy costs against what it throttles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Protocol
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from PIL import Image
+
+from simulator.comparison import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How a kind of policy is drawn."""
+
+    color: str
+    marker: str
+    size: float
+    key: str
+
+
+# Okabe and Ito's palette, which people with any colour vision can tell apart; shapes and labels say the same.
+_LOOKS = {
+    Kind.YOURS: _Look("#b0407a", "*", 16, "your settings"),
+    Kind.OURS: _Look("#0072b2", "o", 10, "this module's presets"),
+    Kind.OTHER: _Look("#d55e00", "s", 8, "other autoscalers"),
+    Kind.NONE: _Look("#6b6b6b", "D", 8, "no autoscaler"),
+}
+_BOUND_COLOR = "#00795c"
+_TITLE = "Cost against throttling"
+_OURS = (Kind.YOURS, Kind.OURS)
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.edgecolor": "#999999",
+    "text.color": "#333333",
+    "svg.fonttype": "none",  # text as text: a third of the size
+    "svg.hashsalt": "comparison",  # the same chart is the same file
+}
+_LEAST = -5.0  # log10 of the least share of throttled traffic that has a place of its own on the axis: 0.001%
+_NONE = _LEAST - 0.75  # the place of what throttles nothing
+_HEADROOM = 1.15
+_AROUND = [
+    *((x, y, side, "center") for y in (0, 9, -9, 18, -18) for x, side in ((10, "left"), (-10, "right"))),
+    (0, 11, "center", "bottom"),
+    (0, -11, "center", "top"),
+]
+"""Places of a label around its mark, the best first: offset in points, and alignment."""
+_COLORS_OF_PNG = 128  # a chart has few; this makes it a third of its size
+
+
+class Compared(Protocol):
+    """What stands in the chart: an outcome, or the mean of several."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def kind(self) -> Kind:
+        """Whose it is; this module's presets are connected."""
+
+    @property
+    def shard_hours_of_bound(self) -> float | None:
+        """None where the cost is that of the bill."""
+
+    @property
+    def cost_of_bound(self) -> float:
+        """What it costs, as a multiple of the bound."""
+
+    @property
+    def throttled_share(self) -> float:
+        """The share of the traffic that is refused, from 0 to 1."""
+
+
+def draw(points: Sequence[Compared], *, subtitle: str, path: Path) -> None:
+    """Write the chart, in the format that the path's suffix names (PNG, SVG).
+
+    What costs far more than all autoscalers is named at the upper edge with its multiple.
+    """
+    scaled = [point for point in points if point.kind is not Kind.BOUND]
+    top = _HEADROOM * max(point.cost_of_bound for point in scaled if point.kind is not Kind.NONE)
+    inside = [point for point in scaled if point.cost_of_bound <= top]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(9.5, 5.8), dpi=110)
+        panel = figure.add_axes((0.075, 0.115, 0.905, 0.745))
+        figure.text(0.012, 0.945, _TITLE, fontsize=15, fontweight="bold")
+        figure.text(0.012, 0.9, subtitle, fontsize=9.5, color="#666666")
+        _draw_axes(panel, top, max(point.throttled_share for point in inside))
+        _draw_marks(panel, inside)
+        _name_what_is_beyond(panel, top, [point for point in scaled if point.cost_of_bound > top])
+        _label(figure, panel, inside)
+        kinds = [kind for kind in _LOOKS if any(point.kind is kind for point in inside)]
+        figure.legend(handles=[_key(kind) for kind in kinds], loc="upper right", ncols=len(kinds), frameon=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png":
+            _save_png(figure, path)
+        else:
+            figure.savefig(path, metadata={"Date": None})
+
+
+def _place(share: float) -> float:
+    return max(_LEAST, math.log10(share)) if share > 0 else _NONE
+
+
+def _draw_axes(panel: Axes, top: float, most: float) -> None:
+    right = math.ceil(_place(most) * 2 + 0.6) / 2
+    panel.set_xlim(_NONE - 0.3, right)
+    panel.set_ylim(0, top)
+    ticks = [float(tick) for tick in range(int(_LEAST), math.floor(right) + 1)]
+    panel.set_xticks([_NONE, *ticks], ["none", *(f"{10 ** (tick + 2):g}%" for tick in ticks)])
+    panel.set_xlabel("traffic throttled (logarithmic)")
+    panel.set_ylabel("shard-hours, as a multiple of the bound")
+    panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}×")
+    panel.axvspan(_NONE - 0.3, _NONE + 0.3, color="#f3f6f8", linewidth=0, zorder=0)
+    panel.grid(color="#ececec", linewidth=0.8)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right", "left"]].set_visible(False)
+    panel.tick_params(length=0)
+    panel.axhline(1, color=_BOUND_COLOR, linewidth=1.4, linestyle=(0, (5, 3)), zorder=1)
+    panel.text(
+        right,
+        1.0,
+        "clairvoyant bound: knows the future ",
+        color=_BOUND_COLOR,
+        fontsize=9,
+        ha="right",
+        va="bottom",
+    )
+    panel.annotate(
+        "better",
+        xy=(0.015, 0.03),
+        xytext=(0.09, 0.115),
+        xycoords="axes fraction",
+        color="#888888",
+        fontsize=10,
+        arrowprops={"arrowstyle": "-|>", "color": "#888888"},
+        va="center",
+    )
+
+
+def _draw_marks(panel: Axes, points: Sequence[Compared]) -> None:
+    ours = sorted((point for point in points if point.kind is Kind.OURS), key=lambda point: point.cost_of_bound)
+    places = [_place(point.throttled_share) for point in ours]
+    panel.plot(places, [point.cost_of_bound for point in ours], color=_LOOKS[Kind.OURS].color, linewidth=2.5, zorder=3)
+    for point in points:
+        panel.plot(
+            _place(point.throttled_share),
+            point.cost_of_bound,
+            marker=_LOOKS[point.kind].marker,
+            color=_LOOKS[point.kind].color,
+            markersize=_LOOKS[point.kind].size,
+            markeredgecolor="white",
+            linestyle="",
+            zorder=5 if point.kind is Kind.YOURS else 4,
+        )
+
+
+def _key(kind: Kind) -> Line2D:
+    look = _LOOKS[kind]
+    line: Any = "-" if kind is Kind.OURS else ""
+    return Line2D(
+        [],
+        [],
+        color=look.color,
+        marker=look.marker,
+        markersize=look.size,
+        markeredgecolor="white",
+        linestyle=line,
+        linewidth=2.5,
+        label=look.key,
+    )
+
+
+def _name_what_is_beyond(panel: Axes, top: float, points: Sequence[Compared]) -> None:
+    texts = [
+        f"{point.name}{' (its bill)' if point.shard_hours_of_bound is None else ''} {point.cost_of_bound:.1f}×, "
+        f"{_share(point.throttled_share)}"
+        for point in points
+    ]
+    if texts:
+        panel.text(
+            panel.get_xlim()[1],
+            top,
+            "↑ beyond the chart: " + "; ".join(texts) + " ",
+            color=_LOOKS[Kind.NONE].color,
+            fontsize=9,
+            ha="right",
+            va="top",
+        )
+
+
+def _share(share: float) -> str:
+    return f"{share:.2%} throttled" if share else "throttles nothing"
+
+
+def _label(figure: Figure, panel: Axes, points: Sequence[Compared]) -> None:
+    """Name every mark beside it, where nothing else is."""
+    figure.draw_without_rendering()  # text has an extent only once the axes have theirs
+    to_pixels = panel.transData.transform
+    marks = [tuple(to_pixels((_place(point.throttled_share), point.cost_of_bound))) for point in points]
+    taken: list[Bbox] = [text.get_window_extent() for text in panel.texts]
+    for point in points:
+        text = panel.annotate(
+            point.name,
+            (_place(point.throttled_share), point.cost_of_bound),
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=10.5 if point.kind in _OURS else 9.5,
+            fontweight="bold" if point.kind in _OURS else "normal",
+            color=_LOOKS[point.kind].color,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+            zorder=6,
+        )
+        for x, y, side, base in _AROUND:
+            text.set_position((x, y))
+            text.set_horizontalalignment(side)  # type: ignore[arg-type]
+            text.set_verticalalignment(base)  # type: ignore[arg-type]
+            box = text.get_window_extent().expanded(1.02, 1.05)
+            free = not any(box.overlaps(other) for other in taken)
+            clear = not any(box.contains(*mark) for mark in marks)
+            within = panel.bbox.x0 <= box.x0 and box.x1 <= panel.bbox.x1 and box.y1 <= panel.bbox.y1
+            if free and clear and within:
+                break
+        taken.append(text.get_window_extent())
+
+
+def _save_png(figure: Figure, path: Path) -> None:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    with Image.open(buffer) as image:
+        image.convert("RGB").quantize(_COLORS_OF_PNG).save(path, optimize=True)

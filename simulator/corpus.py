@@ -1,0 +1,86 @@
+"""The traces of the benchmark: generated ones, and those of files that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simulator.closed_loop import MINUTES_PER_DAY, Series
+from simulator.comparison import Demand
+from simulator.generator import DAYS, MEAN_SHARDS, generate
+from simulator.traffic import read_trace
+
+DEVELOPMENT_SEED = 1
+"""The module's defaults and presets were chosen on this seed's traces and the given ones; other seeds are held out."""
+
+DEVELOPMENT = "development"
+
+_NOISE = 0.08
+_NOISE_SEED = 7
+_HOURS_TO_COMPARE = 48
+_SURGE_MINUTES = 10
+_LEAST_LEVEL = 0.1  # after an outage every traffic would be a surge without end
+
+
+@dataclass(frozen=True)
+class Case:
+    """A trace of the benchmark.
+
+    Attributes:
+        name: the kind of stream, or the file's name.
+        group: what it is averaged with: DEVELOPMENT, or a held-out seed.
+        is_generated: whether it comes from `simulator.generator`.
+        demand: its traffic.
+    """
+
+    name: str
+    group: str
+    is_generated: bool
+    demand: Demand
+
+    @property
+    def days(self) -> float:
+        """How long it is."""
+        return len(self.demand.shards) / MINUTES_PER_DAY
+
+    @property
+    def likeness_of_days(self) -> float:
+        """The correlation of every hour's traffic with that of the same hour a day later."""
+        shards = self.demand.shards
+        hours = shards[: len(shards) // 60 * 60].reshape(-1, 60).mean(axis=1)
+        return float(np.corrcoef(hours[24:], hours[:-24])[0, 1]) if len(hours) > _HOURS_TO_COMPARE else 0.0
+
+    @property
+    def surge(self) -> float:
+        """How suddenly traffic grows: a minute as a multiple of the highest of the hour that ended ten minutes before.
+
+        The 99.9th percentile of all minutes, so that it comes about once a day.
+        """
+        shards = self.demand.shards
+        hours = np.lib.stride_tricks.sliding_window_view(shards[:-_SURGE_MINUTES], 60).max(axis=1)
+        now = shards[len(shards) - len(hours) :]
+        return float(np.quantile(now / np.maximum(hours, _LEAST_LEVEL * shards.mean()), 0.999))
+
+
+def cases(seeds: Sequence[int], folder: Path | None, *, days: int = DAYS) -> Iterator[Case]:
+    """Every trace: those of the folder's CSV files, and each seed's.
+
+    Raises:
+        TraceError: a file cannot be read.
+    """
+    for path in sorted(folder.glob("*.csv")) if folder else ():
+        trace = read_trace(path, mean_shards=MEAN_SHARDS)
+        yield Case(path.stem, DEVELOPMENT, False, Demand.of_shards(_with_noise(Demand.of(trace).shards)))
+    for seed in seeds:
+        group = DEVELOPMENT if seed == DEVELOPMENT_SEED else f"held out, seed {seed}"
+        for name, shards in generate(seed, days=days):
+            yield Case(name, group, True, Demand.of_shards(shards))
+
+
+def _with_noise(shards: Series) -> Series:
+    """Log-normal noise from minute to minute, as real streams have it, which the lines between a file's points lack."""
+    noisy = shards * np.random.default_rng(_NOISE_SEED).lognormal(0, _NOISE, len(shards))
+    return noisy * (float(shards.mean()) / float(noisy.mean()))
