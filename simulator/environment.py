@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,9 +17,21 @@ def with_aws(variables: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def aws_variables(variables: Mapping[str, str]) -> Iterator[None]:
-    """Make `variables` all that this process's environment says about AWS."""
-    with patch.dict(os.environ, with_aws(variables), clear=True):
+    """Make `variables` all that this process's environment says about AWS; afterwards it is what it was."""
+    before = dict(os.environ)
+    _become(with_aws(variables))
+    try:
         yield
+    finally:
+        _become(before)
+
+
+def _become(environment: Mapping[str, str]) -> None:
+    """Change of the environment only what differs: each variable is a call to the operating system."""
+    present = dict(os.environ)
+    for name in present.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update({name: value for name, value in environment.items() if present.get(name) != value})
 
 
 def local_variables(region: str, endpoint: str | None = None) -> dict[str, str]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import hashlib
 import importlib
 import io
 import json
@@ -195,6 +194,7 @@ class _Process:
         with zipfile.ZipFile(io.BytesIO(configuration.code)) as code:
             code.extractall(self._directory)
         self._names = {path.stem for path in Path(self._directory).iterdir()}
+        self._prefixes = tuple(self._names)
         self._modules: dict[str, ModuleType] = {}
         self._session: boto3.Session | None = None
         self._handler_name = configuration.handler
@@ -230,16 +230,18 @@ class _Process:
             sys.path[:], boto3.DEFAULT_SESSION = own_path, own_session
 
     def _take_modules(self) -> dict[str, ModuleType]:
-        names = [name for name in sys.modules if name.partition(".")[0] in self._names]
+        if not any(name in sys.modules for name in self._names):
+            return {}
+        candidates = (name for name in sys.modules if name.startswith(self._prefixes))
+        names = [name for name in candidates if name.partition(".")[0] in self._names]
         return {name: sys.modules.pop(name) for name in names}
 
 
-_processes: dict[str, _Process] = {}
+_processes: dict[tuple[bytes, str, frozenset[tuple[str, str]]], _Process] = {}
 
 
 def _warm_process(configuration: FunctionConfiguration, variables: Mapping[str, str]) -> _Process:
-    identity = json.dumps([configuration.handler, sorted(variables.items())]).encode()
-    key = hashlib.sha256(configuration.code + identity).hexdigest()
+    key = (configuration.code, configuration.handler, frozenset(variables.items()))
     if key not in _processes:
         _processes[key] = _Process(configuration)
     return _processes[key]

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+from botocore.utils import parse_to_aware_datetime
+
 from simulator import metric_math
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 MINUTE = 60
 """Seconds."""
@@ -104,6 +107,16 @@ class MetricStore:
         minutes = self._series.get(key)
         return None if minutes is None else minutes.aggregate(stat, start // MINUTE, end // MINUTE)
 
+    def aggregates(self, key: MetricKey, stat: str, starts: range, horizon: int) -> list[tuple[int, float]]:
+        """Return what `aggregate` does for many periods, one after another, as (start, value); missing ones are not in.
+
+        `starts` are the starts of the periods; its step is their length.
+        """
+        if starts:
+            self._answered_until = max(self._answered_until, min(starts[-1] + starts.step, horizon))
+        minutes = self._series.get(key)
+        return [] if minutes is None else minutes.aggregates(stat, starts, horizon // MINUTE)
+
     def series(
         self,
         namespace: str,
@@ -132,16 +145,10 @@ class MetricStore:
         """
         check_stat(stat)
         check_period(period_seconds)
-        minutes = self._series.get(metric_key(namespace, metric_name, dimensions))
-        if minutes is None:
-            return {}
-        horizon = _seconds(end) + period_seconds if now is None else self.horizon(now)
-        return {
-            datetime.fromtimestamp(moment, UTC): value
-            for moment in _periods(_seconds(start), _seconds(end), period_seconds)
-            if (value := minutes.aggregate(stat, moment // MINUTE, min(moment + period_seconds, horizon) // MINUTE))
-            is not None
-        }
+        starts = _periods(_seconds(start), _seconds(end), period_seconds)
+        horizon = starts.stop + period_seconds if now is None else self.horizon(now)
+        points = self.aggregates(metric_key(namespace, metric_name, dimensions), stat, starts, horizon)
+        return {datetime.fromtimestamp(moment, UTC): value for moment, value in points}
 
     def get_metric_data(self, request: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """Answer a GetMetricData request, both as boto3 has them.
@@ -158,7 +165,7 @@ class MetricStore:
         if not 0 < len(queries) <= _MAX_QUERIES:
             raise UnsupportedRequestError(f"a request has 1 to {_MAX_QUERIES} queries, not {len(queries)}")
         program = MetricProgram(queries)
-        start, end = _seconds(request["StartTime"]), min(_seconds(request["EndTime"]), _seconds(now))
+        start, end = (_seconds(parse_to_aware_datetime(request[name])) for name in ("StartTime", "EndTime"))
         descending = request.get("ScanBy", "TimestampDescending") == "TimestampDescending"
         offset = int(request.get("NextToken") or 0)
         paged = not any("Expression" in query for query in queries)
@@ -167,7 +174,7 @@ class MetricStore:
         for query in queries:
             if not query.get("ReturnData", True):
                 continue
-            points = list(self._points(program, query["Id"], start, end, now))
+            points = self._points(program, query["Id"], start, min(end, _seconds(now)), now)
             if descending:
                 points.reverse()
             # A page is the next `room` datapoints of all results laid end to end.
@@ -187,16 +194,12 @@ class MetricStore:
             response["NextToken"] = str(offset + room)
         return response
 
-    def _points(
-        self, program: MetricProgram, id_: str, start: int, end: int, now: datetime
-    ) -> Iterator[tuple[int, float]]:
+    def _points(self, program: MetricProgram, id_: str, start: int, end: int, now: datetime) -> list[tuple[int, float]]:
         period = program.check_result(id_)
         kept = next(age for shortest, age in _RETENTION if period % shortest == 0)
         horizon = self.horizon(now)
-        for moment in _periods(max(start, _seconds(now - kept)), end, period):
-            value = program.value(id_, self, moment, horizon)
-            if value is not None:
-                yield moment, value
+        starts = _periods(max(start, _seconds(now - kept)), end, period)
+        return program.values(id_, self, starts, horizon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +276,13 @@ class MetricProgram:
             }
         )
 
+    def values(self, id_: str, store: MetricStore, starts: range, horizon: int) -> list[tuple[int, float]]:
+        """Return the datapoints that `value` finds for many periods, as (start, value)."""
+        if (metric := self._metrics.get(id_)) is not None:
+            return store.aggregates(metric.key, metric.stat, starts, horizon)
+        points = ((start, self.value(id_, store, start, horizon)) for start in starts)
+        return [(start, value) for start, value in points if value is not None]
+
 
 def _metric(metric_stat: Mapping[str, Any]) -> _Metric:
     if metric_stat.get("Unit"):
@@ -315,6 +325,39 @@ class _Minutes:
                 column.extend([neutral] * after)
         self._first = min(self._first, minute)
         return minute - self._first
+
+    def aggregates(self, stat: str, starts: range, end: int) -> list[tuple[int, float]]:
+        """Return a statistic of each period in which there is data before the minute `end`; `starts` are seconds."""
+        length = starts.step // MINUTE
+        end = min(end, self._first + len(self._columns[0]))
+        # Of periods that end before the first minute or start after the last there is nothing to say.
+        before = max(0, self._first - starts.start // MINUTE) // length
+        after = max(0, -((starts.start // MINUTE - end) // length))
+        starts = starts[before:after]
+        if not starts:
+            return []
+        first, size = starts[0] // MINUTE, len(starts) * length
+        folded = []
+        for column, neutral in zip(self._columns, self._NEUTRAL, strict=True):
+            known = column[max(0, first - self._first) : max(0, min(end, first + size) - self._first)]
+            lead = max(0, self._first - first)
+            minutes = np.full(size, neutral)
+            minutes[lead : lead + len(known)] = known
+            folded.append(minutes.reshape(len(starts), length))
+        present = np.flatnonzero(folded[1].sum(axis=1))
+        sums, counts, minima, maxima = (column[present] for column in folded)
+        match stat:
+            case "Sum":
+                values = sums.sum(axis=1)
+            case "Average":
+                values = sums.sum(axis=1) / counts.sum(axis=1)
+            case "Minimum":
+                values = minima.min(axis=1)
+            case "Maximum":
+                values = maxima.max(axis=1)
+            case _:
+                values = counts.sum(axis=1)
+        return [(starts[index], value) for index, value in zip(present.tolist(), values.tolist(), strict=True)]
 
     def aggregate(self, stat: str, first: int, end: int) -> float | None:
         """Return a statistic of the minutes from `first` up to, not including, `end`."""

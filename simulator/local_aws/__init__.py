@@ -10,7 +10,8 @@ module for each service, each saying what moto does instead:
 - `alarms`: CloudWatch evaluates alarms, acts on their changes and computes metric data;
 - `queues`: SQS reports to CloudWatch how many messages wait;
 - `log_queries`: CloudWatch Logs keeps saved queries;
-- `partiql`: DynamoDB answers SELECT statements.
+- `partiql`: DynamoDB answers SELECT statements;
+- `short_ways`: the hot reads of this process's own clients are answered without being written down as HTTP.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from simulator.local_aws.log_queries import LogQueries
 from simulator.local_aws.partiql import PartiQL
 from simulator.local_aws.queues import Queues
 from simulator.local_aws.schedules import Schedules
+from simulator.local_aws.short_ways import ShortWays
 from simulator.local_aws.streams import Streams
 from simulator.local_aws.topics import Topics
 from simulator.metrics import MetricStore
@@ -107,7 +109,7 @@ class LocalAWS:
         self.functions = Functions(self.clock, self.store, lambda: self.environment, self.observer)
         self.streams = Streams(self.clock, self.store, self.account_id, region, stream_options)
         self._topics = Topics(self.functions)
-        self._alarms = Alarms(self.clock, self.store, self._describe_alarms, self.account_id, region)
+        self._alarms = Alarms(self.clock, self.store, self.account_id, region)
         self._queues = Queues(self.clock, self.store, self.account_id, region)
         self._log_queries = LogQueries()
         self._partiql = PartiQL()
@@ -126,7 +128,16 @@ class LocalAWS:
             else:
                 stack.enter_context(mock_aws())
             stack.enter_context(aws_variables(self.environment))
-            parts = (self.functions, self.streams, self._topics, self._alarms, self._log_queries, self._partiql)
+            parts: list[Any] = [
+                self.functions,
+                self.streams,
+                self._topics,
+                self._alarms,
+                self._log_queries,
+                self._partiql,
+            ]
+            if self.transport is Transport.IN_PROCESS:
+                parts.append(ShortWays(self.account_id, self._alarms.describe))
             for part in parts:
                 for each in part.patches():
                     stack.enter_context(each)
@@ -157,10 +168,6 @@ class LocalAWS:
         self._queues.report()
         self._alarms.evaluate()
         return outcome
-
-    def _describe_alarms(self, names: list[str]) -> list[dict[str, Any]]:
-        alarms: list[dict[str, Any]] = self.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
-        return alarms
 
 
 @lru_cache(maxsize=32)

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
+from botocore.parsers import create_parser
 from moto.cloudwatch.exceptions import InvalidParameterCombination, ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
+from moto.core.serialize import JSONSerializer, XFormedAttributePicker
+from moto.core.utils import get_service_model
 from moto.sns.models import sns_backends
 
 from simulator.cloudwatch import AlarmEvaluator, StateChange
 from simulator.messages import alarm_message, alarm_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from simulator.clock import VirtualClock
@@ -25,14 +28,14 @@ if TYPE_CHECKING:
 
 # What PutMetricAlarm refuses beside `Metrics` (CloudWatch API Reference, PutMetricAlarm, "Metrics").
 _NOT_WITH_METRICS = ("namespace", "metric_name", "dimensions", "period", "unit", "statistic", "extended_statistic")
-_STATE_FIELDS = (
-    "history",
-    "state_reason",
-    "state_reason_data",
-    "state_value",
-    "state_updated_timestamp",
-    "state_transitioned_timestamp",
-)
+_STATE_FIELDS = {
+    "StateReason": "state_reason",
+    "StateReasonData": "state_reason_data",
+    "StateValue": "state_value",
+    "StateUpdatedTimestamp": "state_updated_timestamp",
+    "StateTransitionedTimestamp": "state_transitioned_timestamp",
+}
+"""What changes of an alarm without PutMetricAlarm, and what moto calls it."""
 _MAX_ACTIONS = 5
 _MAX_PAGE = 100
 
@@ -44,15 +47,13 @@ class Alarms:
         self,
         clock: VirtualClock,
         store: MetricStore,
-        describe: Callable[[list[str]], Iterable[dict[str, Any]]],
         account_id: str,
         region: str,
     ) -> None:
-        """Evaluate the alarms of one account and region, as `describe` returns them for a list of names."""
+        """Evaluate the alarms of one account and region."""
         self._clock = clock
         self._store = store
         self._evaluator = AlarmEvaluator(store, clock)
-        self._describe = describe
         self._account_id = account_id
         self._region = region
         self._definitions: WeakKeyDictionary[Alarm, dict[str, Any]] = WeakKeyDictionary()
@@ -63,10 +64,20 @@ class Alarms:
         for alarm in [alarm for alarm in backend.alarms.values() if alarm.rule is None]:
             # An action of an earlier alarm may have replaced this one; the new definition's turn is the next minute.
             if backend.alarms.get(alarm.name) is alarm:
-                change = self._evaluator.evaluate(self._definition(alarm))
+                change = self._evaluator.evaluate(self.describe(alarm))
                 if change:
                     alarm.update_state(change.reason, change.reason_data, change.new_state)
                     self._changed(alarm, change)
+
+    def describe(self, alarm: Alarm) -> dict[str, Any]:
+        """Describe an alarm as DescribeAlarms does. moto is asked only when the alarm has been put anew."""
+        if alarm not in self._definitions:
+            self._definitions[alarm] = _described(alarm)
+        definition = self._definitions[alarm]
+        definition["ActionsEnabled"] = alarm.actions_enabled
+        for name, field in _STATE_FIELDS.items():
+            definition[name] = getattr(alarm, field)
+        return definition
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
         """Patch moto, which resets the state on PutMetricAlarm, never acts, never pages and computes no metric math."""
@@ -80,7 +91,7 @@ class Alarms:
                 settings["tags"] = None  # tags of an existing alarm are TagResource's business alone
             alarm = put_metric_alarm(backend, name, **settings)
             if existing:
-                for field in _STATE_FIELDS:
+                for field in ("history", *_STATE_FIELDS.values()):
                     setattr(alarm, field, getattr(existing, field))
             else:
                 alarm.state_value = "INSUFFICIENT_DATA"
@@ -108,23 +119,26 @@ class Alarms:
         yield patch.object(CloudWatchResponse, "describe_alarms", _describe_alarms)
         yield patch.object(CloudWatchResponse, "get_metric_data", get_metric_data)
 
-    def _definition(self, alarm: Alarm) -> dict[str, Any]:
-        """Return the alarm as DescribeAlarms does, which is asked only when the alarm has been put anew."""
-        if alarm not in self._definitions:
-            (self._definitions[alarm],) = self._describe([alarm.name])
-        definition = self._definitions[alarm]
-        definition["StateValue"] = alarm.state_value
-        definition["ActionsEnabled"] = alarm.actions_enabled
-        return definition
-
     def _changed(self, alarm: Alarm, change: StateChange) -> None:
         """Publish the change to the topics among its actions; other kinds of action are not simulated."""
         _mark_transition(alarm)
-        message = alarm_message(self._definition(alarm), change, self._region, self._account_id)
+        message = alarm_message(self.describe(alarm), change, self._region, self._account_id)
         topics = sns_backends[self._account_id][self._region].topics
         for action in change.actions:
             if action in topics:
                 topics[action].publish(json.dumps(message), subject=alarm_subject(change, self._region))
+
+
+def _described(alarm: Alarm) -> dict[str, Any]:
+    """What boto3 makes of what moto writes about an alarm."""
+    operation = get_service_model("cloudwatch").operation_model("DescribeAlarms")
+    transformers = CloudWatchResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER
+    picker = XFormedAttributePicker(response_transformers=transformers)
+    kind = "MetricAlarms" if alarm.rule is None else "CompositeAlarms"
+    written = JSONSerializer(operation, value_picker=picker).serialize({kind: [alarm]})
+    answer = {**written, "body": str(written["body"]).encode()}
+    parsed: dict[str, Any] = create_parser("json").parse(answer, operation.output_shape)[kind][0]
+    return parsed
 
 
 def _mark_transition(alarm: Alarm) -> None:

@@ -254,3 +254,43 @@ def test_aggregates_are_those_of_the_minutes_in_the_period(values, start, length
     first = int((START + minutes(start)).timestamp())
     aggregate = store_of(*values).aggregate(metric_key(*INCOMING_BYTES), stat, first, 60 * length, 2**40)
     assert aggregate == (expected if present else None)
+
+
+@given(
+    values=st.lists(st.none() | st.integers(0, 100), max_size=60),
+    start=st.integers(-40, 80),
+    count=st.integers(0, 12),
+    length=st.integers(1, 12),
+    seen=st.integers(-20, 80),
+    stat=st.sampled_from(["Sum", "Average", "Minimum", "Maximum", "SampleCount"]),
+)
+def test_many_aggregates_at_once_are_those_asked_for_one_by_one(values, start, count, length, seen, stat):
+    store, key = store_of(*values), metric_key(*INCOMING_BYTES)
+    first = int((START + minutes(start)).timestamp())
+    starts = range(first, first + 60 * length * count, 60 * length)
+    horizon = int((START + minutes(seen)).timestamp())
+    one_by_one = {moment: store.aggregate(key, stat, moment, 60 * length, horizon) for moment in starts}
+    expected = {moment: value for moment, value in one_by_one.items() if value is not None}
+    assert dict(store.aggregates(key, stat, starts, horizon)) == expected
+
+
+def test_a_week_of_five_minute_sums_grows_by_its_newest_minutes_as_time_moves():
+    store, week, earlier = MetricStore(), 7 * 24 * 60, {}
+    asked = query("m1", period=300)
+    for minute in range(week + 60):
+        store.put(*INCOMING_BYTES, START + minutes(minute), sum=minute)
+        now = START + minutes(minute + 1)
+        if minute < week or minute % 7:
+            continue
+        window = {"StartTime": now - minutes(week) - minutes(10), "EndTime": now, "ScanBy": "TimestampAscending"}
+        answer = store.get_metric_data({"MetricDataQueries": [asked], **window}, now)["MetricDataResults"][0]
+        points = dict(zip(answer["Timestamps"], answer["Values"], strict=True))
+        assert list(points) == sorted(points)
+        assert all((moment - START) % minutes(5) == minutes(0) for moment in points)
+        visible = minute  # the newest minute is not reported yet
+        for index, value in enumerate(points.values(), (min(points) - START) // minutes(5)):
+            assert value == sum(range(5 * index, min(5 * index + 5, visible)))
+        newest = max(points)
+        assert newest == START + minutes((visible - 1) // 5 * 5)
+        assert {moment: value for moment, value in earlier.items() if moment >= min(points)}.items() <= points.items()
+        earlier = {moment: value for moment, value in points.items() if moment < newest}

@@ -1,0 +1,97 @@
+"""The questions that a replay asks by the hundred thousand, answered without the wire between boto3 and moto.
+
+For a read, botocore and moto spend nearly all of their time on each other: parameters become JSON, are signed, routed
+and parsed, and the answer goes the same way back. Here botocore checks the parameters as ever, the method of moto that
+the call would reach gets them as they are, and what it returns is put into the form that boto3 hands out. So the answer
+is that of the long way, and whoever watches API calls (`function.ApiObserver`) sees these like any other.
+
+Only reads have a short way. Whatever moto refuses is asked once more on the long way, which knows how to put an error.
+And while somebody stands at the wire, having patched botocore's Endpoint or moto's stubber to play a network or a
+quota, every call takes it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from botocore import xform_name
+from botocore.client import BaseClient
+from botocore.endpoint import Endpoint
+from botocore.validate import validate_parameters
+from moto.cloudwatch.models import Alarm
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.exceptions import ServiceException
+from moto.dynamodb.responses import DynamoHandler
+from moto.kinesis.responses import KinesisResponse
+from werkzeug.exceptions import HTTPException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from moto.core.responses import BaseResponse
+
+READS: dict[tuple[str, str], Callable[[], BaseResponse]] = {
+    ("cloudwatch", "DescribeAlarms"): CloudWatchResponse,
+    ("cloudwatch", "GetMetricData"): CloudWatchResponse,
+    ("cloudwatch", "ListTagsForResource"): CloudWatchResponse,
+    ("dynamodb", "GetItem"): DynamoHandler,
+    ("dynamodb", "Query"): DynamoHandler,
+    ("kinesis", "DescribeStreamSummary"): KinesisResponse,
+}
+"""The operations that have a short way, by service, and what answers them in moto."""
+
+
+class ShortWays:
+    """Answers the hot reads of the boto3 clients of this process."""
+
+    def __init__(self, account_id: str, describe_alarm: Callable[[Alarm], dict[str, Any]]) -> None:
+        """Answer for one account; `describe_alarm` gives an alarm in the form that DescribeAlarms gives it."""
+        self._account_id = account_id
+        self._describe_alarm = describe_alarm
+
+    def patches(self) -> Iterator[AbstractContextManager[Any]]:
+        """Patch the one door of every boto3 client."""
+        long_way = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
+        wire = _wire()
+
+        def make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
+            make_response = READS.get((client.meta.service_model.service_name, operation))
+            if make_response is None or _wire() != wire:
+                return long_way(client, operation, parameters)
+            shape = client.meta.service_model.operation_model(operation).input_shape
+            validate_parameters(parameters, shape)  # type: ignore[arg-type]  # each of these operations has input
+            response = make_response()
+            response.automated_parameter_parsing = True
+            response.params = response.body = self._plain(parameters)
+            response.uri_match = {}
+            response.current_account, response.region = self._account_id, client.meta.region_name
+            try:
+                result = getattr(response, xform_name(operation))().result
+            except (ServiceException, HTTPException):
+                return long_way(client, operation, parameters)
+            return {**self._plain(result), "ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
+
+        yield patch.object(BaseClient, "_make_api_call", make_api_call)
+
+    def _plain(self, value: Any) -> Any:  # noqa: ANN401 - any shape of any service
+        """A copy, so that neither side can change what the other keeps, with the types that boto3 uses."""
+        if isinstance(value, dict):
+            return {name: self._plain(each) for name, each in value.items() if each is not None}
+        if isinstance(value, list):
+            # A list holds one kind of thing; the values and timestamps of metric data come by the ten thousand.
+            nested = value and isinstance(value[0], (dict, list, Alarm))
+            return [self._plain(each) for each in value] if nested else list(value)
+        if isinstance(value, Alarm):
+            return self._plain(self._describe_alarm(value))
+        if isinstance(value, datetime) and value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value
+
+
+def _wire() -> tuple[object, object]:
+    """Where a call leaves botocore, and where it enters moto."""
+    return vars(Endpoint)["_do_get_response"], vars(BotocoreStubber)["__call__"]

@@ -1,0 +1,128 @@
+"""The short ways to the local AWS lead to the same answers as the long one."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from botocore import xform_name
+from botocore.endpoint import Endpoint
+from botocore.exceptions import ClientError, ParamValidationError
+
+from simulator.deployment import add_stream, deploy
+from simulator.local_aws import START, LocalAWS
+from simulator.local_aws.short_ways import READS
+from simulator.traffic import Traffic
+
+UP = "kinesis-autoscaler-orders-scale-up"
+INCOMING = {
+    "Namespace": "AWS/Kinesis",
+    "MetricName": "IncomingBytes",
+    "Dimensions": [{"Name": "StreamName", "Value": "orders"}],
+}
+TABLE = {"TableName": "kinesis-autoscaler-audit"}
+ORDERS = {"KeyConditionExpression": "stream_name = :s", "ExpressionAttributeValues": {":s": {"S": "orders"}}}
+
+
+@pytest.fixture(scope="module")
+def busy():
+    """A stream that was scaled up, with a scaling log and alarms that have been in several states."""
+    with LocalAWS() as aws:
+        deployment = deploy(aws)
+        assert deployment.audit_table_name == TABLE["TableName"]
+        add_stream(aws, "orders", 2, max_shard_count=16)
+        for _ in range(45):
+            aws.advance_minute({"orders": Traffic.for_shards(3)})
+        yield aws
+
+
+@contextmanager
+def long_way():
+    """Let calls go over the wire, and make sure that they do."""
+    wire, calls = vars(Endpoint)["_do_get_response"], []
+
+    def watched(*call):
+        calls.append(call)
+        return wire(*call)
+
+    with patch.object(Endpoint, "_do_get_response", watched):
+        yield
+    assert calls
+
+
+def ask(aws, service, operation, parameters):
+    answer = getattr(aws.client(service), xform_name(operation))(**parameters)
+    assert answer.pop("ResponseMetadata")["HTTPStatusCode"] == 200
+    return answer
+
+
+def requests(aws):
+    """Requests with an answer, for each operation that has a short way."""
+    first = ask(aws, "dynamodb", "Query", {**TABLE, **ORDERS})["Items"][0]
+    key = {name: first[name] for name in ("stream_name", "event_time")}
+    raw = {"Id": "raw", "MetricStat": {"Metric": INCOMING, "Period": 300, "Stat": "Sum"}}
+    window = {"StartTime": START - timedelta(days=1), "EndTime": aws.clock.now()}
+    arn = ask(aws, "cloudwatch", "DescribeAlarms", {"AlarmNames": [UP]})["MetricAlarms"][0]["AlarmArn"]
+    return {
+        "DescribeAlarms": [{}, {"AlarmNames": [UP]}, {"AlarmNames": ["none"]}, {"MaxRecords": 1}],
+        "GetMetricData": [
+            {**window, "MetricDataQueries": [raw], "ScanBy": "TimestampAscending"},
+            {**window, "MetricDataQueries": [raw], "MaxDatapoints": 3},
+            {**window, "MetricDataQueries": [raw | {"ReturnData": False}, {"Id": "half", "Expression": "raw / 2"}]},
+        ],
+        "ListTagsForResource": [{"ResourceARN": arn}],
+        "GetItem": [{**TABLE, "Key": key}, {**TABLE, "Key": {**key, "event_time": {"S": "never"}}}],
+        "Query": [
+            {**TABLE, **ORDERS},
+            {**TABLE, **ORDERS, "Limit": 1, "ScanIndexForward": False},
+            {**TABLE, **ORDERS, "FilterExpression": "#s = :s", "ExpressionAttributeNames": {"#s": "stream_name"}},
+        ],
+        "DescribeStreamSummary": [{"StreamName": "orders"}],
+    }
+
+
+@pytest.mark.parametrize(("service", "operation"), READS)
+def test_the_answer_is_that_of_the_long_way(busy, service, operation):
+    for parameters in requests(busy)[operation]:
+        short = ask(busy, service, operation, parameters)
+        with long_way():
+            assert short == ask(busy, service, operation, parameters)
+
+
+@pytest.mark.parametrize(("service", "operation"), READS)
+def test_what_a_caller_does_with_an_answer_is_nobody_elses_business(busy, service, operation):
+    parameters = requests(busy)[operation][0]
+    expected = ask(busy, service, operation, parameters)
+    _ruin(ask(busy, service, operation, parameters))
+    assert ask(busy, service, operation, parameters) == expected
+
+
+def _ruin(answer):
+    for value in answer.values() if isinstance(answer, dict) else answer:
+        if isinstance(value, (dict, list)):
+            _ruin(value)
+    answer.clear()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters"),
+    [
+        ("kinesis", "DescribeStreamSummary", {"StreamName": "none"}),
+        ("dynamodb", "Query", {"TableName": "none", **ORDERS}),
+        ("dynamodb", "Query", {**TABLE, **ORDERS, "KeyConditionExpression": "nothing = :s"}),
+        ("dynamodb", "GetItem", {**TABLE, "Key": {"event_time": {"S": "x"}}}),
+    ],
+)
+def test_a_refusal_is_that_of_the_long_way(busy, service, operation, parameters):
+    with pytest.raises(ClientError) as short:
+        ask(busy, service, operation, parameters)
+    with long_way(), pytest.raises(ClientError) as long:
+        ask(busy, service, operation, parameters)
+    assert str(short.value) == str(long.value)
+
+
+def test_parameters_are_checked_as_ever(busy):
+    with pytest.raises(ParamValidationError, match="StreamNam"):
+        busy.client("kinesis").describe_stream_summary(StreamNam="orders")
