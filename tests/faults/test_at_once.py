@@ -80,3 +80,19 @@ def test_the_alarm_can_fire_again_as_soon_as_the_invocation_has_ended(
                 assert {shard_count(alarm) for alarm in w.alarms().values()} == {w.reshards[-1].target} != {8}
         w.calm()
         assert w.broken_rules() == []
+
+
+def test_a_request_is_resumed_by_its_own_retry():
+    with world() as w:
+        lives_for_long(w)
+        with Stage(w) as s:
+            first = s.enter(request(12), "the request")
+            first.step_to("UpdateShardCount")
+            first.die()
+            first.error = None  # the retry is ours to make
+            w.aws.clock.advance(timedelta(seconds=61))
+            s.enter(request(12), "the request").finish()
+            assert w.statuses()[-1] == "UPDATING"
+            assert w.reshards[-1].target == 12
+        w.calm()
+        assert w.broken_rules() == []

@@ -114,7 +114,7 @@ SCENARIOS = [scale_up, scale_down, scheduled_scale, resume, resume_before_the_ca
 @pytest.mark.parametrize("scenario_of", SCENARIOS, ids=lambda each: each.__name__)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_the_rules_hold_wherever_the_function_dies(scenario_of, when):
-    calls = _calls_of(scenario_of())
+    calls = calls_of(scenario_of())
     assert len(calls) >= 5, "a scenario that makes no calls proves nothing"
     for number, operation in enumerate(calls, 1):
         scenario = scenario_of()
@@ -137,7 +137,7 @@ def test_the_rules_hold_wherever_the_function_dies(scenario_of, when):
             assert scenario.ends_with(w), where
 
 
-def _calls_of(scenario: Scenario) -> list[str]:
+def calls_of(scenario: Scenario) -> list[str]:
     """The calls that the sabotaged invocation makes if it is left alone."""
     calls: list[str] = []
     seen: list[object] = []
