@@ -2,16 +2,21 @@
 
 Names, types, defaults and descriptions are those of modules/stream/variables.tf; what belongs to an object has the
 object's name before its own: `scale_up = { threshold = 0.8 }` is `--scale-up-threshold 0.8`. Left out are the inputs
-that are about the stream's surroundings rather than about its scaling.
+that are about the stream's surroundings rather than about its scaling. The module's validations hold here too: their
+conditions are computed, as far as they are made of comparisons, arithmetic, `floor` and `contains`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import operator
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import hcl2
@@ -24,6 +29,26 @@ _SURROUNDINGS = {"autoscaler", "stream_name", "consumer_functions", "enabled", "
 _PLAIN = SerializationOptions(with_comments=False, preserve_heredocs=False, strip_string_quotes=True)
 _ATTRIBUTE = re.compile(r"(\w+) = optional\((\w+), ([^()]+)\)")
 _BULLET = re.compile(r"^\s*- `(\w+)`: (.+)$", re.MULTILINE)
+_VARIABLE = re.compile(r"\bvar\.(\w+)")
+_AS_PYTHON = (
+    (r"&&", " and "),
+    (r"\|\|", " or "),
+    (r"!(?!=)", " not "),
+    (r"\(([^()?]+) \? ([^():]+) : ([^()]+)\)", r"((\2) if (\1) else (\3))"),
+    (r"^(.+?) \? (.+?) : (.+)$", r"(\2) if (\1) else (\3)"),
+)
+"""What Terraform writes otherwise, in the order in which it is replaced; its conditionals are not nested."""
+_WORDS = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "floor": math.floor,
+    "contains": lambda among, value: value in among,
+}
+
+
+class InvalidInputError(ValueError):
+    """A value that the module refuses; the message is the module's, with flags for its inputs."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +86,15 @@ class Input:
 @cache
 def module_inputs() -> tuple[Input, ...]:
     """Every input that says how a stream is scaled, in the module's order."""
+    return tuple(each for name, body in _variables().items() for each in _inputs(name, body))
+
+
+@cache
+def _variables() -> dict[str, dict[str, Any]]:
     with _VARIABLES.open() as file:
         variables = hcl2.load(file, serialization_options=_PLAIN)["variable"]
-    named = [entry for variable in variables for entry in variable.items()]
-    return tuple(each for name, body in named if name not in _SURROUNDINGS for each in _inputs(name, body))
+    named = {name: body for variable in variables for name, body in variable.items()}
+    return {name: body for name, body in named.items() if name not in _SURROUNDINGS}
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *, all_optional: bool = False) -> None:
@@ -89,16 +119,69 @@ def add_setting_flags(parser: argparse.ArgumentParser, *, all_optional: bool = F
             group.add_argument(each.flag, metavar="NAME", required=each.is_required and not all_optional, **options)
 
 
-def inputs(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the flags say, as `simulator.deployment.add_stream` takes it: only what was given, objects in part."""
-    chosen: dict[str, Any] = {}
+def inputs(arguments: argparse.Namespace, *, base: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the flags say, as `simulator.deployment.add_stream` takes it: only what was given, objects in part.
+
+    With `base`, such a dict of inputs, what the flags say goes on top of it.
+
+    Raises:
+        InvalidInputError: the module would refuse it.
+
+    """
+    chosen = {name: dict(value) if isinstance(value, dict) else value for name, value in (base or {}).items()}
     for each in module_inputs():
         value = getattr(arguments, each.name)
         if value is not None:
             *objects, name = each.path
             holder = chosen.setdefault(objects[0], {}) if objects else chosen
             holder[name] = None if value is _NULL else value
+    check(chosen)
     return chosen
+
+
+def check(chosen: Mapping[str, Any]) -> None:
+    """Refuse inputs that the module refuses.
+
+    A rule about an input that has neither value nor default is left out.
+
+    Raises:
+        InvalidInputError: the first rule that does not hold.
+
+    """
+    values = _with_defaults(chosen)
+    for body in _variables().values():
+        for rule in body.get("validation", ()):
+            known = values.keys() >= set(_VARIABLE.findall(rule["condition"]))
+            if known and not _computed(rule["condition"].removeprefix("${").removesuffix("}"), values):
+                raise InvalidInputError(_with_flags(rule["error_message"], values))
+
+
+def _with_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of every input that has one, objects whole."""
+    values: dict[str, Any] = {}
+    for each in module_inputs():
+        *objects, name = each.path
+        given = chosen.get(objects[0], {}) if objects else chosen
+        if name in given or not each.is_required:
+            holder = vars(values.setdefault(objects[0], SimpleNamespace())) if objects else values
+            holder[name] = given.get(name, each.default)
+    return values
+
+
+def _computed(condition: str, values: Mapping[str, Any]) -> object:
+    """The value of an expression of Terraform's."""
+    for pattern, replacement in _AS_PYTHON:
+        condition = re.sub(pattern, replacement, condition)
+    # It is the module's own text, not a user's.
+    return eval(condition.strip(), {"__builtins__": {}}, {**_WORDS, "var": SimpleNamespace(**values)})  # noqa: S307
+
+
+def _with_flags(message: str, values: Mapping[str, Any]) -> str:
+    """An error message of the module's, for people who give flags."""
+    message = re.sub(r"\$\{([^}]+)\}", lambda match: str(_computed(match[1], values)), message)
+    for each in module_inputs():
+        message = re.sub(rf"\b{re.escape('.'.join(each.path))}\b", each.flag, message)
+    return message
 
 
 _NULL = object()

@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 import pytest
 
 from simulator.deployment import alarms
-from simulator.module_inputs import add_setting_flags, inputs, module_inputs
+from simulator.module_inputs import InvalidInputError, add_setting_flags, inputs, module_inputs
 
 
 @pytest.fixture
@@ -73,3 +73,53 @@ def test_what_the_module_requires_is_required(capsys):
     with pytest.raises(SystemExit):
         parser.parse_args([])
     assert "required: --max-shard-count" in capsys.readouterr().err
+
+
+def test_flags_go_on_top_of_a_base_and_leave_it_as_it_was():
+    parser = ArgumentParser()
+    add_setting_flags(parser, all_optional=True)
+    base = {"max_shard_count": 8, "scale_up": {"threshold": 0.9, "cooldown_minutes": 9}}
+    arguments = parser.parse_args(["--scale-up-threshold", "0.8"])
+    assert inputs(arguments, base=base) == {
+        "max_shard_count": 8,
+        "scale_up": {"threshold": 0.8, "cooldown_minutes": 9},
+    }
+    assert base["scale_up"]["threshold"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        ("--max-shard-count 0", "--max-shard-count must be a whole number of shards from 1 to 10,000"),
+        ("--min-shard-count 1.5", "--min-shard-count must be a whole number of shards"),
+        ("--min-shard-count 65", "--min-shard-count (65) must not be above --max-shard-count (64)"),
+        ("--scaling-strategy treble", "--scaling-strategy must be target or double"),
+        ("--target-utilization 1", "--target-utilization must be a fraction above 0 and below 1"),
+        ("--target-utilization 0.1", "--target-utilization (0.1) must lie between --scale-down-threshold"),
+        ("--scale-up-threshold 1.2", "--scale-up-threshold must be a fraction above 0 and up to 1"),
+        ("--scale-up-period-seconds 90", "--scale-up-period-seconds must be a multiple of 60"),
+        ("--scale-up-period-seconds 3600 --scale-up-evaluation-periods 169", "scale_up looks back too far"),
+        ("--scale-up-datapoints-to-alarm 99", "--scale-up-datapoints-to-alarm must be a whole number of periods, from"),
+        ("--scale-down-cooldown-minutes -1", "--scale-down-cooldown-minutes must be a whole number of minutes from 0"),
+        ("--scaling-strategy double --scale-down-threshold 0.5", "--scale-down-threshold (0.5) must be at most half"),
+        ("--max-iterator-age-minutes 0", "--max-iterator-age-minutes must be null or a whole number"),
+        ("--calls-reserved-for-scale-up 10", "--calls-reserved-for-scale-up must be a whole number of calls from 0"),
+    ],
+)
+def test_what_the_module_refuses_is_refused_in_its_words_and_with_the_flag(chosen, flags, complaint):
+    with pytest.raises(InvalidInputError) as refusal:
+        chosen(*flags.split())
+    assert complaint in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "--max-shard-count 10000",
+        "--scale-up-period-seconds 3600 --scale-up-evaluation-periods 168",
+        "--scaling-strategy double --scale-down-threshold 0.3",
+        "--max-iterator-age-minutes null",
+    ],
+)
+def test_what_the_module_accepts_is_accepted(chosen, flags):
+    chosen(*flags.split())
