@@ -38,13 +38,7 @@ _AS_PYTHON = (
     (r"^(.+?) \? (.+?) : (.+)$", r"(\2) if (\1) else (\3)"),
 )
 """What Terraform writes otherwise, in the order in which it is replaced; its conditionals are not nested."""
-_WORDS = {
-    "true": True,
-    "false": False,
-    "null": None,
-    "floor": math.floor,
-    "contains": lambda among, value: value in among,
-}
+_WORDS = {"true": True, "false": False, "null": None, "floor": math.floor, "contains": operator.contains}
 
 
 class InvalidInputError(ValueError):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from botocore.session import Session
+from botocore.validate import validate_parameters
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.traffic import MINUTES_PER_DAY, TraceError, Traffic, generated_day, read_trace
+from simulator.traffic import GET_METRIC_DATA, MINUTES_PER_DAY, TraceError, Traffic, generated_day, read_trace
 
 
 @pytest.fixture
@@ -97,6 +101,106 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_line_and_the_remedy(trac
     with pytest.raises(TraceError, match=r"trace\.csv") as refusal:
         read_trace(trace_file(text))
     assert complaint in str(refusal.value)
+
+
+def answer(results, **rest):
+    """What GetMetricData answers, as the AWS CLI prints it: each metric's values at minutes of an hour."""
+    return json.dumps(
+        {
+            "MetricDataResults": [
+                {
+                    "Id": id_,
+                    "Label": label,
+                    "Timestamps": [f"2026-10-01T00:{minute:02}:00+00:00" for minute in values],
+                    "Values": list(values.values()),
+                    "StatusCode": "Complete",
+                }
+                for (id_, label), values in results.items()
+            ],
+            "Messages": [],
+            **rest,
+        }
+    )
+
+
+SHARD = 60 * 1024**2
+BYTES, RECORDS = ("incomingBytes", "IncomingBytes"), ("m2", "orders IncomingRecords")
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_what_cloudwatch_answers_is_read_in_either_order_of_time(trace_file, newest_first):
+    volume = {0: 5 * SHARD, 5: 10 * SHARD, 10: 15 * SHARD}
+    records = {0: 500, 5: 1000, 10: 1500}
+    if newest_first:
+        volume, records = dict(reversed(volume.items())), dict(reversed(records.items()))
+    trace = read_trace(trace_file(answer({RECORDS: records, BYTES: volume})))
+    assert trace.start.isoformat() == "2026-10-01T00:00:00+00:00"
+    assert len(trace.minutes) == 11
+    assert [trace.minutes[minute] for minute in (0, 5, 10)] == [
+        Traffic(SHARD, 100),
+        Traffic(2 * SHARD, 200),
+        Traffic(3 * SHARD, 300),
+    ]
+
+
+def test_metrics_are_known_by_their_id_or_their_label(trace_file):
+    by_label = {("m1", "IncomingBytes"): {0: 1, 1: 1}, ("m2", "IncomingRecords"): {0: 3, 1: 3}}
+    by_id = {("incomingbytes_orders", "a"): {0: 1, 1: 1}, ("incomingrecords", "b"): {0: 3, 1: 3}}
+    for results in (by_label, by_id):
+        assert read_trace(trace_file(answer(results))).minutes == [Traffic(1, 3), Traffic(1, 3)]
+
+
+def test_several_pages_one_after_another_are_one_trace(trace_file):
+    first = answer({BYTES: {0: 1, 1: 2}, RECORDS: {0: 1}}, NextToken="more")
+    second = answer({BYTES: {2: 3}, RECORDS: {1: 2, 2: 3}})
+    trace = read_trace(trace_file(f"{first}\n{second}\n"))
+    assert trace.minutes == [Traffic(1, 1), Traffic(2, 2), Traffic(3, 3)]
+
+
+def test_what_cloudwatch_has_nothing_of_is_without_traffic(trace_file):
+    trace = read_trace(trace_file(answer({BYTES: {0: 5, 1: 5, 4: 5}, RECORDS: {0: 1, 1: 1, 4: 1}})))
+    assert trace.minutes == [Traffic(5, 1), Traffic(5, 1), Traffic(0, 0), Traffic(0, 0), Traffic(5, 1)]
+
+
+def test_metric_data_is_scaled_only_if_that_is_asked_for(trace_file):
+    file = trace_file(answer({BYTES: {0: SHARD, 1: SHARD}, RECORDS: {0: 1, 1: 1}}))
+    assert read_trace(file).mean_shards == pytest.approx(1)
+    assert read_trace(file, mean_shards=7).mean_shards == pytest.approx(7)
+
+
+def test_the_documented_command_asks_for_what_is_read():
+    queries = json.loads(GET_METRIC_DATA.split("'")[1])
+    assert [query["MetricStat"]["Metric"]["MetricName"] for query in queries] == ["IncomingBytes", "IncomingRecords"]
+    validate_parameters(
+        {"MetricDataQueries": queries, "StartTime": 0, "EndTime": 1},
+        Session().get_service_model("cloudwatch").operation_model("GetMetricData").input_shape,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"MetricDataResults": [', "is no JSON"),
+        ('{"Datapoints": []}', "has no MetricDataResults; it must be what this command answers:\naws cloudwatch"),
+        (answer({BYTES: {0: 1, 1: 1}}), "has no values of IncomingRecords"),
+        (answer({BYTES: {0: 1}, RECORDS: {0: 1}}), "at two timestamps at least"),
+        (answer({BYTES: {0: 1, 5: 1}, RECORDS: {0: 1, 13: 1}}), "00:13:00+00:00 is no multiple of the period of 300"),
+        (answer({BYTES: {0: 1, 1: -1}, RECORDS: {0: 1, 1: 1}}), "is -1; it must be 0 or more"),
+        (answer({BYTES: {0: 1, 1: 1}, RECORDS: {0: 1, 1: 1}}, NextToken="more"), "ends with a NextToken"),
+        (answer({BYTES: {0: 1, 1: 1}, RECORDS: {0: 1, 1: 1}}).replace("2026", "once"), "which is none"),
+        (answer({BYTES: {0: 1, 1: 1}, RECORDS: {0: 1, 1: 1}}).replace("[1, 1]", "[1]"), "2 Timestamps and 1 Values"),
+    ],
+)
+def test_metric_data_that_cannot_be_read_is_refused_with_the_remedy(trace_file, text, complaint):
+    with pytest.raises(TraceError, match=r"trace\.csv") as refusal:
+        read_trace(trace_file(text))
+    assert complaint in str(refusal.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "trace.bin").write_bytes(b"\xff\xfe\xfd")
+    with pytest.raises(TraceError, match=r"trace\.bin cannot be read: it is not a text file"):
+        read_trace(tmp_path / "trace.bin")
 
 
 def test_a_file_that_does_not_exist_is_refused(tmp_path):
