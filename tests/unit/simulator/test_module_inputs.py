@@ -101,7 +101,10 @@ def test_flags_go_on_top_of_a_base_and_leave_it_as_it_was():
         ("--scale-up-period-seconds 3600 --scale-up-evaluation-periods 169", "scale_up looks back too far"),
         ("--scale-up-datapoints-to-alarm 99", "--scale-up-datapoints-to-alarm must be a whole number of periods, from"),
         ("--scale-down-cooldown-minutes -1", "--scale-down-cooldown-minutes must be a whole number of minutes from 0"),
-        ("--scaling-strategy double --scale-up-threshold 0.9 --scale-down-threshold 0.5", "(0.5) must be at most half"),
+        (
+            "--scaling-strategy double --scale-down-threshold 0.99",
+            "--scale-down-threshold (0.99) must be below --scale-up-threshold",
+        ),
         ("--max-iterator-age-minutes 0", "--max-iterator-age-minutes must be null or a whole number"),
         ("--calls-reserved-for-scale-up 10", "--calls-reserved-for-scale-up must be a whole number of calls from 0"),
     ],
@@ -117,7 +120,7 @@ def test_what_the_module_refuses_is_refused_in_its_words_and_with_the_flag(chose
     [
         "--max-shard-count 10000",
         "--scale-up-period-seconds 3600 --scale-up-evaluation-periods 168",
-        "--scaling-strategy double --scale-down-threshold 0.3",
+        "--scaling-strategy double --target-utilization 0.01",
         "--max-iterator-age-minutes null",
     ],
 )
