@@ -380,3 +380,22 @@ def test_what_aws_refuses_for_good_does_not_stand_between_two_scalings():
             assert w.statuses().count("SKIPPED") == 1
         w.calm()
         assert w.broken_rules() == []
+
+
+def test_an_old_intent_is_not_given_up_while_someone_is_about_to_carry_it_out():
+    """It was taken over while it was fresh enough, and would be too old by now."""
+    with world(reshard_seconds=AN_INSTANT) as w:
+        lives_for_long(w)
+        with Stage(w) as s:
+            up = dies_before_the_call(w, s)
+            w.aws.clock.advance(timedelta(minutes=3, seconds=50))
+            one = s.enter(up)
+            one.step_to("UpdateShardCount")
+            w.aws.clock.advance(timedelta(seconds=15))
+            before = len(w.reshards)
+            s.enter(request(10)).finish()
+            one.finish()
+            assert len(w.reshards) == before + 1
+            assert w.reasons()[-1] == "STREAM_UPDATING"
+        w.calm()
+        assert w.broken_rules() == [], w.log()
