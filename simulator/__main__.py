@@ -7,12 +7,12 @@ import sys
 
 from rich.console import Console
 
-from simulator import demo
+from simulator import demo, fleet
 from simulator.terraform import TerraformError, TerraformMissingError
 from simulator.traffic import TraceError
 
 _INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
-_COMMANDS = {"demo": demo}
+_COMMANDS = {"demo": demo, "fleet": fleet}
 """Modules with a first docstring line that says what the command does, `add_arguments(parser)`, and
 `run(arguments, console)`, which tells whether everything happened that should."""
 

@@ -1,0 +1,81 @@
+"""AWS's API quotas: so many calls a second in an account and region, as token buckets on a virtual clock.
+
+Sources: AWS General Reference, the pages on the endpoints and quotas of Amazon CloudWatch and Kinesis Data Streams. How
+large a burst the services let through is not documented; here it is what accumulates in one second.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+CALLS_PER_SECOND: Mapping[str, float] = {
+    "DescribeAlarms": 9,
+    "DescribeLimits": 1,
+    "DescribeStreamSummary": 20,
+    "GetMetricData": 500,
+    "ListTagsForResource": 10,
+    "PutMetricAlarm": 3,
+    "SetAlarmState": 3,
+    "UpdateShardCount": 10,
+}
+"""What the function calls and AWS limits, by operation. DynamoDB on demand takes more than any fleet asks."""
+
+
+class TokenBucket:
+    """Lets calls through at a rate, and after a pause as many at once as its capacity."""
+
+    def __init__(self, per_second: float, *, capacity: float | None = None) -> None:
+        """Start full; unless given, the capacity is one second's worth of calls, and at least one call."""
+        self._per_second = per_second
+        self._capacity = max(1.0, per_second) if capacity is None else capacity
+        self._tokens = self._capacity
+        self._filled_at: datetime | None = None
+
+    def take(self, now: datetime) -> bool:
+        """Take a token if there is one; a call that is refused costs nothing."""
+        if self._filled_at is not None:
+            gained = (now - self._filled_at).total_seconds() * self._per_second
+            self._tokens = min(self._capacity, self._tokens + gained)
+        self._filled_at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Quotas:
+    """The quotas of one account and region, and what has become of the calls.
+
+    Attributes:
+        admitted: the calls let through, by operation.
+        throttled: the calls refused, by operation.
+        last_admitted: when the latest call was let through, by operation.
+
+    """
+
+    def __init__(self, calls_per_second: Mapping[str, float] = CALLS_PER_SECOND) -> None:
+        """Start with full buckets; an operation without a quota is never refused."""
+        self.calls_per_second = calls_per_second
+        self._buckets = {operation: TokenBucket(rate) for operation, rate in calls_per_second.items()}
+        self.admitted: Counter[str] = Counter()
+        self.throttled: Counter[str] = Counter()
+        self.last_admitted: dict[str, datetime] = {}
+
+    def admit(self, operation: str, now: datetime) -> bool:
+        """Count a call, and tell whether it is let through."""
+        bucket = self._buckets.get(operation)
+        if bucket is not None and not bucket.take(now):
+            self.throttled[operation] += 1
+            return False
+        self.admitted[operation] += 1
+        self.last_admitted[operation] = now
+        return True
+
+    def least_seconds(self, calls: Mapping[str, float]) -> float:
+        """How long these calls take at the least: as long as those of the scarcest operation."""
+        return max(calls.get(operation, 0) / rate for operation, rate in self.calls_per_second.items())
