@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.faults.effort import effort
 from tests.faults.stage import Stage, alarm_name
+from tests.rules import shard_count
 from tests.world import BRISK, World, world
 
 RECONCILE = {"action": "reconcile"}
@@ -397,5 +399,38 @@ def test_an_old_intent_is_not_given_up_while_someone_is_about_to_carry_it_out():
             one.finish()
             assert len(w.reshards) == before + 1
             assert w.reasons()[-1] == "STREAM_UPDATING"
+        w.calm()
+        assert w.broken_rules() == [], w.log()
+
+
+def test_of_two_that_have_seen_a_lease_run_out_one_takes_the_intent_over():
+    with world(reshard_seconds=AN_INSTANT) as w:
+        lives_for_long(w)
+        with Stage(w) as s:
+            up = dies_before_the_call(w, s)
+            one, two = s.enter(up), s.enter(up)
+            one.step_to("PutItem")
+            two.step_to("PutItem")
+            one.step_to("UpdateShardCount")
+            two.finish()
+            one.finish()
+            assert [each for each in (one, two) if each.accepted] == [one]
+        w.calm()
+        assert w.broken_rules() == [], w.log()
+
+
+def test_a_reconcile_right_behind_the_call_does_not_give_up_what_kinesis_does_not_show_yet():
+    with world() as w:
+        lives_for_long(w)
+        w.demand["orders"] = 7.0
+        with Stage(w) as s:
+            up = s.next_from("scale-up")
+            s.enter(up).finish()
+            as_before = {"status": lambda now: "ACTIVE", "shard_count": lambda now: 8}
+            with patch.multiple(w.aws.streams.model("orders"), **as_before):
+                assert w.summary()["StreamStatus"] == "ACTIVE"
+                s.enter(RECONCILE).finish()
+            assert w.statuses()[-1] == "UPDATING"
+            assert {shard_count(alarm) for alarm in w.alarms().values()} == {w.reshards[-1].target}
         w.calm()
         assert w.broken_rules() == [], w.log()
