@@ -42,13 +42,18 @@ class Deployment:
 
     def audit_log(self, stream_name: str) -> list[dict[str, Any]]:
         """The stream's items in the audit table, oldest first; numbers are `decimal.Decimal`."""
-        answer = self.aws.client("dynamodb").query(
-            TableName=self.audit_table_name,
-            KeyConditionExpression="stream_name = :stream",
-            ExpressionAttributeValues={":stream": {"S": stream_name}},
+        pages = (
+            self.aws.client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self.audit_table_name,
+                KeyConditionExpression="stream_name = :stream",
+                ExpressionAttributeValues={":stream": {"S": stream_name}},
+            )
         )
         read = TypeDeserializer().deserialize
-        return [{name: read(value) for name, value in item.items()} for item in answer["Items"]]
+        items = (item for page in pages for item in page["Items"])
+        return [{name: read(value) for name, value in item.items()} for item in items]
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke the function synchronously and return its answer, or Lambda's error payload."""
@@ -58,12 +63,16 @@ class Deployment:
 
 
 def deploy(
-    aws: LocalAWS, *, package: Path = PACKAGE, environment: Mapping[str, str] | None = None, schedule: bool = True
+    aws: LocalAWS,
+    *,
+    package: Path = PACKAGE,
+    environment: Mapping[str, str] | None = None,
+    reconcile_interval_minutes: int | None = None,
 ) -> Deployment:
     """Create everything but the streams.
 
-    `environment` replaces variables of the function's environment (`{"DRY_RUN": "true"}`); without `schedule` nothing
-    reconciles but what a test invokes.
+    `environment` replaces variables of the function's environment (`{"DRY_RUN": "true"}`), and
+    `reconcile_interval_minutes` the root module's default of this name.
     """
     recorded = _recorded(aws.region)
     function = recorded["function"]
@@ -88,13 +97,15 @@ def deploy(
         SourceArn=topic_arn,
     )
     aws.client("sns").subscribe(TopicArn=topic_arn, Protocol="lambda", Endpoint=function_arn)
-    if schedule:
-        aws.client("scheduler").create_schedule(
-            Name=f"{NAME}-reconcile",
-            ScheduleExpression=recorded["schedule"]["ScheduleExpression"],
-            FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"Arn": function_arn, "RoleArn": role_arn, "Input": recorded["schedule"]["Input"]},
-        )
+    rate = recorded["schedule"]["ScheduleExpression"]
+    if reconcile_interval_minutes is not None:
+        rate = f"rate({reconcile_interval_minutes} minute{'' if reconcile_interval_minutes == 1 else 's'})"
+    aws.client("scheduler").create_schedule(
+        Name=f"{NAME}-reconcile",
+        ScheduleExpression=rate,
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": function_arn, "RoleArn": role_arn, "Input": recorded["schedule"]["Input"]},
+    )
     return Deployment(aws, topic_arn, NAME, variables["AUDIT_TABLE_NAME"], queue_url)
 
 

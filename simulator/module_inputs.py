@@ -142,7 +142,7 @@ def check(chosen: Mapping[str, Any]) -> None:
         InvalidInputError: the first rule that does not hold.
 
     """
-    values = _with_defaults(chosen)
+    values = with_defaults(chosen)
     for body in _variables().values():
         for rule in body.get("validation", ()):
             known = values.keys() >= set(_VARIABLE.findall(rule["condition"]))
@@ -150,8 +150,8 @@ def check(chosen: Mapping[str, Any]) -> None:
                 raise InvalidInputError(_with_flags(rule["error_message"], values))
 
 
-def _with_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of every input that has one, objects whole."""
+def with_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of every input, objects whole as namespaces; only what is required and not given has none."""
     values: dict[str, Any] = {}
     for each in module_inputs():
         *objects, name = each.path
