@@ -132,3 +132,54 @@ def test_reconcile_does_not_wake_an_alarm_that_was_paused_after_it_had_listed_th
             pauses(w)
             reconcile.finish()
             assert w.alarms()["scale-up"]["StateValue"] == "ALARM"
+
+
+def begins_to_scale(w: World) -> None:
+    lives_for_long(w)
+    w.demand["orders"] = 7.0
+    w.run_until(lambda: w.statuses()[-1] == "UPDATING")
+
+
+def dies_with_an_intent(w: World) -> None:
+    leaves_an_intent(w, 7.0)
+
+
+def deletes_the_alarms(w: World) -> None:
+    w.delete_alarm("scale-up")
+    w.delete_alarm("scale-down")
+
+
+def deletes_the_stream(w: World) -> None:
+    w.demand.clear()
+    w.aws.client("kinesis").delete_stream(StreamName="orders")
+
+
+def deletes_both(w: World) -> None:
+    deletes_the_alarms(w)
+    deletes_the_stream(w)
+
+
+def switches_to_on_demand(w: World) -> None:
+    w.run(2)  # Kinesis switches no stream that it is resharding
+    w.switch_mode("ON_DEMAND")
+
+
+@pytest.mark.parametrize(
+    ("begun", "user", "end"),
+    [
+        (begins_to_scale, deletes_the_alarms, ("SUCCEEDED", "HIGH_DEMAND")),
+        (begins_to_scale, deletes_the_stream, ("FAILED", "STREAM_MISSING")),
+        (begins_to_scale, deletes_both, ("FAILED", "STREAM_MISSING")),
+        (begins_to_scale, switches_to_on_demand, ("FAILED", "ON_DEMAND_STREAM")),
+        (dies_with_an_intent, deletes_the_alarms, ("FAILED", "INTENT_EXPIRED")),
+        (dies_with_an_intent, deletes_the_stream, ("FAILED", "STREAM_MISSING")),
+        (dies_with_an_intent, deletes_both, ("FAILED", "STREAM_MISSING")),
+    ],
+)
+def test_what_was_begun_has_an_end_though_nothing_is_left_to_look_after(begun, user, end):
+    with world() as w:
+        begun(w)
+        user(w)
+        w.run(12)
+        assert (w.statuses()[-1], w.reasons()[-1]) == end
+        assert all(record["finished_at"] for record in w.log())
