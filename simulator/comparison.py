@@ -38,6 +38,9 @@ _KILOBYTE = 1024
 UNLIMITED = {"max_shard_count": MAX_SHARDS}
 """An input of modules/stream that the others do not have, where nobody has given it."""
 
+DEFAULT = "default"
+"""The preset that is the module's defaults."""
+
 YOURS, ON_DEMAND, FIXED, BOUND = "your settings", "on-demand", "fixed at the peak", "clairvoyant bound"
 
 

@@ -14,12 +14,15 @@ import numpy as np
 from simulator.closed_loop import MINUTES_PER_DAY, Series
 
 DAYS = 28
+LEAST_DAYS = 3
+"""Shorter traffic has no room for what befalls a stream between its first day and its last."""
+
 MEAN_SHARDS = 8.0
 _MINUTES_PER_HOUR = 60
 
 
 def generate(seed: int, *, days: int = DAYS) -> Iterator[tuple[str, Series]]:
-    """Every kind of stream once: its name and its traffic."""
+    """Every kind of stream once: its name and its traffic, of LEAST_DAYS or more."""
     for number, (name, make) in enumerate(KINDS.items()):
         maker = _Maker(np.random.default_rng([seed, number]), days)
         demand = make(maker)
