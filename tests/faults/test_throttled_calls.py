@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from moto.core.botocore_stubber import BotocoreStubber
 
 from tests.faults.test_crash_at_every_call import SCENARIOS, Scenario, calls_of, scale_up
@@ -86,3 +87,25 @@ def test_an_event_that_fails_all_its_deliveries_is_in_the_dead_letter_queue():
         [letter] = w.dead_letters()
         assert letter["requestContext"]["condition"] == "RetriesExhausted"
         assert "orders-scale-up" in letter["requestPayload"]["Records"][0]["Sns"]["Message"]
+
+
+def test_a_burst_of_calls_is_not_taken_for_the_end_of_the_days_calls():
+    """A fleet that scales at once meets the same error code. A minute later the call may be made."""
+    refused = []
+
+    def refuse(running, call):
+        if call.operation == "UpdateShardCount" and not refused:
+            refused.append(call)
+            raise ClientError({"Error": {"Code": "LimitExceededException", "Message": "Rate exceeded"}}, call.operation)
+
+    scenario = scale_up()
+    with world() as w:
+        scenario.prepare(w)
+        w.before_call = refuse
+        scenario.go(w)
+        w.run(2)
+        assert len(refused) == 1
+        assert w.reasons() == ["HIGH_DEMAND"]
+        assert len(w.reshards) == 1
+        w.calm()
+        assert w.broken_rules() == []
