@@ -57,6 +57,7 @@ _make_api_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa
 _SECOND, _MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 _HISTORY_MINUTES = 60
 _PATIENCE_MINUTES = 120
+_NEVER_MINUTES = 24 * 60
 _RESHARDED_ONE_IN = 50
 _ALARMS_PER_PAGE = 100
 _INSTANT = timedelta(microseconds=1)
@@ -156,13 +157,14 @@ def fleet(
     calls_per_second: Mapping[str, float] = CALLS_PER_SECOND,
     concurrency: int = 1000,
     package: Path = PACKAGE,
+    reconcile_interval_minutes: int | None = None,
     seed: int = 1,
 ) -> Iterator[Fleet]:
     """A fleet whose function is that of a package; the seed is that of botocore's jitter."""
     with ExitStack() as stack:
         aws = stack.enter_context(LocalAWS())
         timeline = stack.enter_context(SideBySide(aws.clock))
-        deployment = deploy(aws)
+        deployment = deploy(aws, package=package, reconcile_interval_minutes=reconcile_interval_minutes)
         new_environment = stack.enter_context(_code(package, aws))
         invocations = Invocations(timeline, new_environment, concurrency=concurrency)
         f = Fleet(deployment, streams, invocations, Quotas(calls_per_second))
@@ -353,7 +355,7 @@ def sweep(streams: int, *, package: Path = PACKAGE, report: Callable[[str], None
 
 def calls_of_one_scaling(package: Path = PACKAGE) -> Counter[str]:
     """What the scale-up of one stream calls when nobody else does, by operation in the order of their first calls."""
-    with fleet(1, package=package) as f:
+    with fleet(1, package=package, reconcile_interval_minutes=_NEVER_MINUTES) as f:
         f.fire()
         f.quotas.admitted.clear()
         f.run_minute(BUSY)

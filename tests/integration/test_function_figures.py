@@ -1,0 +1,75 @@
+"""What is told of the function itself is measured, and within its aims where a machine's speed has no part in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from subprocess import CalledProcessError
+
+import pytest
+
+from simulator.deployment import PACKAGE
+from simulator.function_figures import Figures, measure, measure_start, rows
+
+PAGE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text()
+SOURCES = (PACKAGE.parent / "kinesis_autoscaler").rglob("*.py")
+CALLS_OF_THE_PAGE = re.findall(r"\| [\d, ]+ \| \w+ (\w+) \|", PAGE)
+
+
+@pytest.fixture(scope="module")
+def figures() -> Figures:
+    return measure(starts=1, scalings=2)
+
+
+def test_a_scale_up_calls_what_the_architecture_page_says(figures):
+    assert len(CALLS_OF_THE_PAGE) == 10, "PutMetricAlarm has one line for both alarms"
+    assert sorted(figures.calls["scale-up"].elements()) == sorted([*CALLS_OF_THE_PAGE, "PutMetricAlarm"])
+
+
+def test_a_scale_down_calls_the_same_but_may_ask_for_more_pages_of_metrics(figures):
+    assert set(figures.calls["scale-down"]) == set(figures.calls["scale-up"])
+    more = figures.calls["scale-down"] - figures.calls["scale-up"]
+    assert set(more) <= {"GetMetricData"}
+
+
+def test_a_decision_not_to_scale_changes_nothing_but_the_log(figures):
+    calls = figures.calls["decision not to scale"]
+    assert calls["PutItem"] == 1
+    assert not set(calls) & {"UpdateShardCount", "PutMetricAlarm", "SetAlarmState", "TransactWriteItems"}
+
+
+def test_a_reconcile_asks_once_for_each_stream(figures):
+    calls = figures.calls["reconcile of 2 streams"]
+    assert calls["DescribeStreamSummary"] == 2
+    assert calls.total() - 2 == len(calls) - 1, "and once for everything else"
+
+
+def test_the_package_is_that_which_is_deployed(figures):
+    assert figures.package_bytes == PACKAGE.stat().st_size
+    assert figures.source_bytes == sum(path.stat().st_size for path in SOURCES)
+
+
+def test_the_start_is_measured_with_and_without_bytecode(figures):
+    for start in (figures.start, figures.compiled_start):
+        assert min(start.seconds, start.bare_seconds) > 0
+        assert start.bytes > start.bare_bytes > 2**20
+
+
+def test_a_package_that_does_not_start_is_no_figure(monkeypatch):
+    monkeypatch.setattr("simulator.function_figures._OURS", "import kinesis_autoscaler.nothing")
+    with pytest.raises(CalledProcessError, match="returned non-zero exit status"):
+        measure_start(1, compiled=False)
+
+
+def test_own_time_and_calls_of_a_scaling_are_told_apart(figures):
+    assert figures.scaling.count == figures.calls["scale-up"].total()
+    assert figures.scaling.own > 0
+    assert figures.scaling.calls > 0
+
+
+def test_every_figure_has_a_line(figures):
+    text = "\n".join(f"{label}: {value}" for label, value in rows(figures))
+    for kind, calls in figures.calls.items():
+        assert f"AWS calls of a {kind}: {calls.total()}: " in text
+    assert f"{figures.package_bytes:,} bytes" in text
+    assert f"{figures.start.ratio:.2f} ×" in text
