@@ -28,7 +28,11 @@ from tests.rules import Reshard, broken_by_the_call, broken_once_healed, shard_c
 
 __all__ = ["BRISK", "QUICK", "Outage", "Reshard", "Running", "World", "kind_of", "put_alarm", "shard_count", "world"]
 
+_NUMBERS = {"target_utilization": 0.6, "calls_reserved_for_scale_up": 4, "burst_memory_days": 0}
+"""Not the defaults, which may be tuned; and without memory of bursts, so that what grew shrinks on the same day."""
+
 QUICK = {
+    **_NUMBERS,
     "scale_up": {"threshold": 0.75, "evaluation_periods": 3, "datapoints_to_alarm": 2, "cooldown_minutes": 3},
     "scale_down": {
         "threshold": 0.35,
@@ -42,6 +46,7 @@ QUICK = {
 """Settings with short windows, so that a scenario takes minutes of virtual time rather than hours."""
 
 BRISK = {
+    **_NUMBERS,
     "scale_up": {"threshold": 0.75, "evaluation_periods": 2, "datapoints_to_alarm": 2, "cooldown_minutes": 2},
     "scale_down": {
         "threshold": 0.35,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -20,6 +20,7 @@ from .model import (
     Decision,
     History,
     Minute,
+    Outlook,
     Reason,
     Record,
     Settings,
@@ -59,6 +60,16 @@ CONSUMER_SILENCE = timedelta(minutes=15)
 LOOK_AGAIN = timedelta(minutes=10)
 """When a reason that only new data can end is worth another look."""
 
+WORTH_A_CALL = 0.5
+"""What a scale-down must save before the other days needed more again, in hours of the whole stream: half of it for one
+hour, or a quarter for two."""
+
+CONSUMER_MEMORY = timedelta(hours=24)
+"""Consumers that have reported no age for longer than this are taken to be gone for good."""
+
+LOOK_FOR_SAVING = timedelta(minutes=30)
+"""When a stream that is not worth shrinking now is worth another look."""
+
 LIMIT_UNKNOWN = timedelta(hours=1)
 """How long Kinesis' LimitExceeded stands if no call of ours explains it."""
 
@@ -72,6 +83,7 @@ class Situation:
     telemetry: Telemetry
     history: History
     now: datetime
+    outlook: Outlook = field(default_factory=Outlook)
 
 
 def decide(action: Action, situation: Situation) -> Decision:
@@ -139,7 +151,8 @@ def decide_scale_down(situation: Situation) -> Decision:
     """Fewer shards if the demand of the whole window fits into them.
 
     Never below the minimum or half the current count; never on missing data, behind consumers, a young stream or the
-    minutes that made the stream grow; only where it saves a quarter of the shards, since it spends one of ten calls.
+    minutes that made the stream grow. It spends one of ten calls, so that it must save enough until demand, going by
+    the same hours of the last days, needs more again; and what came suddenly of late may come again.
     """
     case = _Case(Action.SCALE_DOWN, situation)
     if blocked := case.not_shrinkable():
@@ -339,7 +352,8 @@ class _Case:
         if limit is None:
             return None
         ages = [(minute.at, minute.iterator_age) for minute in self.situation.telemetry.minutes if minute.iterator_age]
-        reported = [m.at for m in self.situation.telemetry.minutes if m.iterator_age is not None]
+        known = (*self.situation.telemetry.days, *self.situation.telemetry.minutes)
+        reported = [each.at for each in known if each.iterator_age is not None and each.at >= now - CONSUMER_MEMORY]
         latest = self.situation.telemetry.since(now - CONSUMER_SILENCE)
         behind = max((age for at, age in ages if at >= now - CONSUMER_SILENCE), default=timedelta())
         if behind >= limit:
@@ -408,34 +422,63 @@ def _scale_up_target(situation: Situation, *, peak: float, throttled: bool, call
 
 
 def _shrink_to(case: _Case, *, requested: int | None) -> Decision:
-    """The scale-down that the window's demand allows, or the reason that there is none."""
+    """The scale-down that the demand allows, of the window and of what is to be expected; or the reason for none."""
     situation = case.situation
-    stream, settings = situation.stream, situation.settings
-    current, window = stream.open_shard_count, settings.scale_down.window
+    stream, settings, now = situation.stream, situation.settings, situation.now
+    current, window, fill = stream.open_shard_count, settings.scale_down.window, _fill(settings)
     # As far back as the alarm that fired has looked, whose newest datapoint is a minute old: looking further would
     # meet the very demand whose end made it fire.
-    peak = _peak(situation.telemetry.since(situation.now - window - timedelta(minutes=1)), settings)
+    peak = _peak(situation.telemetry.since(now - window - timedelta(minutes=1)), settings)
     case = case.with_demand(peak)
-    half = math.ceil(current / 2)
-    smallest = max(half, settings.min_shard_count, requested or 0)
-    needed = max(1, math.ceil(peak / _fill(settings)))
-    if settings.strategy is Strategy.DOUBLE and requested is None:
-        target = smallest if needed <= smallest else current
-    else:
-        target = max(smallest, _round_up_to_quarter(needed, current))
-    seen = f"peak demand {_number(peak)} shards in the last {_span(window)} needs {_shards(needed)}"
-    if target > settings.max_shard_count and target > half:
+    seen = f"peak demand {_number(peak)} shards in the last {_span(window)}"
+
+    target = _scale_down_target(case, peak, requested)
+    if target > settings.max_shard_count and target > math.ceil(current / 2):
         # Above its maximum, and the load would not fit below it: Kinesis could not go there in one step either.
-        return case.skip(Reason.DEMAND_FITS, f"{seen}, more than its maximum of {settings.max_shard_count}.")
+        return case.skip(
+            Reason.DEMAND_FITS,
+            f"{seen} needs {_shards(target)} at {fill:.0%}, more than its maximum of {settings.max_shard_count}.",
+        )
     if target >= current or (requested is None and peak >= settings.scale_down.threshold * current):
         return case.skip(
             Reason.DEMAND_FITS,
-            f"{seen} at {_fill(settings):.0%}: too little would be saved for one of the day's calls.",
+            f"{seen} leaves too little to save at {fill:.0%} for one of the day's calls.",
+            retry_at=now + LOOK_FOR_SAVING,
         )
-    because = f"{seen}; target {_fill(settings):.0%}."
     if requested is not None:
-        because = f"{_shards(requested)} were requested; {because}"
-    return case.scale(target, Reason.LOW_DEMAND if requested is None else Reason.REQUESTED, because)
+        because = f"{_shards(requested)} were requested; {seen} needs {_shards(target)}; target {fill:.0%}."
+        return case.scale(target, Reason.REQUESTED, because)
+    return _shrink_if_it_lasts(case, peak, seen)
+
+
+def _shrink_if_it_lasts(case: _Case, peak: float, seen: str) -> Decision:
+    """The scale-down that saves enough until more is needed again, going by the last days."""
+    settings, outlook = case.situation.settings, case.situation.outlook
+    current, fill = case.situation.stream.open_shard_count, _fill(settings)
+    lowest = max(peak, outlook.burst * fill / SATURATED)  # a burst may fill the stream: it is soon over
+    ceiling = max(settings.max_shard_count, math.ceil(current / 2))  # what is to come is not a reason to stay above it
+    for hours, ahead in enumerate(outlook.peaks or (0.0,), start=1):
+        target = min(_scale_down_target(case, max(lowest, ahead)), ceiling)
+        worth_a_call = not outlook.peaks or (current - target) * hours >= WORTH_A_CALL * current
+        if target < current and worth_a_call:
+            if ahead:
+                seen += f", and no more than {_number(ahead)} expected within {_span(timedelta(hours=hours))}"
+            return case.scale(target, Reason.LOW_DEMAND, f"{seen}; target {fill:.0%}.")
+    if _scale_down_target(case, lowest) >= current:
+        why = f"and room is kept for another burst to {_number(outlook.burst)}"
+    else:
+        why = "but going by the last days more is to come too soon for one of the day's calls"
+    return case.skip(Reason.DEMAND_FITS, f"{seen}, {why}.", retry_at=case.situation.now + LOOK_FOR_SAVING)
+
+
+def _scale_down_target(case: _Case, demand: float, requested: int | None = None) -> int:
+    """Shard count to shrink to for a demand in shards: half of the current one or more; at the current one, none."""
+    settings, current = case.situation.settings, case.situation.stream.open_shard_count
+    smallest = max(math.ceil(current / 2), settings.min_shard_count, requested or 0)
+    needed = max(1, math.ceil(demand / _fill(settings)))
+    if settings.strategy is Strategy.DOUBLE and requested is None:
+        return smallest if needed <= smallest else current
+    return max(smallest, _round_up_to_quarter(needed, current))
 
 
 def _fill(settings: Settings) -> float:

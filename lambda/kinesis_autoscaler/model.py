@@ -25,6 +25,9 @@ MAX_SHARDS = 10_000
 QUOTA_WINDOW = timedelta(hours=24)
 """The rolling window of CALLS_PER_DAY."""
 
+OUTLOOK_DAYS = 7
+"""How many days a scale-down looks back at: a week, so that every kind of day is among them."""
+
 
 class Action(StrEnum):
     """The direction of a scaling; also the suffix of the alarm that asks for it."""
@@ -130,12 +133,14 @@ class Settings:
     scale_up: AlarmRule
     scale_down: AlarmRule
     strategy: Strategy = Strategy.TARGET
-    target_utilization: float = 0.6
+    target_utilization: float = 0.7
     scale_up_cooldown: timedelta = timedelta(minutes=5)
-    scale_down_cooldown: timedelta = timedelta(minutes=60)
+    scale_down_cooldown: timedelta = timedelta(minutes=30)
     max_iterator_age: timedelta | None = timedelta(minutes=30)
     """Consumers further behind than this block a scale-down; None: consumers are not looked at."""
-    calls_reserved_for_scale_up: int = 4
+    calls_reserved_for_scale_up: int = 3
+    burst_memory: timedelta = timedelta(days=1)
+    """For so long the stream keeps room for demand that came too suddenly to be followed; at most a week."""
     scale_on_throttling: bool = False
     scale_on_reads: bool = False
     consumers: Mapping[str, float] = field(default_factory=dict)
@@ -161,10 +166,10 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """One minute of a stream's metrics; None where CloudWatch has no datapoint."""
+    """One minute of a stream's metrics, or the mean minute of a period; None where CloudWatch has no datapoint."""
 
     at: datetime
-    """The start of the minute."""
+    """The start of the minute, or of the period."""
     incoming_bytes: float | None = None
     incoming_records: float | None = None
     read_bytes: float | None = None
@@ -196,16 +201,28 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What one GetMetricData call returned, minute by minute, oldest first, with no minute left out."""
+    """What CloudWatch returned, oldest first, with no minute and no period left out."""
 
     minutes: tuple[Minute, ...]
     deliveries: tuple[datetime, ...] = ()
     """Minutes in which CloudWatch delivered the function's own Invocations metric. Reconcile runs every few minutes, so
     a stretch with a delivery and no data of the stream is a stream without traffic; without one it proves nothing."""
+    days: tuple[Minute, ...] = ()
+    """For a scale-down: the last days in longer periods, up to the last one that is surely complete."""
 
     def since(self, start: datetime) -> tuple[Minute, ...]:
         """The minutes from `start` on."""
         return tuple(minute for minute in self.minutes if minute.at >= start)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a stream's last days let expect of its next hours, in shards."""
+
+    peaks: tuple[float, ...] = ()
+    """The highest demand to expect within one hour, two hours and so on; empty where the days are unknown."""
+    burst: float = 0.0
+    """The highest demand that came too suddenly to be followed, and may do so again; 0 where there was none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ from .alarms import AlarmPair, Alarms
 from .audit import LEASE, AlreadyRecordedError, AuditTable, SupersededError, event_key
 from .clients import is_permanent
 from .consumers import Consumers
-from .decision import LOOK_AGAIN, Situation, decide, decide_minimum, decide_request, decide_scale_down
+from .decision import LOOK_AGAIN, METRIC_DELAY, Situation, decide, decide_minimum, decide_request, decide_scale_down
 from .events import AlarmEvent, MalformedEventError, ScaleRequest
 from .metrics import Metrics
-from .model import Action, Decision, History, Reason, Record, Settings, Status, Stream, Trigger
+from .model import Action, Decision, History, Reason, Record, Settings, Status, Stream, Telemetry, Trigger
+from .outlook import LOOKBACK, PERIOD, outlook
 from .reporting import Reporter, logger
 from .settings import InvalidSettingsError, parse_settings
 from .streams import AccountShardLimitError, QuotaExhaustedError, StreamInUseError, StreamMissingError, Streams
@@ -33,9 +34,6 @@ RESUME_LIMIT = timedelta(minutes=5)
 
 SETTLING = timedelta(minutes=1)
 """So soon after the call, a stream that still looks untouched may just not show the change yet."""
-
-AGE_HISTORY = timedelta(hours=24)
-"""How far back a scale-down looks for consumers that once reported their age."""
 
 OLDEST_EVENT = timedelta(hours=24)
 """Records are filed under the time of their event; one that is older would be outside the history that counts."""
@@ -316,8 +314,9 @@ class Scaler:
             if previous[1].status.is_open:
                 why = f"its change from {latest.from_shard_count} to {latest.to_shard_count} shards is under way."
                 return self._leave(look, Reason.STREAM_UPDATING, why, retry_at=now)
-        telemetry = self._metrics.telemetry(look.stream_name, since=now - _lookback(look.action, settings), until=now)
-        decision = make_decision(Situation(stream, settings, telemetry, history, now))
+        telemetry = self._telemetry(look, settings, now)
+        expected = outlook(telemetry.days, settings)
+        decision = make_decision(Situation(stream, settings, telemetry, history, now, expected))
         if decision.target is None:
             return self._skip(look, decision)
         if self._dry_run:
@@ -495,6 +494,15 @@ class Scaler:
             logger.exception("The settings can't be read.", extra={"stream": pair.stream_name})
             return None
 
+    def _telemetry(self, look: Look, settings: Settings, now: datetime) -> Telemetry:
+        """The latest minutes; for a scale-down also the last days, so that it can tell what is to come."""
+        window = max(settings.scale_up.window, settings.scale_down.window)
+        telemetry = self._metrics.telemetry(look.stream_name, since=now - window - timedelta(minutes=30), until=now)
+        if look.action is Action.SCALE_UP:
+            return telemetry
+        days = self._metrics.days(look.stream_name, since=now - LOOKBACK, until=now - METRIC_DELAY, period=PERIOD)
+        return replace(telemetry, days=days)
+
     def _settings(self, pair: AlarmPair) -> Settings:
         for alarm in pair:
             _ = alarm.shard_count  # what can't be rewritten afterwards must stop a scaling before it begins
@@ -530,11 +538,6 @@ def _not_carried_out(decision: Decision, now: datetime) -> Decision:
         message="Dry run, would be " + decision.message[0].lower() + decision.message[1:],
         retry_at=now + LOOK_AGAIN,
     )
-
-
-def _lookback(action: Action, settings: Settings) -> timedelta:
-    windows = max(settings.scale_up.window, settings.scale_down.window) + timedelta(minutes=30)
-    return max(windows, AGE_HISTORY) if action is Action.SCALE_DOWN else windows
 
 
 def _within_a_sentence(error: Exception) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from .model import MAX_SHARDS, AlarmRule, Settings, Strategy
+from .model import MAX_SHARDS, OUTLOOK_DAYS, AlarmRule, Settings, Strategy
 
 TAG_PREFIX = "kinesis-autoscaler:"
 CONSUMER_TAG_PREFIX = "consumer/"
@@ -111,6 +111,7 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
         calls_reserved_for_scale_up=read(
             "calls-reserved-for-scale-up", _calls, Settings.calls_reserved_for_scale_up, "a whole number from 0 to 9"
         ),
+        burst_memory=read("burst-memory-days", _days, Settings.burst_memory, "a number of days from 0 to 7"),
         scale_on_throttling=read("scale-on-throttling", _boolean, Settings.scale_on_throttling, "true or false"),
         scale_on_reads=read("scale-on-reads", _boolean, Settings.scale_on_reads, "true or false"),
         consumers={
@@ -167,6 +168,13 @@ def _minutes(text: str) -> timedelta:
     if not 0 <= value <= 365 * 24 * 60:  # a year, the longest that Kinesis retains records
         raise ValueError(text)
     return timedelta(minutes=value)
+
+
+def _days(text: str) -> timedelta:
+    value = float(text)
+    if not 0 <= value <= OUTLOOK_DAYS:
+        raise ValueError(text)
+    return timedelta(days=value)
 
 
 def _boolean(text: str) -> bool:

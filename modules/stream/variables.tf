@@ -71,12 +71,12 @@ variable "scaling_strategy" {
 variable "target_utilization" {
   description = "Fraction of the shards' capacity that the demand should use after a scaling with the strategy `target`; between the thresholds of `scale_down` and `scale_up`."
   type        = number
-  default     = 0.6
+  default     = 0.7
   nullable    = false
 
   validation {
     condition     = var.target_utilization > 0 && var.target_utilization < 1
-    error_message = "target_utilization must be a fraction above 0 and below 1, like 0.6 for 60%."
+    error_message = "target_utilization must be a fraction above 0 and below 1, like 0.7 for 70%."
   }
 
   validation {
@@ -99,10 +99,10 @@ variable "scale_up" {
     - `cooldown_minutes`: how long after a scaling the stream is not scaled up (again).
   EOT
   type = object({
-    threshold           = optional(number, 0.75)
+    threshold           = optional(number, 0.8)
     period_seconds      = optional(number, 60)
-    evaluation_periods  = optional(number, 5)
-    datapoints_to_alarm = optional(number, 3)
+    evaluation_periods  = optional(number, 2)
+    datapoints_to_alarm = optional(number, 2)
     cooldown_minutes    = optional(number, 5)
   })
   default  = {}
@@ -110,7 +110,7 @@ variable "scale_up" {
 
   validation {
     condition     = var.scale_up.threshold > 0 && var.scale_up.threshold <= 1
-    error_message = "scale_up.threshold must be a fraction above 0 and up to 1, like 0.75 for 75%."
+    error_message = "scale_up.threshold must be a fraction above 0 and up to 1, like 0.8 for 80%."
   }
 
   validation {
@@ -149,18 +149,18 @@ variable "scale_down" {
     - `cooldown_minutes`: how long after a scaling the stream is not scaled down (again).
   EOT
   type = object({
-    threshold           = optional(number, 0.35)
+    threshold           = optional(number, 0.4)
     period_seconds      = optional(number, 300)
-    evaluation_periods  = optional(number, 24)
-    datapoints_to_alarm = optional(number, 24)
-    cooldown_minutes    = optional(number, 60)
+    evaluation_periods  = optional(number, 12)
+    datapoints_to_alarm = optional(number, 12)
+    cooldown_minutes    = optional(number, 30)
   })
   default  = {}
   nullable = false
 
   validation {
     condition     = var.scale_down.threshold > 0 && var.scale_down.threshold <= 1
-    error_message = "scale_down.threshold must be a fraction above 0 and up to 1, like 0.35 for 35%."
+    error_message = "scale_down.threshold must be a fraction above 0 and up to 1, like 0.4 for 40%."
   }
 
   validation {
@@ -213,12 +213,24 @@ variable "max_iterator_age_minutes" {
 variable "calls_reserved_for_scale_up" {
   description = "How many of the ten scalings that Kinesis allows a stream in 24 hours are kept for scaling up. From 0 to 9."
   type        = number
-  default     = 4
+  default     = 3
   nullable    = false
 
   validation {
     condition     = var.calls_reserved_for_scale_up >= 0 && var.calls_reserved_for_scale_up <= 9 && floor(var.calls_reserved_for_scale_up) == var.calls_reserved_for_scale_up
     error_message = "calls_reserved_for_scale_up must be a whole number of calls from 0 to 9: with all 10 reserved the stream would never be scaled down."
+  }
+}
+
+variable "burst_memory_days" {
+  description = "For how many days a scale-down keeps room for bursts, which come faster than a stream can be scaled: demand that grew to 1.7 times within ten minutes. From 0 to 7; with 0 none is kept."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.burst_memory_days >= 0 && var.burst_memory_days <= 7
+    error_message = "burst_memory_days must be a number of days from 0 to 7: the function looks back a week."
   }
 }
 
@@ -283,7 +295,7 @@ variable "tags" {
   }
 
   validation {
-    condition     = length(var.tags) + length(var.consumer_functions) <= 40
-    error_message = "tags and consumer_functions must have at most 40 entries together: an alarm has at most 50 tags, of which 10 hold the stream's settings."
+    condition     = length(var.tags) + length(var.consumer_functions) <= 39
+    error_message = "tags and consumer_functions must have at most 39 entries together: an alarm has at most 50 tags, of which 11 hold the stream's settings."
   }
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from kinesis_autoscaler.decision import Situation, decide
+import numpy as np
+
+from kinesis_autoscaler.decision import METRIC_DELAY, Situation, decide
 from kinesis_autoscaler.model import (
     QUOTA_WINDOW,
-    SHARD_WRITE_BYTES_PER_SECOND,
     Action,
     Decision,
     History,
@@ -19,6 +20,7 @@ from kinesis_autoscaler.model import (
     Stream,
     Telemetry,
 )
+from kinesis_autoscaler.outlook import LOOKBACK, PERIOD, outlook
 from simulator.closed_loop import Alarm, ClosedLoop
 from simulator.traffic import Traffic
 
@@ -29,7 +31,6 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 _RECONCILE_MINUTES = 5
 _NOTICE_MINUTES = 2  # reconcile leaves a young ALARM to the message that is on its way
-_LOOKBACK = timedelta(hours=24, minutes=30)
 _NO_AGE = timedelta()
 
 
@@ -43,7 +44,7 @@ class Autoscaler:
         self._settings = settings
         self._decide = decide
         self._records: list[Record] = []
-        self._minutes: list[Minute] = []
+        self._known: dict[int, list[Minute]] = {}
 
     def start(self, loop: ClosedLoop) -> None:
         """Set up both alarms."""
@@ -70,7 +71,7 @@ class Autoscaler:
             # Scale-up is re-armed at once, and so asks every minute until the stream is ACTIVE.
             self._rearm_at(alarm, loop.active_from if action is Action.SCALE_UP else self._next_reconcile(loop.now))
             return
-        decision = self._decide(action, self._situation())
+        decision = self._decide(action, self._situation(action))
         self.decisions.append(decision)
         if decision.target is None:
             retry_at = loop.now if decision.retry_at is None else _minute_of(decision.retry_at)
@@ -95,36 +96,42 @@ class Autoscaler:
 
         self._loop.at(minute, rearm)
 
-    def _situation(self) -> Situation:
-        loop = self._loop
+    def _situation(self, action: Action) -> Situation:
+        loop, settings = self._loop, self._settings
         now = START + loop.now * _MINUTE
-        self._fetch()
-        first = max(0, loop.visible_until - int(_LOOKBACK / _MINUTE))
         recent = [record for record in self._records if record.started_at > now - QUOTA_WINDOW - timedelta(hours=1)]
+        window = max(settings.scale_up.window, settings.scale_down.window) + timedelta(minutes=30)
+        days: list[Minute] = []
+        if action is Action.SCALE_DOWN:
+            days = self._points(PERIOD // _MINUTE, max(0, loop.now - METRIC_DELAY // _MINUTE))[-(LOOKBACK // PERIOD) :]
         return Situation(
             stream=Stream("replayed", "ACTIVE", loop.shard_count, START - timedelta(days=365)),
-            settings=self._settings,
-            telemetry=Telemetry(tuple(self._minutes[first:])),
+            settings=settings,
+            telemetry=Telemetry(tuple(self._points(1, loop.visible_until)[-(window // _MINUTE) :]), days=tuple(days)),
             history=History(tuple(recent)),
             now=now,
+            outlook=outlook(days, settings),
         )
 
-    def _fetch(self) -> None:
-        """Take over the minutes whose metrics have arrived since the last look."""
-        first, last = len(self._minutes), self._loop.visible_until
+    def _points(self, step: int, until: int) -> list[Minute]:
+        """The mean minutes of all stretches of `step` minutes that have ended; each is made once."""
+        points = self._known.setdefault(step, [])
+        first, last = len(points), until // step
+        accepted = np.diff(self._loop.accepted_sums[first * step : last * step + 1 : step]) / step
+        throttled = self._loop.throttled(first * step, last * step).reshape(-1, step).mean(axis=1)
         per_shard = Traffic.for_shards(1.0)
-        values = zip(self._loop.accepted(first, last).tolist(), self._loop.throttled(first, last).tolist(), strict=True)
-        for number, (accepted, throttled) in enumerate(values, start=first):
-            self._minutes.append(
+        for number, (taken, refused) in enumerate(zip(accepted.tolist(), throttled.tolist(), strict=True), start=first):
+            points.append(
                 Minute(
-                    START + number * _MINUTE,
-                    accepted * 60 * SHARD_WRITE_BYTES_PER_SECOND,
-                    accepted * per_shard.records,
+                    START + number * step * _MINUTE,
+                    taken * per_shard.bytes,
+                    taken * per_shard.records,
                     None,
-                    throttled * per_shard.records,
+                    refused * per_shard.records,
                     _NO_AGE,
                 )
             )
+        return points
 
     def _record(self, action: Action, decision: Decision) -> Record:
         at = START + self._loop.now * _MINUTE

@@ -22,7 +22,7 @@ def run(autoscaler, minutes, shards):
 
 def test_a_busy_stream_is_scaled_up_and_its_log_says_why(autoscaler):
     add_stream(autoscaler.aws, "orders", 2)
-    run(autoscaler, 20, shards=1.9)
+    run(autoscaler, 20, shards=2.5)
     assert autoscaler.aws.streams.model("orders").shard_count(autoscaler.aws.clock.now()) == 4
     [scaling] = [item for item in autoscaler.audit_log("orders") if item["status"] != "SKIPPED"]
     assert (scaling["action"], scaling["status"], scaling["reason"]) == ("scale-up", "SUCCEEDED", "HIGH_DEMAND")
@@ -31,7 +31,7 @@ def test_a_busy_stream_is_scaled_up_and_its_log_says_why(autoscaler):
 
 def test_both_alarms_hold_the_new_count_afterwards(autoscaler):
     add_stream(autoscaler.aws, "orders", 2)
-    run(autoscaler, 20, shards=1.9)
+    run(autoscaler, 20, shards=2.5)
     for alarm in autoscaler.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]:
         [count] = [query["Expression"] for query in alarm["Metrics"] if query["Id"] == "shardCount"]
         assert count == "4"
@@ -41,7 +41,7 @@ def test_a_dry_run_scales_nothing():
     with LocalAWS() as aws:
         autoscaler = deploy(aws, environment={"DRY_RUN": "true"})
         add_stream(aws, "orders", 2)
-        run(autoscaler, 20, shards=1.9)
+        run(autoscaler, 20, shards=2.5)
         assert aws.streams.model("orders").shard_count(aws.clock.now()) == 2
         assert "DRY_RUN" in {item["reason"] for item in autoscaler.audit_log("orders")}
 

@@ -514,7 +514,7 @@ def test_other_missing_tags_take_their_defaults(w):
     w.demand["orders"] = 7.0
     w.run(4)
     [record] = w.log()
-    assert record["to_shard_count"] == 14, "for 60%; 50% would have brought 16"
+    assert record["to_shard_count"] == 12, "for 70%; 50% would have brought 16"
     w.apply()
 
 

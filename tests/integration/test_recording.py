@@ -30,6 +30,7 @@ OTHER = {
     },
     "max_iterator_age_minutes": None,
     "calls_reserved_for_scale_up": 2,
+    "burst_memory_days": 3,
     "scale_on_reads": True,
     "scale_on_throttling": True,
     "consumer_functions": {"reader": 3},

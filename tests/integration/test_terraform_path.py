@@ -101,10 +101,12 @@ def test_scalings_in_both_directions_leave_nothing_to_plan(applied):
     assert [each.error for each in applied.aws.functions.invocations if each.error] == []
 
 
-def test_a_scaling_makes_at_most_eleven_calls(applied):
+def test_a_scaling_makes_eleven_calls_and_one_more_to_look_back_before_it_shrinks(applied):
     applied.run(8, orders=1.9)
     assert applied.scalings()[-1] == CALLS_OF_A_SCALING
-    assert max(len(calls) for calls in applied.scalings()) <= 11
+    applied.run(90, orders=0.1)
+    looking = CALLS_OF_A_SCALING.index("GetMetricData")
+    assert applied.scalings()[-1] == [*CALLS_OF_A_SCALING[:looking], "GetMetricData", *CALLS_OF_A_SCALING[looking:]]
 
 
 def test_a_changed_threshold_is_all_that_is_planned_and_scaling_goes_on_with_it(applied):

@@ -110,12 +110,12 @@ run "what_is_left_out_takes_its_default" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.scale_up[0].threshold == 0.9 && aws_cloudwatch_metric_alarm.scale_up[0].evaluation_periods == 5 && aws_cloudwatch_metric_alarm.scale_up[0].datapoints_to_alarm == 3
+    condition     = aws_cloudwatch_metric_alarm.scale_up[0].threshold == 0.9 && aws_cloudwatch_metric_alarm.scale_up[0].evaluation_periods == 2 && aws_cloudwatch_metric_alarm.scale_up[0].datapoints_to_alarm == 2
     error_message = "What scale_up leaves out has to take its default."
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.scale_down[0].threshold == 0.35 && aws_cloudwatch_metric_alarm.scale_down[0].evaluation_periods == 24 && aws_cloudwatch_metric_alarm.scale_down[0].datapoints_to_alarm == 24
+    condition     = aws_cloudwatch_metric_alarm.scale_down[0].threshold == 0.4 && aws_cloudwatch_metric_alarm.scale_down[0].evaluation_periods == 12 && aws_cloudwatch_metric_alarm.scale_down[0].datapoints_to_alarm == 12
     error_message = "A scale_down of null has to take every default."
   }
 }

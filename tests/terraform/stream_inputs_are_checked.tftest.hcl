@@ -46,6 +46,7 @@ run "accepts_the_least" {
     scale_down                  = { threshold = 0.01, period_seconds = 60, evaluation_periods = 1, datapoints_to_alarm = 1, cooldown_minutes = 0 }
     max_iterator_age_minutes    = 1
     calls_reserved_for_scale_up = 0
+    burst_memory_days           = 0
     consumer_functions          = { c = 1 }
     tags                        = {}
   }
@@ -72,8 +73,9 @@ run "accepts_the_most" {
     scale_down                  = { threshold = 0.98, period_seconds = 86400, evaluation_periods = 7, datapoints_to_alarm = 7, cooldown_minutes = 1440 }
     max_iterator_age_minutes    = 525600
     calls_reserved_for_scale_up = 9
+    burst_memory_days           = 7
     consumer_functions          = { (join("", [for number in range(64) : "c"])) = 10 }
-    tags                        = { for number in range(39) : "tag-${number}" => "value" }
+    tags                        = { for number in range(38) : "tag-${number}" => "value" }
   }
 
   assert {
@@ -151,10 +153,11 @@ run "refuses_less_than_the_least" {
     scale_up                    = { threshold = 0 }
     max_iterator_age_minutes    = 0
     calls_reserved_for_scale_up = -1
+    burst_memory_days           = -1
     consumer_functions          = { orders-consumer = 0 }
   }
 
-  expect_failures = [var.max_shard_count, var.scale_up, var.max_iterator_age_minutes, var.calls_reserved_for_scale_up, var.consumer_functions]
+  expect_failures = [var.max_shard_count, var.scale_up, var.max_iterator_age_minutes, var.calls_reserved_for_scale_up, var.burst_memory_days, var.consumer_functions]
 }
 
 run "refuses_more_than_the_most" {
@@ -168,11 +171,12 @@ run "refuses_more_than_the_most" {
     stream_name                 = join("", [for number in range(129) : "s"])
     max_shard_count             = 10001
     calls_reserved_for_scale_up = 10
+    burst_memory_days           = 7.5
     consumer_functions          = { orders-consumer = 11 }
     scale_up                    = { cooldown_minutes = 1441 }
   }
 
-  expect_failures = [var.stream_name, var.max_shard_count, var.calls_reserved_for_scale_up, var.consumer_functions, var.scale_up]
+  expect_failures = [var.stream_name, var.max_shard_count, var.calls_reserved_for_scale_up, var.burst_memory_days, var.consumer_functions, var.scale_up]
 }
 
 run "refuses_parts_of_what_is_counted" {
@@ -249,7 +253,7 @@ run "refuses_more_tags_than_an_alarm_takes" {
   }
 
   variables {
-    tags            = { for number in range(41) : "tag-${number}" => "value" }
+    tags            = { for number in range(40) : "tag-${number}" => "value" }
     min_shard_count = 0
   }
 
@@ -322,7 +326,7 @@ run "refuses_a_target_that_sets_off_the_scale_up_alarm" {
   }
 
   variables {
-    target_utilization = 0.75
+    target_utilization = 0.8
   }
 
   expect_failures = [var.target_utilization]
@@ -336,7 +340,7 @@ run "refuses_a_target_that_sets_off_the_scale_down_alarm" {
   }
 
   variables {
-    target_utilization = 0.35
+    target_utilization = 0.4
   }
 
   expect_failures = [var.target_utilization]

@@ -40,11 +40,12 @@ run "by_default" {
       "kinesis-autoscaler:min-shard-count"             = "1"
       "kinesis-autoscaler:max-shard-count"             = "64"
       "kinesis-autoscaler:scaling-strategy"            = "target"
-      "kinesis-autoscaler:target-utilization"          = "0.6"
+      "kinesis-autoscaler:target-utilization"          = "0.7"
       "kinesis-autoscaler:scale-up-cooldown-minutes"   = "5"
-      "kinesis-autoscaler:scale-down-cooldown-minutes" = "60"
+      "kinesis-autoscaler:scale-down-cooldown-minutes" = "30"
       "kinesis-autoscaler:max-iterator-age-minutes"    = "30"
-      "kinesis-autoscaler:calls-reserved-for-scale-up" = "4"
+      "kinesis-autoscaler:calls-reserved-for-scale-up" = "3"
+      "kinesis-autoscaler:burst-memory-days"           = "1"
       "kinesis-autoscaler:scale-on-throttling"         = "false"
       "kinesis-autoscaler:scale-on-reads"              = "false"
     })
@@ -72,6 +73,7 @@ run "as_given" {
     scale_down                  = { cooldown_minutes = 240 }
     max_iterator_age_minutes    = null
     calls_reserved_for_scale_up = 6
+    burst_memory_days           = 0.5
     scale_on_throttling         = true
     scale_on_reads              = true
     consumer_functions          = { orders-consumer = 2, orders_archive = 10 }
@@ -88,6 +90,7 @@ run "as_given" {
       "kinesis-autoscaler:scale-down-cooldown-minutes" = "240"
       "kinesis-autoscaler:max-iterator-age-minutes"    = "disabled"
       "kinesis-autoscaler:calls-reserved-for-scale-up" = "6"
+      "kinesis-autoscaler:burst-memory-days"           = "0.5"
       "kinesis-autoscaler:scale-on-throttling"         = "true"
       "kinesis-autoscaler:scale-on-reads"              = "true"
       "kinesis-autoscaler:consumer/orders-consumer"    = "2"

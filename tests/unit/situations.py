@@ -18,6 +18,7 @@ from kinesis_autoscaler.model import (
     Stream,
     Telemetry,
 )
+from kinesis_autoscaler.outlook import outlook
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 BYTES_PER_SHARD_MINUTE = 60 * 1024 * 1024
@@ -27,7 +28,16 @@ DOWN_RULE = AlarmRule(threshold=0.4, period_seconds=300, evaluation_periods=24, 
 
 def settings(**changes) -> Settings:
     return Settings(
-        **{"min_shard_count": 1, "max_shard_count": 64, "scale_up": UP_RULE, "scale_down": DOWN_RULE, **changes}
+        **{
+            "min_shard_count": 1,
+            "max_shard_count": 64,
+            "scale_up": UP_RULE,
+            "scale_down": DOWN_RULE,
+            "target_utilization": 0.6,
+            "scale_down_cooldown": timedelta(minutes=60),
+            "calls_reserved_for_scale_up": 4,
+            **changes,
+        }
     )
 
 
@@ -91,10 +101,12 @@ def situation(
     stream_: Stream | None = None,
     telemetry_: Telemetry | None = None,
 ) -> Situation:
+    settings_, telemetry_ = settings_ or settings(), telemetry_ or telemetry(shards)
     return Situation(
         stream=stream_ or stream(current),
-        settings=settings_ or settings(),
-        telemetry=telemetry_ or telemetry(shards),
+        settings=settings_,
+        telemetry=telemetry_,
         history=History(tuple(history)),
         now=NOW,
+        outlook=outlook(telemetry_.days, settings_),
     )

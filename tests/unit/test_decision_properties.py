@@ -17,7 +17,7 @@ from kinesis_autoscaler.decision import (
     decide_scale_down,
     decide_scale_up,
 )
-from kinesis_autoscaler.model import Action, AlarmRule, History, Reason, Settings, Status, Strategy, Telemetry
+from kinesis_autoscaler.model import Action, AlarmRule, History, Outlook, Reason, Settings, Status, Strategy, Telemetry
 from tests.unit.situations import NOW, scaling, stream, telemetry
 
 THOROUGH = effort(max_examples=1000, deadline=None)
@@ -31,7 +31,7 @@ def some_settings(draw) -> Settings:
         min_shard_count=low,
         max_shard_count=draw(st.integers(low, 400)),
         scale_up=AlarmRule(threshold, 60, draw(st.integers(1, 15)), 1),
-        scale_down=AlarmRule(threshold * draw(st.floats(0.05, 0.49)), 300, draw(st.integers(1, 36)), 1),
+        scale_down=AlarmRule(threshold * draw(st.floats(0.05, 0.9)), 300, draw(st.integers(1, 36)), 1),
         strategy=(strategy := draw(st.sampled_from(Strategy))),
         target_utilization=draw(st.floats(0.2, 0.99)) * (threshold if strategy is Strategy.TARGET else 1),
         scale_up_cooldown=timedelta(minutes=draw(st.integers(0, 30))),
@@ -70,6 +70,15 @@ def some_record(draw):
 
 
 @st.composite
+def some_outlook(draw, current: int) -> Outlook:
+    """What the last days let expect: nothing, or ever more with every hour; and perhaps a burst."""
+    peaks = draw(st.just([]) | st.lists(st.floats(0, 1.5), min_size=12, max_size=12))
+    return Outlook(
+        peaks=tuple(sorted(current * peak for peak in peaks)), burst=current * draw(st.just(0.0) | st.floats(0, 1.5))
+    )
+
+
+@st.composite
 def situations(draw) -> Situation:
     """Anything at all; every other one healthy enough that the demand alone decides."""
     current = draw(st.integers(1, 400))
@@ -86,6 +95,7 @@ def situations(draw) -> Situation:
         telemetry=draw(some_telemetry(current)),
         history=History(tuple(sorted(records, key=lambda record: record.started_at))),
         now=NOW,
+        outlook=draw(some_outlook(current)),
     )
 
 
@@ -194,6 +204,14 @@ def test_a_shrunk_stream_holds_the_windows_peak_at_the_target_utilization(situat
     decision = decide_scale_down(situation)
     if decision.target is not None:
         assert decision.demand_shards <= decision.target * situation.settings.target_utilization + 1e-6
+
+
+@given(situations(), some_outlook(100))
+@THOROUGH
+def test_what_is_to_be_expected_can_only_keep_shards(situation, outlook):
+    without = decide_scale_down(replace(situation, outlook=Outlook())).target
+    target = decide_scale_down(replace(situation, outlook=outlook)).target
+    assert target is None or (without is not None and target >= without)
 
 
 @given(situations(), st.floats(1.0, 3.0))

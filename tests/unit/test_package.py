@@ -116,7 +116,7 @@ class TestImports:
         assert len(named) == len(set(named))
         assert set(named) <= set(MODULES)
         assert LAYERS[0] == ["handler"]
-        assert LAYERS[-1] == ["decision", "model"]
+        assert LAYERS[-1] == ["decision", "outlook", "model"]
 
     def test_arrows_point_inwards_only(self):
         depth = {module: n for n, layer in enumerate(LAYERS) for module in layer}

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinesis_autoscaler.model import Settings, Strategy
+from kinesis_autoscaler.model import AlarmRule, Settings, Strategy
 from kinesis_autoscaler.settings import Environment, InvalidSettingsError, parse_settings
 from tests.unit.account import TAGS
-from tests.unit.situations import DOWN_RULE, UP_RULE
+from tests.unit.situations import DOWN_RULE
+
+UP_RULE = AlarmRule(threshold=0.85, period_seconds=60, evaluation_periods=2, datapoints_to_alarm=2)
 
 VARIABLES = {
     "ALARM_NAME_PREFIX": "kinesis-autoscaler",
@@ -125,11 +127,12 @@ class TestTags:
         [
             ("min-shard-count", "min_shard_count", "2", 1),
             ("scaling-strategy", "strategy", "double", Strategy.TARGET),
-            ("target-utilization", "target_utilization", "0.5", 0.6),
+            ("target-utilization", "target_utilization", "0.5", 0.7),
             ("scale-up-cooldown-minutes", "scale_up_cooldown", "7", timedelta(minutes=5)),
-            ("scale-down-cooldown-minutes", "scale_down_cooldown", "90", timedelta(minutes=60)),
+            ("scale-down-cooldown-minutes", "scale_down_cooldown", "90", timedelta(minutes=30)),
             ("max-iterator-age-minutes", "max_iterator_age", "45", timedelta(minutes=30)),
-            ("calls-reserved-for-scale-up", "calls_reserved_for_scale_up", "3", 4),
+            ("calls-reserved-for-scale-up", "calls_reserved_for_scale_up", "4", 3),
+            ("burst-memory-days", "burst_memory", "3", timedelta(days=1)),
             ("scale-on-throttling", "scale_on_throttling", "true", Settings.scale_on_throttling),
             ("scale-on-reads", "scale_on_reads", "true", False),
         ],
@@ -182,9 +185,9 @@ class TestTags:
     def test_a_minimum_at_the_maximum_pins_the_stream(self):
         assert parse(tags(min_shard_count="64")).min_shard_count == 64
 
-    @pytest.mark.parametrize("target", ["0.75", "0.9"])
+    @pytest.mark.parametrize("target", ["0.85", "0.9"])
     def test_a_target_that_would_ask_for_the_next_scaling_is_refused(self, target):
-        with pytest.raises(InvalidSettingsError, match=f"{target} is not below the scale-up threshold 0.75"):
+        with pytest.raises(InvalidSettingsError, match=f"{target} is not below the scale-up threshold 0.85"):
             parse(tags(target_utilization=target))
 
     def test_the_double_strategy_may_have_any_target(self):
