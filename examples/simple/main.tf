@@ -7,7 +7,7 @@ module "kinesis_autoscaler" {
   source = "../.."
 }
 
-# A steady stream: sized so that its traffic uses 60% of its shards, which is the default.
+# A steady stream: sized so that its traffic uses 70% of its shards, which is the default.
 resource "aws_kinesis_stream" "orders" {
   #checkov:skip=CKV_AWS_43:Scaling does not depend on encryption; examples/complete has an encrypted stream.
   #checkov:skip=CKV_AWS_185:Scaling does not depend on encryption; examples/complete has an encrypted stream.
