@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from kinesis_autoscaler.alarms import Alarm, AlarmNames
 from kinesis_autoscaler.model import Action
 from kinesis_autoscaler.settings import parse_settings
-from simulator.deployment import NAME, alarms
+from simulator.deployment import alarms
+from simulator.recording import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
 
     from kinesis_autoscaler.model import AlarmRule, Settings
 
@@ -54,5 +53,5 @@ def settings(inputs: Mapping[str, Any]) -> Settings:
     return parse_settings(up["Tags"], scale_up=_rule(up), scale_down=_rule(down))
 
 
-def _rule(definition: MetricAlarmTypeDef) -> AlarmRule:
+def _rule(definition: Any) -> AlarmRule:  # noqa: ANN401 - a MetricAlarmTypeDef, as far as a rule needs it
     return Alarm(definition).rule
