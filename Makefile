@@ -26,6 +26,10 @@ setup: $(READY) ## Make the virtual environment with the pinned packages
 demo: $(READY) ## Apply the simple example to a local AWS and replay a day of traffic (TRACE=file.csv: your own)
 	$(BIN)/python -m simulator demo $(if $(TRACE),--trace "$(TRACE)")
 
+.PHONY: benchmark
+benchmark: $(READY) ## Write docs/benchmarks.md's figures anew: minutes (TRACES=folder: CSV files to serve as well)
+	$(BIN)/python -m simulator benchmark $(if $(TRACES),--traces "$(TRACES)") $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
 .PHONY: test
 test: $(READY) ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)

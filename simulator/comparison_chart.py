@@ -131,15 +131,7 @@ def _draw_axes(panel: Axes, top: float, most: float) -> None:
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(length=0)
     panel.axhline(1, color=_BOUND_COLOR, linewidth=1.4, linestyle=(0, (5, 3)), zorder=1)
-    panel.text(
-        right,
-        1.0,
-        "clairvoyant bound: knows the future ",
-        color=_BOUND_COLOR,
-        fontsize=9,
-        ha="right",
-        va="bottom",
-    )
+    panel.text(_LEAST, 1.0, "clairvoyant bound: knows the future", color=_BOUND_COLOR, fontsize=9, va="bottom")
     panel.annotate(
         "better",
         xy=(0.015, 0.03),

@@ -103,7 +103,8 @@ class Autoscaler:
         window = max(settings.scale_up.window, settings.scale_down.window) + timedelta(minutes=30)
         days: list[Minute] = []
         if action is Action.SCALE_DOWN:
-            days = self._points(PERIOD // _MINUTE, max(0, loop.now - METRIC_DELAY // _MINUTE))[-(LOOKBACK // PERIOD) :]
+            until = max(0, min(loop.visible_until, loop.now - METRIC_DELAY // _MINUTE))
+            days = self._points(PERIOD // _MINUTE, until)[-(LOOKBACK // PERIOD) :]
         return Situation(
             stream=Stream("replayed", "ACTIVE", loop.shard_count, START - timedelta(days=365)),
             settings=settings,

@@ -1,0 +1,58 @@
+"""The fast closed loop scales as the function in its package does on the simulated AWS.
+
+It is what comparison and benchmark rest on. The two are not the same to the minute: a new alarm's missing data, and the
+order of what falls into one minute, can move a look at the stream to the next reconcile. What must be the same is what
+follows from the looks: the shard counts in their order, the shard-hours and the throttling.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from simulator.closed_loop import MINUTES_PER_DAY, ClosedLoop
+from simulator.deployment import add_stream, deploy
+from simulator.generator import generate
+from simulator.local_aws import LocalAWS
+from simulator.policies.autoscaler import START, Autoscaler
+from simulator.presets import PRESETS, settings
+from simulator.replay_loop import replay
+from simulator.traffic import Trace, Traffic
+
+DAYS, SHARDS = 2, 8
+UP_MINUTES, DOWN_MINUTES = 1, 30
+"""How far apart the same scaling may be: a scale-down waits for the next looks at the stream."""
+
+
+def calls_of_the_function(demand, inputs):
+    """UpdateShardCount calls as (minute, target), and what became of the stream."""
+    trace = Trace("orders", START, [Traffic.for_shards(value) for value in demand])
+    with LocalAWS(start=START) as aws:
+        deploy(aws)
+        add_stream(aws, "orders", SHARDS, **inputs)
+        *_, (record,) = replay(aws, {"orders": trace})
+        runs = aws.functions.invocations
+    assert not [run.error for run in runs if run.error]
+    calls = [call for run in runs for call in run.api_calls if call.operation == "UpdateShardCount"]
+    minutes = [(call.at - START) // timedelta(minutes=1) for call in calls]
+    return list(zip(minutes, [call.parameters["TargetShardCount"] for call in calls], strict=True)), record
+
+
+@pytest.mark.parametrize(
+    ("kind", "preset"), [("office", "default"), ("viral", "economical"), ("outages", "cautious"), ("shop", "strict")]
+)
+def test_it_scales_to_the_same_counts_at_the_same_times(kind, preset):
+    demand = dict(generate(1, days=3))[kind][: DAYS * MINUTES_PER_DAY]
+    inputs = {"max_shard_count": 64, **PRESETS[preset]}
+    run = ClosedLoop(demand, SHARDS).run(Autoscaler(preset, settings(inputs)))
+    calls, record = calls_of_the_function(demand, inputs)
+
+    counts = [SHARDS, *(target for _, target in calls)]
+    assert [(change.before, change.after) for change in run.changes] == list(pairwise(counts))
+    for change, (minute, target) in zip(run.changes, calls, strict=True):
+        apart = UP_MINUTES if target > change.before else DOWN_MINUTES
+        assert abs(change.minute - minute) <= apart, (change, minute)
+    assert run.shard_hours == pytest.approx(record.shard_hours, rel=0.01)
+    assert run.throttled_share == pytest.approx(record.throttled_share, abs=1e-6)
