@@ -7,12 +7,17 @@ import sys
 
 from rich.console import Console
 
-from simulator import demo, fleet
+from simulator import benchmark, compare, demo, fleet
+from simulator.markdown import MissingSectionError
+from simulator.module_inputs import InvalidInputError
 from simulator.terraform import TerraformError, TerraformMissingError
 from simulator.traffic import TraceError
 
 _INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
-_COMMANDS = {"demo": demo, "fleet": fleet}
+_PLAIN_ERRORS = (InvalidInputError, MissingSectionError, TerraformError, TerraformMissingError, TraceError)
+"""What a person can mend by what the message says."""
+
+_COMMANDS = {"demo": demo, "compare": compare, "benchmark": benchmark, "fleet": fleet}
 """Modules with a first docstring line that says what the command does, `add_arguments(parser)`, and
 `run(arguments, console)`, which tells whether everything happened that should."""
 
@@ -31,7 +36,7 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("\nStopped.")
         return _INTERRUPTED
-    except (TerraformMissingError, TerraformError, TraceError) as error:
+    except _PLAIN_ERRORS as error:
         console.print(str(error), style="red", markup=False)
         return 1
 
