@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from simulator.comparison import Kind
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
-    from matplotlib.transforms import Bbox
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ _BOUND_COLOR = "#00795c"
 _TITLE = "Cost against throttling"
 _OURS = (Kind.YOURS, Kind.OURS)
 _STYLE: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 10,
     "axes.edgecolor": "#999999",
     "text.color": "#333333",
@@ -131,7 +131,14 @@ def _draw_axes(panel: Axes, top: float, most: float) -> None:
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(length=0)
     panel.axhline(1, color=_BOUND_COLOR, linewidth=1.4, linestyle=(0, (5, 3)), zorder=1)
-    panel.text(_LEAST, 1.0, "clairvoyant bound: knows the future", color=_BOUND_COLOR, fontsize=9, va="bottom")
+    panel.annotate(
+        "clairvoyant bound: knows the future",
+        (_LEAST, 1.0),
+        xytext=(0, 3),
+        textcoords="offset points",
+        color=_BOUND_COLOR,
+        fontsize=9,
+    )
     panel.annotate(
         "better",
         xy=(0.015, 0.03),
@@ -204,7 +211,9 @@ def _label(figure: Figure, panel: Axes, points: Sequence[Compared]) -> None:
     figure.draw_without_rendering()  # text has an extent only once the axes have theirs
     to_pixels = panel.transData.transform
     marks = [tuple(to_pixels((_place(point.throttled_share), point.cost_of_bound))) for point in points]
-    taken: list[Bbox] = [text.get_window_extent() for text in panel.texts]
+    height = to_pixels((0, 1))[1]
+    line = Bbox.from_extents(panel.bbox.x0, height - 2, panel.bbox.x1, height + 2)
+    taken = [line, *(text.get_window_extent() for text in panel.texts)]
     for point in points:
         text = panel.annotate(
             point.name,
