@@ -11,7 +11,7 @@ module for each service, each saying what moto does instead:
 - `queues`: SQS reports to CloudWatch how many messages wait;
 - `log_queries`: CloudWatch Logs keeps saved queries;
 - `partiql`: DynamoDB answers SELECT statements;
-- `item_sizes`: DynamoDB measures an item once;
+- `queries`: DynamoDB looks only at items that a query can match;
 - `short_ways`: the hot reads of this process's own clients are answered without being written down as HTTP.
 """
 
@@ -39,9 +39,9 @@ from simulator.environment import aws_variables, local_variables
 from simulator.function import ApiObserver
 from simulator.local_aws.alarms import Alarms
 from simulator.local_aws.functions import Functions
-from simulator.local_aws.item_sizes import ItemSizes
 from simulator.local_aws.log_queries import LogQueries
 from simulator.local_aws.partiql import PartiQL
+from simulator.local_aws.queries import Queries
 from simulator.local_aws.queues import Queues
 from simulator.local_aws.schedules import Schedules
 from simulator.local_aws.short_ways import ShortWays
@@ -137,7 +137,7 @@ class LocalAWS:
                 self._alarms,
                 self._log_queries,
                 self._partiql,
-                ItemSizes(),
+                Queries(),
             ]
             if self.transport is Transport.IN_PROCESS:
                 parts.append(ShortWays(self.account_id, self._alarms.describe))

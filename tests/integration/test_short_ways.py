@@ -10,12 +10,14 @@ import pytest
 from botocore import xform_name
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError, ParamValidationError
+from moto.dynamodb.models.table import Table
 
 from simulator.deployment import add_stream, deploy
 from simulator.local_aws import START, LocalAWS
 from simulator.local_aws.short_ways import READS
 from simulator.traffic import Traffic
 
+whole_query = Table.query  # as it is without a local AWS
 UP = "kinesis-autoscaler-orders-scale-up"
 INCOMING = {
     "Namespace": "AWS/Kinesis",
@@ -126,3 +128,32 @@ def test_a_refusal_is_that_of_the_long_way(busy, service, operation, parameters)
 def test_parameters_are_checked_as_ever(busy):
     with pytest.raises(ParamValidationError, match="StreamNam"):
         busy.client("kinesis").describe_stream_summary(StreamNam="orders")
+
+
+@pytest.fixture(scope="module")
+def letters(busy):
+    """A table with two partitions."""
+    attributes = {"p": "HASH", "e": "RANGE"}
+    busy.client("dynamodb").create_table(
+        TableName="letters",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in attributes],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in attributes.items()],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for partition in "ab":
+        for letter in "uvvwwx":
+            busy.client("dynamodb").put_item(TableName="letters", Item={"p": {"S": partition}, "e": {"S": letter * 2}})
+    return busy
+
+
+@pytest.mark.parametrize("condition", ["e = :e", "e < :e", "e <= :e", "e > :e", "e >= :e", "begins_with(e, :e)"])
+def test_a_query_finds_what_moto_finds_when_it_looks_at_everything(letters, condition):
+    request = {
+        "TableName": "letters",
+        "KeyConditionExpression": f"p = :p AND {condition}",
+        "ExpressionAttributeValues": {":p": {"S": "a"}, ":e": {"S": "vv"}},
+    }
+    found = ask(letters, "dynamodb", "Query", request)
+    with patch.object(Table, "query", whole_query):
+        assert found == ask(letters, "dynamodb", "Query", request)
+    assert found["Items"]
