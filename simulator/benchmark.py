@@ -25,7 +25,7 @@ from rich.progress import track
 from simulator import comparison_chart
 from simulator.benchmark_results import Match, Mean, Result, geometric_mean, matches, mean_of, serve
 from simulator.comparison import DEFAULT, Kind, Outcome
-from simulator.corpus import DEVELOPMENT, cases
+from simulator.corpus import DEVELOPMENT, Case, cases
 from simulator.generator import DAYS, LEAST_DAYS
 from simulator.markdown import table, with_sections
 from simulator.prices import US_EAST_1
@@ -98,10 +98,14 @@ class Benchmark:
     seconds: float = field(default=0.0, init=False)
 
     @cached_property
+    def cases(self) -> list[Case]:
+        """Every trace."""
+        return list(cases(self.seeds, self.folder, days=self.days))
+
+    @cached_property
     def results(self) -> list[Result]:
         """Every trace under every policy, on all cores."""
-        started = time.perf_counter()
-        every = list(cases(self.seeds, self.folder, days=self.days))
+        started, every = time.perf_counter(), self.cases
         longest_first = sorted(range(len(every)), key=lambda index: -every[index].demand.shards.size)
         with ProcessPoolExecutor() as pool:
             served = pool.map(serve, [every[index] for index in longest_first])
@@ -223,15 +227,15 @@ def _corpus(benchmark: Benchmark) -> str:
     """Every trace and what it is like."""
     rows = [
         (
-            result.case.name,
-            result.case.group,
-            f"{result.case.days:.0f}",
-            f"{result.case.demand.shards.mean():.1f}",
-            f"{result.case.demand.shards.max() / result.case.demand.shards.mean():.1f}",
-            f"{result.case.likeness_of_days:.2f}",
-            f"{result.case.surge:.1f}",
+            case.name,
+            case.group,
+            f"{case.days:.0f}",
+            f"{case.demand.shards.mean():.1f}",
+            f"{case.demand.shards.max() / case.demand.shards.mean():.1f}",
+            f"{case.likeness_of_days:.2f}",
+            f"{case.surge:.1f}",
         )
-        for result in benchmark.results
+        for case in benchmark.cases
     ]
     return table(("trace", "group", "days", "mean shards", "peak / mean", "likeness of days", "surge"), rows)
 
