@@ -185,9 +185,10 @@ def run(options: Namespace, console: Console) -> bool:
     console.print(_table(record, outcome))
     about = {
         "trace": trace.name,
-        "start": record.minutes[0].at,
-        "end": record.minutes[-1].at + timedelta(minutes=1),
+        "start": record.minutes[0].at.isoformat(),
+        "end": (record.minutes[-1].at + timedelta(minutes=1)).isoformat(),
         "complete": finished,
+        "preset": options.preset,
         "settings": settings,
         "world": {**world, "shards": shards, "reconcile_interval_minutes": options.reconcile_interval_minutes},
         "prices": asdict(US_EAST_1),
@@ -276,7 +277,7 @@ def _not_scaled(log: list[dict[str, Any]]) -> dict[str, int]:
 def _show_log(log: list[dict[str, Any]], console: Console) -> None:
     console.print(Rule("Scaling log", align="left"))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("started", "shards", "decision"):
+    for title in ("started (UTC)", "shards", "decision"):
         table.add_column(title, no_wrap=title != "decision")
     for each in _scalings(log):
         up = each["to_shard_count"] > each["from_shard_count"]
@@ -313,7 +314,7 @@ def _write(
     """Write replay.json, replay.png and replay.svg."""
     folder.mkdir(parents=True, exist_ok=True)
     result = {**about, "result": asdict(outcome), "scalings": _scalings(log), "not_scaled": _not_scaled(log)}
-    (folder / "replay.json").write_text(json.dumps(result, indent=2, default=str) + "\n")
+    (folder / "replay.json").write_text(json.dumps(result, indent=2) + "\n")
     for suffix in ("png", "svg"):
         charts.draw([record], "What the autoscaler would have done", folder / f"replay.{suffix}")
 

@@ -65,7 +65,7 @@ def test_a_replay_tells_what_happened_why_and_what_it_costs(run, busy_morning, t
         assert f"{each['from_shard_count']} → {each['to_shard_count']}" in output
 
     assert (told["trace"], told["complete"]) == ("busy-morning", True)
-    assert told["start"] == "2026-10-05 07:30:00+00:00"
+    assert told["start"] == "2026-10-05T07:30:00+00:00"
     assert outcome["hours"] == HOURS
     assert outcome["scale_ups"] + outcome["scale_downs"] == len(scalings) == outcome["most_calls_in_24_hours"]
     assert 0 < outcome["throttled_minutes"] < 20
@@ -87,6 +87,7 @@ def test_flags_are_what_the_module_would_be_given(run, busy_morning, tmp_path):
     flags = ["--max-shard-count", "4", "--scale-up-threshold", "0.9", "--preset", "cautious", "--shards", "1"]
     run(busy_morning, *flags, "--key-skew", "0.1", "--reshard-seconds", "600", "--output", tmp_path)
     told = result(tmp_path)
+    assert told["preset"] == "cautious"
     assert told["settings"]["max_shard_count"] == 4
     assert told["settings"]["scale_up"]["threshold"] == 0.9
     assert told["settings"]["burst_memory_days"] == replay.PRESETS["cautious"]["burst_memory_days"]
