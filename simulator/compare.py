@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
-    parser.add_argument("trace", type=Path, metavar="FILE", help="CSV with timestamp,value or timestamp,bytes,records")
+    parser.add_argument("trace", type=Path, metavar="FILE", help="the traffic: a CSV or JSON file, as for replay")
     parser.add_argument("--mean-shards", type=float, metavar="N", help="scale its mean to N shards")
     parser.add_argument(
         "--output",
