@@ -23,6 +23,7 @@ from rich.table import Table
 
 from simulator import comparison_chart, module_inputs
 from simulator.comparison import DEFAULT, UNLIMITED, Demand, Kind, Outcome, outcomes
+from simulator.flags import positive
 from simulator.presets import PRESETS, settings
 from simulator.prices import US_EAST_1
 from simulator.terraform import REPOSITORY
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
+    parser.usage = "%(prog)s FILE [--mean-shards N] [--preset NAME] [settings] [--output FOLDER]"
     parser.add_argument("trace", type=Path, metavar="FILE", help="the traffic: a CSV or JSON file, as for replay")
-    parser.add_argument("--mean-shards", type=float, metavar="N", help="scale its mean to N shards")
+    parser.add_argument("--mean-shards", type=positive, metavar="N", help="scale its mean to N shards")
     parser.add_argument(
         "--output",
         type=Path,
@@ -57,11 +59,11 @@ def run(options: Namespace, console: Console) -> bool:
         InvalidInputError: the module would refuse the settings.
 
     """
-    trace = read_trace(options.trace, mean_shards=options.mean_shards)
-    demand = Demand.of(trace)
     presets = {name: {**UNLIMITED, **inputs} for name, inputs in PRESETS.items()}
     base = presets[options.preset]
     given = module_inputs.inputs(options, base=base)
+    trace = read_trace(options.trace, mean_shards=options.mean_shards)
+    demand = Demand.of(trace)
     with console.status("Serving the trace under every policy"):
         results = outcomes(
             demand,

@@ -32,6 +32,7 @@ from rich.table import Table
 from kinesis_autoscaler.model import CALLS_PER_DAY
 from simulator import charts, module_inputs
 from simulator.deployment import add_stream, deploy
+from simulator.flags import positive
 from simulator.local_aws import LocalAWS
 from simulator.presets import PRESETS
 from simulator.prices import HOURS_PER_MONTH, US_EAST_1
@@ -41,7 +42,7 @@ from simulator.traffic import GET_METRIC_DATA, MINUTES_PER_DAY, read_trace
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import Console
 
@@ -110,7 +111,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = f"Get the traffic of a stream with the AWS CLI:\n\n{GET_METRIC_DATA}"
     parser.add_argument("file", type=Path, metavar="FILE", help="the traffic")
-    parser.add_argument("--mean-shards", type=_positive, metavar="N", help="scale the traffic's mean to N shards")
+    parser.add_argument("--mean-shards", type=positive, metavar="N", help="scale the traffic's mean to N shards")
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="where result and chart go (build/replay/<name of the file>)"
     )
@@ -119,31 +120,34 @@ def add_arguments(parser: ArgumentParser) -> None:
     world = parser.add_argument_group("world", "what AWS does not document, or what only you know")
     world.add_argument(
         "--shards",
-        type=_count,
+        type=_number(int, 1),
         metavar="N",
         help="open shards at the start (as many as let the first hour's peak use the target utilization)",
     )
     world.add_argument(
         "--reshard-seconds",
-        type=_positive,
+        type=positive,
         metavar="S",
         help="how long a reshard takes (three minutes, a second more for each shard that comes or goes, and half as "
         "long again if the target is no multiple of 25%% of the count)",
     )
     world.add_argument(
-        "--metric-delay-seconds", type=_seconds, default=60, metavar="S", help="how late metrics are (%(default)s)"
+        "--metric-delay-seconds",
+        type=_number(int, 0),
+        default=60,
+        metavar="S",
+        help="how late metrics are (%(default)s)",
     )
     world.add_argument(
         "--key-skew",
-        type=_share,
+        type=_number(float, 0, 1),
         default=0.0,
         metavar="SHARE",
         help="share of the traffic that the hottest shard gets beyond its even part, from 0 to 1 (%(default)s)",
     )
     world.add_argument(
         "--reconcile-interval-minutes",
-        type=int,
-        choices=range(1, 61),
+        type=_number(int, 1, 60),
         default=5,
         metavar="N",
         help="the root module's input of this name, from 1 to 60 (%(default)s)",
@@ -319,29 +323,18 @@ def _write(
         charts.draw([record], "What the autoscaler would have done", folder / f"replay.{suffix}")
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and finite")
-    return value
+def _number(kind: type[float], least: float, most: float = math.inf) -> Callable[[str], float]:
+    """The type of a flag whose value is a number within bounds."""
+    bounds = f"{least:g} or more" if most == math.inf else f"from {least:g} to {most:g}"
 
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            whole = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {whole} {bounds}")
+        return value
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 on")
-    return value
-
-
-def _seconds(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of seconds, 0 or more")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to 1")
-    return value
+    return parse

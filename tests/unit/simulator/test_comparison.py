@@ -120,3 +120,15 @@ def test_the_command_says_what_is_wrong_with_a_trace(tmp_path):
     done = compare(str(tmp_path / "missing.csv"))
     assert done.returncode == 1
     assert "missing.csv cannot be read" in " ".join(done.stdout.split())
+
+
+def test_the_command_refuses_a_mean_that_is_no_traffic():
+    done = compare("orders.csv", "--mean-shards", "0")
+    assert done.returncode == 2
+    assert "0 is not above 0 and finite" in done.stderr
+
+
+def test_the_command_refuses_settings_that_the_module_refuses():
+    done = compare("orders.csv", "--min-shard-count", "0")
+    assert done.returncode == 1
+    assert "--min-shard-count" in done.stdout
