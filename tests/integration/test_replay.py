@@ -145,21 +145,22 @@ def test_a_setting_that_the_module_refuses_is_refused_before_anything_starts(
 
 
 @pytest.mark.parametrize(
-    ("flag", "value"),
+    ("flag", "value", "complaint"),
     [
-        ("--shards", "0"),
-        ("--key-skew", "1.5"),
-        ("--reshard-seconds", "-1"),
-        ("--metric-delay-seconds", "-60"),
-        ("--reconcile-interval-minutes", "61"),
-        ("--mean-shards", "0"),
-        ("--preset", "bold"),
+        ("--shards", "0", "'0' is not a whole number 1 or more"),
+        ("--shards", "1.5", "'1.5' is not a whole number"),
+        ("--key-skew", "1.5", "'1.5' is not a number from 0 to 1"),
+        ("--reshard-seconds", "0", ""),
+        ("--metric-delay-seconds", "soon", "'soon' is not a whole number 0 or more"),
+        ("--reconcile-interval-minutes", "61", "'61' is not a whole number from 1 to 60"),
+        ("--mean-shards", "0", ""),
+        ("--preset", "bold", "invalid choice: 'bold'"),
     ],
 )
-def test_a_world_that_cannot_be_is_refused_with_the_flag(run, busy_morning, capsys, flag, value):
+def test_a_world_that_cannot_be_is_refused_with_the_flag(run, busy_morning, capsys, flag, value, complaint):
     with pytest.raises(SystemExit):
         run(busy_morning, *SETTINGS, flag, value)
-    assert f"argument {flag}: " in capsys.readouterr().err
+    assert f"argument {flag}: {complaint}" in capsys.readouterr().err
 
 
 def test_the_help_tells_how_to_get_the_traffic(run, capsys):
