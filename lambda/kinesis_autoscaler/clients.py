@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,12 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from botocore.model import OperationModel
+
 # Standard mode retries throttling, 5xx and timeouts with backoff and jitter; what it gives up on, Lambda retries.
-PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=3, read_timeout=10)
-"""Up to 36 seconds of waiting on average: a thousand streams whose alarms fire at once meet AWS's call rates."""
+PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 24}, connect_timeout=3, read_timeout=10)
+"""About three minutes of waiting: a thousand streams whose alarms fire at once need eleven for their 2,000 calls of
+PutMetricAlarm, and Lambda's own two retries alone would be over before."""
 
 BOUNDED = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=8)
 """At most 33 seconds in all, for the one call that must not outlive the lease on its intent."""
@@ -38,10 +42,43 @@ NOT_MENDED_BY_A_RETRY = frozenset(
 """Error codes that the same call would meet again, until a person changes something."""
 
 
+CALLS_PER_SECOND: Mapping[str, float] = {
+    "DescribeAlarms": 8,
+    "DescribeStreamSummary": 18,
+    "ListTagsForResource": 9,
+    "PutMetricAlarm": 2.8,
+    "SetAlarmState": 2.8,
+}
+"""What one invocation makes at the most, a little less than AWS grants the account (AWS General Reference, quotas of
+CloudWatch and Kinesis): so a reconcile of thousands of streams is not throttled, and leaves something to others."""
+
+_AT_ONCE = 1.0
+"""Seconds' worth of calls that may be made without a pause, so that a single scaling is never held up."""
+
+
 @cache
 def client(service: str, config: Config = PATIENT) -> Any:  # noqa: ANN401 - typed by the adapters, which know their service
     """The client of a service, made at its first use and kept for the life of the execution environment."""
-    return boto3.client(service, config=config)  # type: ignore[call-overload]
+    made = boto3.client(service, config=config)  # type: ignore[call-overload]
+    made.meta.events.register("before-call", _Pacer().wait)
+    return made
+
+
+class _Pacer:
+    """Holds a client to CALLS_PER_SECOND."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+
+    def wait(self, model: OperationModel, **_: object) -> None:
+        """Sleep until the operation may be called; botocore emits this before each call, but not before its retries."""
+        if rate := CALLS_PER_SECOND.get(model.name):
+            now = time.time()
+            due = max(self._due.get(model.name, 0.0), now - _AT_ONCE)
+            wait = min(due - now, 1 / rate)  # never longer, should the clock be put back
+            if wait > 0:
+                time.sleep(wait)
+            self._due[model.name] = now + wait + 1 / rate
 
 
 def error_code(error: ClientError) -> str:

@@ -112,6 +112,9 @@ class Stage:
         self._stack = ExitStack()
         self._stack.enter_context(patch.object(BaseClient, "_make_api_call", self._observed()))
         self._stack.enter_context(
+            patch("time.sleep", lambda seconds: self.w.aws.clock.advance(timedelta(seconds=seconds)))
+        )
+        self._stack.enter_context(
             patch.object(self.w.aws.functions, "invoke_later", lambda _, event: self.inbox.append(event))
         )
         self._function = _function(self.w.deployment.topic_arn, self.w.deployment.function_name)

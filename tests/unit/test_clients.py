@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import boto3
@@ -10,8 +11,16 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from kinesis_autoscaler.audit import LEASE
-from kinesis_autoscaler.clients import BOUNDED, client, error_code, is_permanent, retry_attempts
+from kinesis_autoscaler.clients import (
+    BOUNDED,
+    CALLS_PER_SECOND,
+    client,
+    error_code,
+    is_permanent,
+    retry_attempts,
+)
 from kinesis_autoscaler.scaling import CALL_TAKES_AT_MOST
+from simulator import quotas
 
 
 class Answers:
@@ -90,6 +99,60 @@ class TestClients:
             kinesis.describe_stream_summary(StreamName="orders")
         assert (error_code(failure.value), answers.sent) == ("AccessDeniedException", 1)
         assert retry_attempts(failure.value) == 0
+
+
+class TestPace:
+    @pytest.fixture(autouse=True)
+    def _new_clients(self, aws):
+        client.cache_clear()
+        yield
+        client.cache_clear()
+
+    @pytest.fixture
+    def slept(self, monkeypatch):
+        """How long each sleep was; the time stands still but for them."""
+        naps: list[float] = []
+        monkeypatch.setattr(time, "sleep", naps.append)
+        monkeypatch.setattr(time, "time", lambda: 1e9 + sum(naps))
+        return naps
+
+    def describe(self, times: int) -> None:
+        client("kinesis").create_stream(StreamName="orders", ShardCount=1)
+        for _ in range(times):
+            client("kinesis").describe_stream_summary(StreamName="orders")
+
+    def test_it_stays_under_what_aws_grants_and_makes_good_use_of_it(self):
+        for operation, rate in CALLS_PER_SECOND.items():
+            assert 0.85 * quotas.CALLS_PER_SECOND[operation] <= rate < quotas.CALLS_PER_SECOND[operation]
+
+    def test_a_single_scaling_is_not_held_up(self, slept):
+        rate = CALLS_PER_SECOND["PutMetricAlarm"]
+        assert rate >= 2, "it writes two alarms"
+        self.describe(5)
+        assert slept == []
+
+    def test_many_calls_keep_to_the_rate(self, slept):
+        rate = CALLS_PER_SECOND["DescribeStreamSummary"]
+        self.describe(100)
+        assert sum(slept) == pytest.approx(99 / rate - 1, abs=1 / rate)
+        assert max(slept) == pytest.approx(1 / rate)
+
+    def test_the_operations_do_not_wait_for_each_other(self, slept):
+        self.describe(18)
+        client("cloudwatch").describe_alarms()
+        assert slept == []
+
+    def test_an_operation_without_a_rate_is_never_held_up(self, slept):
+        for _ in range(100):
+            client("cloudwatch").list_metrics()
+        assert slept == []
+
+    def test_a_clock_that_is_put_back_holds_nothing_up(self, slept, monkeypatch):
+        self.describe(30)
+        before = len(slept)
+        monkeypatch.setattr(time, "time", lambda: 1e8)
+        client("kinesis").describe_stream_summary(StreamName="orders")
+        assert slept[before:] == [pytest.approx(1 / CALLS_PER_SECOND["DescribeStreamSummary"])]
 
 
 class TestErrors:
