@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
@@ -29,15 +30,16 @@ class _Look:
     color: str
     marker: str
     size: float
+    layer: float
     key: str
 
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart; shapes and labels say the same.
 _LOOKS = {
-    Kind.YOURS: _Look("#b0407a", "*", 16, "your settings"),
-    Kind.OURS: _Look("#0072b2", "o", 10, "this module's presets"),
-    Kind.OTHER: _Look("#d55e00", "s", 8, "other autoscalers"),
-    Kind.NONE: _Look("#6b6b6b", "D", 8, "no autoscaler"),
+    Kind.YOURS: _Look("#b0407a", "*", 16, 6, "your settings"),
+    Kind.OURS: _Look("#0072b2", "o", 10, 5, "this module's presets"),
+    Kind.OTHER: _Look("#d55e00", "s", 8, 4, "other autoscalers"),
+    Kind.NONE: _Look("#6b6b6b", "D", 8, 4, "no autoscaler"),
 }
 _BOUND_COLOR = "#00795c"
 _TITLE = "Cost against throttling"
@@ -53,12 +55,12 @@ _STYLE: Any = {
 _LEAST = -5.0  # log10 of the least share of throttled traffic that has a place of its own on the axis: 0.001%
 _NONE = _LEAST - 0.75  # the place of what throttles nothing
 _HEADROOM = 1.15
-_AROUND = [
-    *((x, y, side, "center") for y in (0, 9, -9, 18, -18) for x, side in ((10, "left"), (-10, "right"))),
-    (0, 11, "center", "bottom"),
-    (0, -11, "center", "top"),
+_PLACES = [
+    *((x, y, side) for y in (0, 9, -9) for x, side in ((10, "left"), (-10, "right"))),
+    *((28, -y, "left") for y in range(18, 120, 12)),
+    *((28, y, "left") for y in range(18, 120, 12)),
 ]
-"""Places of a label around its mark, the best first: offset in points, and alignment."""
+"""Places of a label around its mark, the best first: offset in points, and alignment. The topmost mark chooses first."""
 _COLORS_OF_PNG = 128  # a chart has few; this makes it a third of its size
 
 
@@ -164,7 +166,7 @@ def _draw_marks(panel: Axes, points: Sequence[Compared]) -> None:
             markersize=_LOOKS[point.kind].size,
             markeredgecolor="white",
             linestyle="",
-            zorder=5 if point.kind is Kind.YOURS else 4,
+            zorder=_LOOKS[point.kind].layer,
         )
 
 
@@ -214,29 +216,32 @@ def _label(figure: Figure, panel: Axes, points: Sequence[Compared]) -> None:
     height = to_pixels((0, 1))[1]
     line = Bbox.from_extents(panel.bbox.x0, height - 2, panel.bbox.x1, height + 2)
     taken = [line, *(text.get_window_extent() for text in panel.texts)]
-    for point in points:
+    for point in sorted(points, key=lambda point: -point.cost_of_bound):
+        ours = point.kind in _OURS
         text = panel.annotate(
             point.name,
             (_place(point.throttled_share), point.cost_of_bound),
             xytext=(0, 0),
             textcoords="offset points",
-            fontsize=10.5 if point.kind in _OURS else 9.5,
-            fontweight="bold" if point.kind in _OURS else "normal",
+            fontsize=10.5 if ours else 9.5,
+            fontweight="bold" if ours else "normal",
             color=_LOOKS[point.kind].color,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
-            zorder=6,
+            va="center",
+            zorder=7,
+            arrowprops={"arrowstyle": "-", "color": _LOOKS[point.kind].color, "linewidth": 0.8, "shrinkB": 9},
         )
-        for x, y, side, base in _AROUND:
+        for x, y, side in _PLACES:
             text.set_position((x, y))
             text.set_horizontalalignment(side)  # type: ignore[arg-type]
-            text.set_verticalalignment(base)  # type: ignore[arg-type]
-            box = text.get_window_extent().expanded(1.02, 1.05)
+            text.update_positions(None)  # type: ignore[arg-type]
+            box = Text.get_window_extent(text).expanded(1.02, 1.05)
             free = not any(box.overlaps(other) for other in taken)
             clear = not any(box.contains(*mark) for mark in marks)
             within = panel.bbox.x0 <= box.x0 and box.x1 <= panel.bbox.x1 and box.y1 <= panel.bbox.y1
             if free and clear and within:
                 break
-        taken.append(text.get_window_extent())
+        taken.append(box)
 
 
 def _save_png(figure: Figure, path: Path) -> None:
