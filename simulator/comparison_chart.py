@@ -60,7 +60,8 @@ _PLACES = [
     *((28, -y, "left") for y in range(18, 120, 12)),
     *((28, y, "left") for y in range(18, 120, 12)),
 ]
-"""Places of a label around its mark, the best first: offset in points, and alignment. The topmost mark chooses first."""
+"""Where a label may be, the best place first: offset from its mark in points, and alignment."""
+_FAR = 9  # beyond this many points up or down a line leads from label to mark
 _COLORS_OF_PNG = 128  # a chart has few; this makes it a third of its size
 
 
@@ -242,6 +243,8 @@ def _label(figure: Figure, panel: Axes, points: Sequence[Compared]) -> None:
             if free and clear and within:
                 break
         taken.append(box)
+        if text.arrow_patch:
+            text.arrow_patch.set_visible(abs(y) > _FAR)
 
 
 def _save_png(figure: Figure, path: Path) -> None:
