@@ -75,10 +75,11 @@ def run(options: Namespace, console: Console) -> bool:
     """Write the sections; always True.
 
     Raises:
-        TraceError: a file of the folder cannot be read.
+        TraceError: the folder has no CSV file, or one that cannot be read.
         MissingSectionError: the page has no place for a section.
 
     """
+    with_sections(options.page.read_text(), dict.fromkeys(options.sections, ""))  # better refused now than in minutes
     benchmark = Benchmark(tuple(options.seeds), options.traces, options.days, options.page.parent / "images", console)
     texts = {name: SECTIONS[name](benchmark) for name in options.sections}
     options.page.write_text(with_sections(options.page.read_text(), texts))

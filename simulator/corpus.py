@@ -11,7 +11,7 @@ import numpy as np
 from simulator.closed_loop import MINUTES_PER_DAY, Series
 from simulator.comparison import Demand
 from simulator.generator import DAYS, MEAN_SHARDS, generate
-from simulator.traffic import read_trace
+from simulator.traffic import TraceError, read_trace
 
 DEVELOPMENT_SEED = 1
 """The module's defaults and presets were chosen on this seed's traces and the given ones; other seeds are held out."""
@@ -69,9 +69,12 @@ def cases(seeds: Sequence[int], folder: Path | None, *, days: int = DAYS) -> Ite
     """Every trace: those of the folder's CSV files, and each seed's.
 
     Raises:
-        TraceError: a file cannot be read.
+        TraceError: the folder has no CSV file, or one that cannot be read.
     """
-    for path in sorted(folder.glob("*.csv")) if folder else ():
+    files = sorted(folder.glob("*.csv")) if folder else []
+    if folder and not files:
+        raise TraceError(f"{folder} has no CSV files: name a folder of traces with timestamp,value")
+    for path in files:
         trace = read_trace(path, mean_shards=MEAN_SHARDS)
         yield Case(path.stem, DEVELOPMENT, False, Demand.of_shards(_with_noise(Demand.of(trace).shards)))
     for seed in seeds:

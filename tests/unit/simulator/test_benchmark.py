@@ -18,6 +18,7 @@ from simulator.corpus import DEVELOPMENT, Case, cases
 from simulator.generator import KINDS
 from simulator.presets import PRESETS
 from simulator.terraform import REPOSITORY
+from simulator.traffic import TraceError
 
 CELL = re.compile(r"^\*{0,2}\d+\.\d\d, (\d+\.\d{3}%|0)\*{0,2}$")
 
@@ -91,6 +92,11 @@ def test_given_traces_are_noisy_from_minute_to_minute_and_have_the_mean_of_the_g
     assert np.abs(np.diff(given)).max() > 0.5
 
 
+def test_a_folder_without_traces_is_refused(tmp_path):
+    with pytest.raises(TraceError, match="has no CSV files"):
+        next(cases((1,), tmp_path))
+
+
 def case(shards: np.ndarray) -> Case:
     return Case("made up", DEVELOPMENT, is_generated=True, demand=Demand.of_shards(shards))
 
@@ -146,6 +152,16 @@ def test_the_command_writes_the_sections_that_it_is_asked_for_and_leaves_the_res
     text = page.read_text()
     assert text.startswith("by hand\n<!-- begin corpus -->\n\n| trace |")
     assert text.endswith("<!-- begin aims -->\n<!-- end aims -->\n")
+
+
+def test_the_command_refuses_a_page_without_places_before_it_serves_anything(tmp_path):
+    page = tmp_path / "benchmarks.md"
+    page.write_text("by hand\n")
+    command = [sys.executable, "-m", "simulator", "benchmark", "--page", str(page)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "The page lacks <!-- begin run -->" in " ".join(done.stdout.split())
+    assert page.read_text() == "by hand\n"
 
 
 def test_the_command_refuses_days_too_few_for_an_outage():
