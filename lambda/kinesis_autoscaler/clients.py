@@ -73,12 +73,12 @@ class _Pacer:
     def wait(self, model: OperationModel, **_: object) -> None:
         """Sleep until the operation may be called; botocore emits this before each call, but not before its retries."""
         if rate := CALLS_PER_SECOND.get(model.name):
-            now = time.time()
-            due = max(self._due.get(model.name, 0.0), now - _AT_ONCE)
-            wait = min(due - now, 1 / rate)  # never longer, should the clock be put back
-            if wait > 0:
-                time.sleep(wait)
-            self._due[model.name] = now + wait + 1 / rate
+            now, due = time.time(), self._due.get(model.name, 0.0)
+            if not now - _AT_ONCE < due <= now + 1 / rate:  # after a pause, or after the clock was put back
+                due = now - _AT_ONCE
+            elif due > now:
+                time.sleep(due - now)
+            self._due[model.name] = due + 1 / rate
 
 
 def error_code(error: ClientError) -> str:

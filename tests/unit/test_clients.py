@@ -152,7 +152,7 @@ class TestPace:
         before = len(slept)
         monkeypatch.setattr(time, "time", lambda: 1e8)
         client("kinesis").describe_stream_summary(StreamName="orders")
-        assert slept[before:] == [pytest.approx(1 / CALLS_PER_SECOND["DescribeStreamSummary"])]
+        assert len(slept) == before > 0
 
 
 class TestErrors:
