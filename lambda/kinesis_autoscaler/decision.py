@@ -463,6 +463,8 @@ def _shrink_if_it_lasts(case: _Case, peak: float, seen: str) -> Decision:
         if target < current and worth_a_call:
             if ahead:
                 seen += f", and no more than {_number(ahead)} expected within {_span(timedelta(hours=hours))}"
+            if target > _scale_down_target(case, max(peak, ahead)):
+                seen += f", and room is kept for another burst to {_number(outlook.burst)}"
             return case.scale(target, Reason.LOW_DEMAND, f"{seen}; target {fill:.0%}.")
     if _scale_down_target(case, lowest) >= current:
         why = f"and room is kept for another burst to {_number(outlook.burst)}"

@@ -97,7 +97,9 @@ class TestBursts:
         assert decide(burst).target is None
 
     def test_a_burst_may_fill_the_stream(self, burst):
-        assert decide_scale_down(situation(current=10, telemetry_=burst)).target == 8
+        decision = decide_scale_down(situation(current=10, telemetry_=burst))
+        assert decision.target == 8
+        assert "and room is kept for another burst to 6.0; target 60%." in decision.message
 
     def test_it_is_forgotten_after_the_days_that_the_settings_say(self, burst):
         assert decide(burst, burst_memory=timedelta(0)).target == 4
