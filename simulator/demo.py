@@ -39,7 +39,7 @@ EXAMPLE = "examples/simple"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
-    parser.add_argument("--trace", type=Path, metavar="FILE", help="CSV with timestamp,value to replay")
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="traffic, in a file as for replay")
     parser.add_argument("--mean-shards", type=float, metavar="N", help="scale its mean to N shards (4)")
     parser.add_argument("--days", type=int, default=1, metavar="N", help="days to replay, for each stream (1)")
     parser.add_argument(
