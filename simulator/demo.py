@@ -95,8 +95,8 @@ def run(options: Namespace, console: Console) -> bool:
 def _traces(stream_names: Sequence[str], trace: Trace | None, days: int) -> dict[str, Trace]:
     """What each stream gets: a generated day; or a part of the trace of its own, if that is long enough."""
     if trace is None:
-        steady = generated_day("a generated day", base=0.9, peak=4.5, peak_hour=13, burst_hour=16, seed=1)
-        bursty = generated_day("another generated day", base=0.8, peak=6, peak_hour=15, burst_hour=11, seed=2)
+        steady = generated_day("a generated day", base=0.9, peak=6, peak_hour=13, seed=1)
+        bursty = generated_day("another generated day", base=0.8, peak=4, peak_hour=14, burst_hour=11, seed=2)
         return dict(zip(stream_names, (steady, bursty), strict=True))
     parts = {name: trace.days(index * days, days) for index, name in enumerate(stream_names)}
     whole = parts[stream_names[0]]

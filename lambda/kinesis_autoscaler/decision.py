@@ -64,6 +64,9 @@ WORTH_A_CALL = 0.5
 """What a scale-down must save before the other days needed more again, in hours of the whole stream: half of it for one
 hour, or a quarter for two."""
 
+LASTS_ANYWAY = 2
+"""Hours that a scale-down is taken to last where the last days are unknown: so it must save a quarter of the shards."""
+
 CONSUMER_MEMORY = timedelta(hours=24)
 """Consumers that have reported no age for longer than this are taken to be gone for good."""
 
@@ -457,10 +460,9 @@ def _shrink_if_it_lasts(case: _Case, peak: float, seen: str) -> Decision:
     current, fill = case.situation.stream.open_shard_count, _fill(settings)
     lowest = max(peak, outlook.burst * fill / SATURATED)  # a burst may fill the stream: it is soon over
     ceiling = max(settings.max_shard_count, math.ceil(current / 2))  # what is to come is not a reason to stay above it
-    for hours, ahead in enumerate(outlook.peaks or (0.0,), start=1):
+    for hours, ahead in list(enumerate(outlook.peaks, start=1)) or [(LASTS_ANYWAY, 0.0)]:
         target = min(_scale_down_target(case, max(lowest, ahead)), ceiling)
-        worth_a_call = not outlook.peaks or (current - target) * hours >= WORTH_A_CALL * current
-        if target < current and worth_a_call:
+        if (current - target) * hours >= WORTH_A_CALL * current:
             if ahead:
                 seen += f", and no more than {_number(ahead)} expected within {_span(timedelta(hours=hours))}"
             if target > _scale_down_target(case, max(peak, ahead)):
@@ -468,6 +470,8 @@ def _shrink_if_it_lasts(case: _Case, peak: float, seen: str) -> Decision:
             return case.scale(target, Reason.LOW_DEMAND, f"{seen}; target {fill:.0%}.")
     if _scale_down_target(case, lowest) >= current:
         why = f"and room is kept for another burst to {_number(outlook.burst)}"
+    elif not outlook.peaks:
+        why = "which would save less than a quarter of the shards: too little for one of the day's calls"
     else:
         why = "but going by the last days more is to come too soon for one of the day's calls"
     return case.skip(Reason.DEMAND_FITS, f"{seen}, {why}.", retry_at=case.situation.now + LOOK_FOR_SAVING)

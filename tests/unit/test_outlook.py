@@ -87,6 +87,12 @@ class TestPattern:
     def test_without_a_day_of_data_the_window_alone_decides(self):
         assert decide_by_pattern(days(calm_but(4.8, 12.5), count=0.5)).target == 4
 
+    def test_without_a_day_of_data_it_must_save_a_quarter(self):
+        calm = days(lambda _: 3.5, count=0.5)
+        smaller = situation(current=9, telemetry_=calm, settings_=settings(burst_memory=timedelta(0)))
+        assert decide_scale_down(smaller).target is None
+        assert "would save less than a quarter of the shards" in decide_scale_down(smaller).message
+
 
 class TestBursts:
     @pytest.fixture
