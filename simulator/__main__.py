@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from simulator import benchmark, compare, demo, fleet, replay
+from simulator import benchmark, compare, demo, fleet, function_figures, replay
 from simulator.markdown import MissingSectionError
 from simulator.module_inputs import InvalidInputError
 from simulator.terraform import TerraformError, TerraformMissingError
@@ -17,7 +17,14 @@ _INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 _PLAIN_ERRORS = (InvalidInputError, MissingSectionError, TerraformError, TerraformMissingError, TraceError)
 """What a person can mend by what the message says."""
 
-_COMMANDS = {"demo": demo, "replay": replay, "compare": compare, "benchmark": benchmark, "fleet": fleet}
+_COMMANDS = {
+    "demo": demo,
+    "replay": replay,
+    "compare": compare,
+    "benchmark": benchmark,
+    "fleet": fleet,
+    "function": function_figures,
+}
 """Modules with a first docstring line that says what the command does, `add_arguments(parser)`, and
 `run(arguments, console)`, which tells whether everything happened that should."""
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.progress import track
 
-from simulator import comparison_chart
+from simulator import comparison_chart, fleet, function_figures
 from simulator.benchmark_results import Match, Mean, Result, geometric_mean, matches, mean_of, serve
 from simulator.comparison import DEFAULT, Kind, Outcome
 from simulator.corpus import DEVELOPMENT, Case, cases
@@ -266,5 +266,7 @@ SECTIONS: dict[str, Callable[[Benchmark], str]] = {
     "sensitivity": _sensitivity,
     "corpus": _corpus,
     "traces": _traces,
+    "function": lambda _: function_figures.markdown(),
+    "fleet": lambda benchmark: fleet.markdown(fleet.STREAMS, fleet.SWEEP, benchmark.console),
 }
 """What is generated on the page: each section's name in its marks, and what writes it."""

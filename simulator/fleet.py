@@ -35,6 +35,7 @@ from simulator.deployment import PACKAGE, Deployment, add_stream, deploy
 from simulator.invocations import Environment, Invocation, Invocations
 from simulator.kinesis import KinesisAccount
 from simulator.local_aws import LocalAWS
+from simulator.markdown import table
 from simulator.quotas import CALLS_PER_SECOND, Quotas
 from simulator.recording import NAME
 from simulator.side_by_side import SideBySide
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 A_CALL = timedelta(milliseconds=20)
 """How long AWS takes for an answer, a refusal included: an assumption."""
 
+STREAMS, SWEEP = 1000, 5000
 SHARDS = 4
 CALM, BUSY = Traffic.for_shards(SHARDS * 0.5), Traffic.for_shards(SHARDS * 0.95)
 
@@ -59,6 +61,7 @@ _HISTORY_MINUTES = 60
 _PATIENCE_MINUTES = 120
 _NEVER_MINUTES = 24 * 60
 _RESHARDED_ONE_IN = 50
+_CONCURRENCY = 1000
 _ALARMS_PER_PAGE = 100
 _INSTANT = timedelta(microseconds=1)
 _BAD_REQUEST = 400
@@ -83,6 +86,7 @@ class Fleet:
         self.deployment = deployment
         self.invocations = invocations
         self.quotas = quotas
+        self._answering = False  # what AWS asks of itself while it answers is not the function's
         self.stream_names = [f"stream-{number:04}" for number in range(streams)]
         for name in self.stream_names:
             add_stream(self.aws, name, SHARDS, max_shard_count=64)
@@ -96,7 +100,7 @@ class Fleet:
     def fire(self) -> None:
         """Let all scale-up alarms fire; what they ask for waits."""
         self.remember(_HISTORY_MINUTES)
-        while not self._alarms_fired():
+        while not any("Records" in event for event in self.invocations.waiting):
             self.run_minute(BUSY)
 
     def run_minute(self, traffic: Traffic) -> None:
@@ -118,23 +122,33 @@ class Fleet:
         finally:
             self._answering = False
 
-    _answering = False  # what AWS asks of itself while it answers is not the function's
-
     def alarms(self) -> dict[str, dict[str, Any]]:
         """Every alarm as DescribeAlarms returns it, by name."""
         pages = self.aws.client("cloudwatch").get_paginator("describe_alarms").paginate()
         return {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}
 
-    def problems(self) -> list[str]:
-        """What is lost, stuck or wrong: of each stream its records, its shards and both alarms."""
+    def unsettled(self) -> list[str]:
+        """What is lost or stuck: streams without a scaling that succeeded, records without an end, wrong alarms."""
+        return [problem for name in self.stream_names for problem in self._unsettled(name)] + self.wrong_alarms()
+
+    def wrong_alarms(self) -> list[str]:
+        """Alarms that do not hold their stream's shard count, or are stuck in ALARM."""
         alarms = self.alarms()
-        return [problem for name in self.stream_names for problem in self._problems_of(name, alarms)]
+        return [problem for name in self.stream_names for problem in self._wrong_alarms(name, alarms)]
 
-    def _alarms_fired(self) -> bool:
-        return any("Records" in event for event in self.invocations.waiting)
+    def _shard_count(self, name: str) -> int:
+        return self.aws.streams.model(name).shard_count(self.aws.clock.now())
 
-    def _problems_of(self, name: str, alarms: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-        count = self.aws.streams.model(name).shard_count(self.aws.clock.now())
+    def _unsettled(self, name: str) -> Iterator[str]:
+        log, count = self.deployment.audit_log(name), self._shard_count(name)
+        if not any(item["status"] == "SUCCEEDED" and item["to_shard_count"] == count for item in log):
+            yield f"{name}: {count} shards, which no record explains"
+        for item in log:
+            if item["status"] in ("PENDING", "UPDATING"):
+                yield f"{name}: a record is {item['status']}"
+
+    def _wrong_alarms(self, name: str, alarms: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        count = self._shard_count(name)
         for action in ("scale-up", "scale-down"):
             alarm = alarms[f"{NAME}-{name}-{action}"]
             literal = next(query["Expression"] for query in alarm["Metrics"] if query["Id"] == "shardCount")
@@ -142,12 +156,6 @@ class Fleet:
                 yield f"{name}: {action} has shardCount {literal}, and the stream {count} shards"
             if alarm["StateValue"] == "ALARM":
                 yield f"{name}: {action} is in ALARM"
-        log = self.deployment.audit_log(name)
-        if not any(item["status"] == "SUCCEEDED" and item["to_shard_count"] == count for item in log):
-            yield f"{name}: {count} shards, which no record explains"
-        yield from (
-            f"{name}: a record is {item['status']}" for item in log if item["status"] in ("PENDING", "UPDATING")
-        )
 
 
 @contextmanager
@@ -155,7 +163,7 @@ def fleet(
     streams: int,
     *,
     calls_per_second: Mapping[str, float] = CALLS_PER_SECOND,
-    concurrency: int = 1000,
+    concurrency: int = _CONCURRENCY,
     package: Path = PACKAGE,
     reconcile_interval_minutes: int | None = None,
     seed: int = 1,
@@ -267,7 +275,11 @@ class Drain:
 
 
 def drain(
-    streams: int, *, concurrency: int = 1000, package: Path = PACKAGE, report: Callable[[str], None] = lambda _: None
+    streams: int,
+    *,
+    concurrency: int = _CONCURRENCY,
+    package: Path = PACKAGE,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Drain:
     """Fire the scale-up alarms of all streams in the same minute, and go on until nothing is left to do."""
     needed = calls_of_one_scaling(package)
@@ -281,7 +293,7 @@ def drain(
             f.run_minute(BUSY)
             accepted, rewritten = quotas.admitted["UpdateShardCount"], quotas.admitted["PutMetricAlarm"]
             report(f"{minute} min: {accepted} streams accepted, {rewritten} alarms rewritten")
-            if f.invocations.all_done and not (problems := f.problems()):
+            if f.invocations.all_done and not (problems := f.unsettled()):
                 break
         seconds = {operation: (at - fired).total_seconds() for operation, at in quotas.last_admitted.items()}
         return Drain(
@@ -349,7 +361,7 @@ def sweep(streams: int, *, package: Path = PACKAGE, report: Callable[[str], None
             runs=invocations.started,
             throttled=f.quotas.throttled.total(),
             resharded=len(resharded),
-            problems=[problem for problem in f.problems() if "no record" not in problem],
+            problems=f.wrong_alarms(),
         )
 
 
@@ -362,48 +374,67 @@ def calls_of_one_scaling(package: Path = PACKAGE) -> Counter[str]:
         return f.quotas.admitted.copy()
 
 
-def drain_table(result: Drain) -> Table:
-    """The figures of a drain, for people."""
-    table = Table("", "seconds", "the quotas' least", "ratio", title=f"{result.streams:,} alarms in the same minute")
-    for label, seconds, least in (
-        ("accepted by Kinesis", result.accepted, result.least_accepted),
-        ("alarms rewritten and armed again", result.rewritten, result.least_rewritten),
-    ):
-        table.add_row(label, f"{seconds:,.0f}", f"{least:,.0f}", f"{seconds / least:.2f}")
-    return table
+def rows(drained: Drain, swept: Sweep) -> list[tuple[str, str, str, str]]:
+    """What took how long, against the least that the quotas allow."""
+    alarms = f"{drained.streams:,} alarms in the same minute"
+    return [
+        (label, f"{seconds:,.0f} s", f"{least:,.0f} s", f"{seconds / least:.2f}")
+        for label, seconds, least in (
+            (f"{alarms}: until Kinesis has accepted the last change", drained.accepted, drained.least_accepted),
+            (f"{alarms}: until the last alarm is rewritten and armed", drained.rewritten, drained.least_rewritten),
+            (f"one reconcile of {swept.streams:,} streams", swept.seconds, swept.least),
+        )
+    ]
+
+
+def in_words(drained: Drain, swept: Sweep) -> str:
+    """What it took besides time, and whether anything was lost."""
+    ran, runs = drained.invocations, "run" if swept.runs == 1 else "runs"
+    return (
+        f"The alarms took {drained.calls:,} API calls, besides {drained.throttled:,} that were throttled, in "
+        f"{ran.started:,} invocations: {ran.most_at_once:,} at once, {ran.retries:,} of them retries, "
+        f"{ran.timeouts:,} out of time. Lost or wrong in the end: {len(drained.problems):,}; events in the dead-letter "
+        f"queue: {len(ran.dead_letters):,}. The reconcile took {swept.runs:,} {runs} with {swept.throttled:,} calls "
+        f"throttled, and repaired the alarms of {swept.resharded:,} streams resharded by hand; left wrong: "
+        f"{len(swept.problems):,}."
+    )
+
+
+def markdown(streams: int, sweep_streams: int, console: Console) -> str:
+    """The figures as a section of docs/benchmarks.md."""
+    drained, swept = _both(streams, sweep_streams, _CONCURRENCY, console)
+    header = ("what", "takes", "the quotas' least", "ratio")
+    return f"{table(header, rows(drained, swept))}\n\n{in_words(drained, swept)}"
+
+
+def _both(streams: int, sweep_streams: int, concurrency: int, console: Console) -> tuple[Drain, Sweep]:
+    with console.status("Setting a fleet up") as status:
+        drained = drain(streams, concurrency=concurrency, report=status.update)
+        status.update("Setting a larger fleet up")
+        return drained, sweep(sweep_streams, report=status.update)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
-    parser.add_argument("--streams", type=int, default=1000, metavar="N", help="streams whose alarms fire (1000)")
-    parser.add_argument("--sweep", type=int, default=5000, metavar="N", help="streams of the reconcile (5000)")
+    parser.add_argument("--streams", type=int, default=STREAMS, metavar="N", help=f"whose alarms fire ({STREAMS})")
+    parser.add_argument("--sweep", type=int, default=SWEEP, metavar="N", help=f"streams of the reconcile ({SWEEP})")
     parser.add_argument(
         "--concurrency",
         type=int,
-        default=1000,
+        default=_CONCURRENCY,
         metavar="N",
-        help="reserved_concurrent_executions, or the account's (1000)",
+        help=f"reserved_concurrent_executions, or the account's limit ({_CONCURRENCY})",
     )
 
 
 def run(options: Namespace, console: Console) -> bool:
     """Run both; whether nothing was lost."""
-    with console.status("Setting the fleet up") as status:
-        drained = drain(options.streams, concurrency=options.concurrency, report=status.update)
-    invocations = drained.invocations
-    console.print(drain_table(drained))
-    console.print(
-        f"{drained.calls:,} API calls and {drained.throttled:,} throttled; {invocations.started:,} invocations, "
-        f"{invocations.most_at_once:,} at once, {invocations.retries:,} retries, {invocations.timeouts:,} timeouts; "
-        f"{len(invocations.dead_letters):,} events in the dead-letter queue, their work done by reconcile"
-    )
-    with console.status("Setting the larger fleet up") as status:
-        swept = sweep(options.sweep, report=status.update)
-    console.print(
-        f"Reconcile of {swept.streams:,} streams: {swept.seconds:,.0f} s in {swept.runs} runs, the quotas' least "
-        f"{swept.least:,.0f} s, ratio {swept.seconds / swept.least:.2f}; {swept.throttled:,} calls throttled, "
-        f"{swept.resharded:,} streams repaired"
-    )
+    drained, swept = _both(options.streams, options.sweep, options.concurrency, console)
+    result = Table("", "takes", "the quotas' least", "ratio")
+    for row in rows(drained, swept):
+        result.add_row(*row)
+    console.print(result)
+    console.print(in_words(drained, swept))
     for problem in [*drained.problems, *swept.problems]:
         console.print(problem, style="red", markup=False)
     return not drained.problems and not swept.problems

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from simulator.deployment import PACKAGE
-from simulator.fleet import Drain, Sweep, calls_of_one_scaling, drain, fleet, sweep
+from simulator.fleet import Drain, Sweep, calls_of_one_scaling, drain, fleet, in_words, rows, sweep
 
 STREAMS = 120
 
@@ -75,6 +76,17 @@ class TestSweep:
         assert swept.seconds <= 1.2 * swept.least
 
 
+def test_both_are_told_in_a_table_and_in_words(drained, swept):
+    accepted, rewritten, reconciled = rows(drained, swept)
+    assert accepted[1:] == (f"{drained.accepted:.0f} s", "13 s", f"{drained.accepted / drained.least_accepted:.2f}")
+    assert rewritten[1:3] == (f"{drained.rewritten:.0f} s", "80 s")
+    assert reconciled[1] == f"{swept.seconds:.0f} s"
+    text = in_words(drained, swept)
+    assert f"besides {drained.throttled:,} that were throttled" in text
+    assert "Lost or wrong in the end: 0; events in the dead-letter queue: 0." in text
+    assert "repaired the alarms of 3 streams" in text
+
+
 def test_one_scaling_calls_what_the_architecture_page_says():
     page = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text()
     calls = list(calls_of_one_scaling().elements())
@@ -82,7 +94,18 @@ def test_one_scaling_calls_what_the_architecture_page_says():
     assert all(f"{operation} |" in page for operation in calls)
 
 
-def test_the_streams_calm_history_is_no_reason_to_scale():
+def test_a_fleet_says_what_is_lost_and_what_is_wrong():
     with fleet(2) as f:
-        f.remember(30)
-        assert f.invocations.started == 0
+        one, other = f.stream_names
+        assert f.wrong_alarms() == []
+        assert f.unsettled() == [f"{name}: 4 shards, which no record explains" for name in f.stream_names]
+        f.aws.clock.advance(timedelta(minutes=1))
+        f.aws.streams.model(one).reshard_by_hand(5, f.aws.clock.now())
+        f.aws.client("cloudwatch").set_alarm_state(
+            AlarmName=f"kinesis-autoscaler-{other}-scale-up", StateValue="ALARM", StateReason="by hand"
+        )
+        assert f.wrong_alarms() == [
+            f"{one}: scale-up has shardCount 4, and the stream 5 shards",
+            f"{one}: scale-down has shardCount 4, and the stream 5 shards",
+            f"{other}: scale-up is in ALARM",
+        ]
