@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 
 from simulator import benchmark, compare, demo, fleet, function_figures, replay
-from simulator.markdown import MissingSectionError
+from simulator.comparison.markdown import MissingSectionError
 from simulator.module_inputs import InvalidInputError
 from simulator.terraform import TerraformError, TerraformMissingError
 from simulator.traffic import TraceError
@@ -44,7 +44,7 @@ def main() -> int:
         console.print("\nStopped.")
         return _INTERRUPTED
     except _PLAIN_ERRORS as error:
-        console.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
 
 

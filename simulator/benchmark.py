@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.progress import track
 
-from simulator import comparison_chart, fleet, function_figures
-from simulator.benchmark_results import Match, Mean, Result, geometric_mean, matches, mean_of, serve
-from simulator.comparison import DEFAULT, Kind, Outcome
-from simulator.corpus import DEVELOPMENT, Case, cases
-from simulator.generator import DAYS, LEAST_DAYS
-from simulator.markdown import table, with_sections
+from simulator import fleet, function_figures
+from simulator.comparison import chart
+from simulator.comparison.corpus import DEVELOPMENT, Case, cases
+from simulator.comparison.generator import DAYS, LEAST_DAYS
+from simulator.comparison.markdown import table, with_sections
+from simulator.comparison.outcomes import DEFAULT, Kind, Outcome
+from simulator.comparison.results import Match, Mean, Result, geometric_mean, matches, mean_of, serve
 from simulator.prices import US_EAST_1
 from simulator.terraform import REPOSITORY
 
@@ -155,7 +156,7 @@ def _summary(benchmark: Benchmark) -> str:
 def _draw(benchmark: Benchmark, name: str, results: Sequence[Result], what: str) -> None:
     means = [mean_of(each.name, results) for each in results[0].outcomes]
     for suffix in ("png", "svg"):
-        comparison_chart.draw(
+        chart.draw(
             means,
             subtitle=f"{what}: geometric mean of the cost, mean of the throttled share",
             path=benchmark.images / f"{name}.{suffix}",

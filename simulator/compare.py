@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from simulator import comparison_chart, module_inputs
-from simulator.comparison import DEFAULT, UNLIMITED, Demand, Kind, Outcome, outcomes
+from simulator import module_inputs
+from simulator.comparison import chart
+from simulator.comparison.outcomes import DEFAULT, UNLIMITED, Demand, Kind, Outcome, outcomes
 from simulator.flags import positive
 from simulator.presets import PRESETS, settings
 from simulator.prices import US_EAST_1
@@ -76,7 +77,7 @@ def run(options: Namespace, console: Console) -> bool:
     folder = options.output or REPOSITORY / "build" / "compare" / trace.name
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("png", "svg"):
-        comparison_chart.draw(results, subtitle=subtitle, path=folder / f"comparison.{suffix}")
+        chart.draw(results, subtitle=subtitle, path=folder / f"comparison.{suffix}")
     report = {
         "trace": trace.name,
         "days": days,

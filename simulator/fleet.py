@@ -31,14 +31,14 @@ from botocore.endpoint import Endpoint
 from moto.core.botocore_stubber import MockRawResponse
 from rich.table import Table
 
+from simulator.comparison.markdown import table
 from simulator.deployment import PACKAGE, Deployment, add_stream, deploy
-from simulator.invocations import Environment, Invocation, Invocations
+from simulator.fleets.invocations import Environment, Invocation, Invocations
+from simulator.fleets.quotas import CALLS_PER_SECOND, Quotas
+from simulator.fleets.side_by_side import SideBySide
 from simulator.kinesis import KinesisAccount
 from simulator.local_aws import LocalAWS
-from simulator.markdown import table
-from simulator.quotas import CALLS_PER_SECOND, Quotas
 from simulator.recording import NAME
-from simulator.side_by_side import SideBySide
 from simulator.traffic import Traffic
 
 if TYPE_CHECKING:

@@ -46,6 +46,14 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         MalformedEventError: The event is none of these; the message says what is wrong.
         Exception: Something that a retry can mend; Lambda retries twice, then the dead-letter queue has the event.
     """
+    try:
+        return _handle(event, context)
+    except Exception:
+        _forget_clients()
+        raise
+
+
+def _handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     function = _function()
     fields = event if isinstance(event, Mapping) else {}
     records, action = fields.get("Records"), fields.get("action")
@@ -118,6 +126,8 @@ class Function:
             context.aws_request_id, lambda: timedelta(milliseconds=context.get_remaining_time_in_millis())
         )
         logger.info("Reconciled.", extra=asdict(summary))
+        if summary.failures:
+            _forget_clients()
         return asdict(summary)
 
     def on_scale(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -128,6 +138,16 @@ class Function:
 @lru_cache(maxsize=1)
 def _function() -> Function:
     return Function(Environment.read())
+
+
+def _forget_clients() -> None:
+    """Let the next invocation begin with clients of its own.
+
+    botocore's quota of retries lives as long as a client. Where AWS refuses much, an execution environment would go on
+    with what little is left of it.
+    """
+    _function.cache_clear()
+    client.cache_clear()
 
 
 def _sns(entry: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever the function is invoked with

@@ -12,11 +12,11 @@ from itertools import pairwise
 
 import pytest
 
-from simulator.closed_loop import MINUTES_PER_DAY, ClosedLoop
+from simulator.comparison.closed_loop import MINUTES_PER_DAY, ClosedLoop
+from simulator.comparison.generator import generate
+from simulator.comparison.policies.autoscaler import START, Autoscaler
 from simulator.deployment import add_stream, deploy
-from simulator.generator import generate
 from simulator.local_aws import LocalAWS
-from simulator.policies.autoscaler import START, Autoscaler
 from simulator.presets import PRESETS, settings
 from simulator.replay_loop import replay
 from simulator.traffic import Trace, Traffic

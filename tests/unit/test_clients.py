@@ -20,7 +20,7 @@ from kinesis_autoscaler.clients import (
     retry_attempts,
 )
 from kinesis_autoscaler.scaling import CALL_TAKES_AT_MOST
-from simulator import quotas
+from simulator.fleets import quotas
 
 
 class Answers:

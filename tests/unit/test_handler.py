@@ -55,10 +55,15 @@ class Account:
     def __init__(self) -> None:
         self.cloudwatch, self.kinesis, self.dynamodb = client("cloudwatch"), client("kinesis"), client("dynamodb")
         self.calls: list[str] = []
+        self.watch()
+
+    def watch(self) -> None:
+        """Note the calls of the function's present clients, which a failure replaces."""
         self._before("before-call.*.*", self._note)
 
     def _before(self, event: str, act: Callable[..., None]) -> None:
-        for each in (self.cloudwatch, self.kinesis, client("kinesis", BOUNDED), self.dynamodb, client("lambda")):
+        services = (client(name) for name in ("cloudwatch", "kinesis", "dynamodb", "lambda"))
+        for each in (*services, client("kinesis", BOUNDED)):
             each.meta.events.register(event, act)
 
     def _note(self, model, **_) -> None:
@@ -337,6 +342,7 @@ class TestABatch:
         account.fail("UpdateShardCount", "ThrottlingException", times=1)
         with pytest.raises(ClientError):
             handler(event, Context("first"))
+        account.watch()
         with time_machine.travel(NOW + 2 * MINUTE, tick=False):
             answer = handler(event, Context("retry"))
         assert [decision["status"] for decision in answer["decisions"]] == ["UPDATING", "UPDATING"]
@@ -434,3 +440,16 @@ class TestTheExecutionEnvironment:
         monkeypatch.setattr(boto3, "client", lambda *args, **_: made.append(args))
         handler({"action": "reconcile"}, Context())
         assert made == []
+
+    def test_after_a_failure_the_next_invocation_has_clients_with_all_their_retries(self, account):
+        account.add_stream()
+        account.fail("DescribeStreamSummary", "LimitExceededException")
+        with pytest.raises(ClientError):
+            handler(sns(fired()), Context())
+        assert client("kinesis") is not account.kinesis
+
+    def test_after_a_reconcile_with_failures_too(self, account):
+        account.add_stream(state="OK")
+        account.fail("DescribeStreamSummary", "LimitExceededException")
+        handler({"action": "reconcile"}, Context())
+        assert client("kinesis") is not account.kinesis

@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from simulator.benchmark import DAILY_LIKENESS, PAGE, SECTIONS, Benchmark
-from simulator.benchmark_results import Result, geometric_mean, matches, mean_of, serve
-from simulator.comparison import BOUND, OTHERS, Demand, Kind, Outcome
-from simulator.corpus import DEVELOPMENT, Case, cases
-from simulator.generator import KINDS
+from simulator.comparison.corpus import DEVELOPMENT, Case, cases
+from simulator.comparison.generator import KINDS
+from simulator.comparison.outcomes import BOUND, OTHERS, Demand, Kind, Outcome
+from simulator.comparison.results import Result, geometric_mean, matches, mean_of, serve
 from simulator.presets import PRESETS
 from simulator.terraform import REPOSITORY
 from simulator.traffic import TraceError

@@ -9,7 +9,7 @@ import random
 import numpy as np
 import pytest
 
-from simulator.bound import clairvoyant_shard_hours
+from simulator.comparison.bound import clairvoyant_shard_hours
 
 
 def try_everything(needed: list[int], changes_per_day: int, minutes_per_day: int) -> float:

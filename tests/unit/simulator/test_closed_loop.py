@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kinesis_autoscaler.model import AlarmRule
-from simulator.closed_loop import MINUTES_PER_DAY, Alarm, ClosedLoop
 from simulator.cloudwatch import AlarmEvaluator
+from simulator.comparison.closed_loop import MINUTES_PER_DAY, Alarm, ClosedLoop
 from simulator.kinesis import KinesisError, StreamModel
 from simulator.metrics import MetricStore
 from simulator.traffic import Traffic

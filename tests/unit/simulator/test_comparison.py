@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from simulator import comparison_chart
-from simulator.comparison import BOUND, FIXED, ON_DEMAND, OTHERS, UNLIMITED, YOURS, Demand, Kind, outcomes
+from simulator.comparison import chart
+from simulator.comparison.outcomes import BOUND, FIXED, ON_DEMAND, OTHERS, UNLIMITED, YOURS, Demand, Kind, outcomes
 from simulator.presets import PRESETS, settings
 from simulator.prices import Prices
 from simulator.terraform import REPOSITORY
@@ -83,13 +83,13 @@ def test_all_start_with_the_power_of_two_nearest_to_the_mean(mean, count):
 def test_the_chart_is_the_same_file_for_the_same_outcomes(results, tmp_path, suffix):
     files = [tmp_path / f"{number}.{suffix}" for number in range(2)]
     for file in files:
-        comparison_chart.draw(list(results.values()), subtitle="a wave", path=file)
+        chart.draw(list(results.values()), subtitle="a wave", path=file)
     first, second = (file.read_bytes() for file in files)
     assert first == second
 
 
 def test_the_chart_names_every_policy(results, tmp_path):
-    comparison_chart.draw(list(results.values()), subtitle="a wave", path=tmp_path / "chart.svg")
+    chart.draw(list(results.values()), subtitle="a wave", path=tmp_path / "chart.svg")
     text = (tmp_path / "chart.svg").read_text()
     for name in results:
         assert name in text

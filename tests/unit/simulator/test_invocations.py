@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from simulator.clock import VirtualClock
-from simulator.invocations import MAX_AGE, Invocations
-from simulator.side_by_side import SideBySide
+from simulator.fleets.invocations import MAX_AGE, Invocations
+from simulator.fleets.side_by_side import SideBySide
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.markdown import MissingSectionError, table, with_sections
+from simulator.comparison.markdown import MissingSectionError, table, with_sections
 
 PAGE = "# Title\n\n<!-- begin one -->\nold\n<!-- end one -->\n\nby hand\n\n<!-- begin two -->\n<!-- end two -->\n"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulator.closed_loop import MINUTES_PER_DAY, Change, ClosedLoop
-from simulator.policies.aws_samples import AwsSamples
-from simulator.policies.burningmonk import Burningmonk
-from simulator.policies.epsagon import Epsagon
-from simulator.policies.fixed import fixed_at_peak, on_demand
-from simulator.policies.kenzan import Kenzan
+from simulator.comparison.closed_loop import MINUTES_PER_DAY, Change, ClosedLoop
+from simulator.comparison.policies.aws_samples import AwsSamples
+from simulator.comparison.policies.burningmonk import Burningmonk
+from simulator.comparison.policies.epsagon import Epsagon
+from simulator.comparison.policies.fixed import fixed_at_peak, on_demand
+from simulator.comparison.policies.kenzan import Kenzan
 
 DAY = MINUTES_PER_DAY
 

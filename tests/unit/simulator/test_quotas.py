@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from simulator.quotas import CALLS_PER_SECOND, Quotas, TokenBucket
+from simulator.fleets.quotas import CALLS_PER_SECOND, Quotas, TokenBucket
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from simulator.clock import VirtualClock
-    from simulator.side_by_side import SideBySide
+    from simulator.fleets.side_by_side import SideBySide
 
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=2))
 MAX_AGE = timedelta(hours=6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kinesis_autoscaler.model import AlarmRule
-from simulator.closed_loop import Alarm, ClosedLoop
+from simulator.comparison.closed_loop import Alarm, ClosedLoop
 from simulator.kinesis import KinesisError
 
 

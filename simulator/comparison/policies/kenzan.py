@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simulator.closed_loop import ClosedLoop
+from simulator.comparison.closed_loop import ClosedLoop
 from simulator.kinesis import KinesisError
 
 _MONITOR_MINUTES = 10

@@ -25,7 +25,7 @@ from kinesis_autoscaler.model import CALLS_PER_DAY
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simulator.closed_loop import Series
+    from simulator.comparison.closed_loop import Series
 
 _MINUTES_PER_DAY = 1440
 

@@ -21,7 +21,7 @@ from kinesis_autoscaler.model import (
     Telemetry,
 )
 from kinesis_autoscaler.outlook import LOOKBACK, PERIOD, outlook
-from simulator.closed_loop import Alarm, ClosedLoop
+from simulator.comparison.closed_loop import Alarm, ClosedLoop
 from simulator.traffic import Traffic
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.closed_loop import MINUTES_PER_DAY, Series
-from simulator.comparison import Demand
-from simulator.generator import DAYS, MEAN_SHARDS, generate
+from simulator.comparison.closed_loop import MINUTES_PER_DAY, Series
+from simulator.comparison.generator import DAYS, MEAN_SHARDS, generate
+from simulator.comparison.outcomes import Demand
 from simulator.traffic import TraceError, read_trace
 
 DEVELOPMENT_SEED = 1
@@ -32,7 +32,7 @@ class Case:
     Attributes:
         name: the kind of stream, or the file's name.
         group: what it is averaged with: DEVELOPMENT, or a held-out seed.
-        is_generated: whether it comes from `simulator.generator`.
+        is_generated: whether it comes from `simulator.comparison.generator`.
         demand: its traffic.
     """
 

@@ -14,14 +14,14 @@ from enum import StrEnum
 import numpy as np
 
 from kinesis_autoscaler.model import MAX_SHARDS, Settings
-from simulator.bound import clairvoyant_shard_hours
-from simulator.closed_loop import ClosedLoop, Policy, Run, Series
-from simulator.policies.autoscaler import Autoscaler
-from simulator.policies.aws_samples import AwsSamples
-from simulator.policies.burningmonk import Burningmonk
-from simulator.policies.epsagon import Epsagon
-from simulator.policies.fixed import fixed_at_peak, on_demand
-from simulator.policies.kenzan import Kenzan
+from simulator.comparison.bound import clairvoyant_shard_hours
+from simulator.comparison.closed_loop import ClosedLoop, Policy, Run, Series
+from simulator.comparison.policies.autoscaler import Autoscaler
+from simulator.comparison.policies.aws_samples import AwsSamples
+from simulator.comparison.policies.burningmonk import Burningmonk
+from simulator.comparison.policies.epsagon import Epsagon
+from simulator.comparison.policies.fixed import fixed_at_peak, on_demand
+from simulator.comparison.policies.kenzan import Kenzan
 from simulator.prices import HOURS_PER_MONTH, US_EAST_1, Prices
 from simulator.traffic import Trace, Traffic
 

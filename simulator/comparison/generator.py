@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from simulator.closed_loop import MINUTES_PER_DAY, Series
+from simulator.comparison.closed_loop import MINUTES_PER_DAY, Series
 
 DAYS = 28
 LEAST_DAYS = 3

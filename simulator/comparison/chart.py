@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from simulator.comparison import Kind
+from simulator.comparison.outcomes import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

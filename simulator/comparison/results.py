@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulator import kinesis
-from simulator.closed_loop import METRIC_DELAY_MINUTES, ClosedLoop
-from simulator.comparison import BOUND, DEFAULT, UNLIMITED, Kind, Outcome, outcomes
-from simulator.corpus import DEVELOPMENT, Case
-from simulator.policies.autoscaler import Autoscaler
+from simulator.comparison.closed_loop import METRIC_DELAY_MINUTES, ClosedLoop
+from simulator.comparison.corpus import DEVELOPMENT, Case
+from simulator.comparison.outcomes import BOUND, DEFAULT, UNLIMITED, Kind, Outcome, outcomes
+from simulator.comparison.policies.autoscaler import Autoscaler
 from simulator.presets import PRESETS, settings
 
 

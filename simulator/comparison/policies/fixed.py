@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from simulator.closed_loop import Run, Series
+from simulator.comparison.closed_loop import Run, Series
 from simulator.kinesis import ON_DEMAND, StreamModel
 from simulator.traffic import Traffic
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from kinesis_autoscaler.model import AlarmRule
-from simulator.closed_loop import MINUTES_PER_DAY, Alarm, ClosedLoop
+from simulator.comparison.closed_loop import MINUTES_PER_DAY, Alarm, ClosedLoop
 from simulator.kinesis import KinesisError
 
 _PERIOD = 5

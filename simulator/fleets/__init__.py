@@ -1,0 +1,1 @@
+"""Many invocations of the function at once, under the quotas of AWS."""
