@@ -7,6 +7,7 @@ more of it than the last day.
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from collections import defaultdict
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ class Queries:
         """Patch the one method in which moto answers a query."""
         answer, signature = Table.query, inspect.signature(Table.query)
 
+        @functools.wraps(answer)  # with its signature, by which a second local AWS reads the arguments
         def query(
             table: Table,
             hash_key: DynamoType | None,

@@ -84,7 +84,7 @@ def test_an_event_that_fails_all_its_deliveries_is_in_the_dead_letter_queue():
         with unavailable(w, scenario, "GetMetricData", times=None):
             scenario.go(w)
             w.run(6)
-        [letter] = w.dead_letters()
+        letter, *_ = w.dead_letters()  # reconcile re-arms the alarm meanwhile, and that is refused as well
         assert letter["requestContext"]["condition"] == "RetriesExhausted"
         assert "orders-scale-up" in letter["requestPayload"]["Records"][0]["Sns"]["Message"]
 
