@@ -29,6 +29,10 @@ BURST_GROWTH = 1.7
 BURST_RISE = timedelta(minutes=10)
 """About how long it takes from the first minute of a growth to the first record in a new shard."""
 
+A_HABIT = 2
+"""On so many days have bursts come where they are a habit. One of a single day says less of the next: it is forgotten a
+day sooner."""
+
 
 def outlook(days: Sequence[Minute], settings: Settings) -> Outlook:
     """What is to be expected after the last days, given in periods of PERIOD up to now, oldest first.
@@ -38,8 +42,7 @@ def outlook(days: Sequence[Minute], settings: Settings) -> Outlook:
     """
     since_first = dropwhile(lambda period: not period.has_traffic_data, days)
     demand = [period.shards(with_reads=settings.scale_on_reads) for period in since_first]
-    remembered = settings.burst_memory // PERIOD
-    return Outlook(peaks=_peaks(demand), burst=_burst(demand[max(0, len(demand) - remembered) :]))
+    return Outlook(peaks=_peaks(demand), burst=_burst(demand, settings.burst_memory // PERIOD))
 
 
 def _peaks(demand: Sequence[float]) -> tuple[float, ...]:
@@ -61,8 +64,10 @@ def _level_ratio(level: float, then: float) -> float:
     return min(max(level / then, 1 / MAX_LEVEL_RATIO), MAX_LEVEL_RATIO)
 
 
-def _burst(demand: Sequence[float]) -> float:
-    """The highest demand that came too suddenly to be followed."""
-    rise = BURST_RISE // PERIOD
-    arrivals = (n for n in range(rise, len(demand)) if demand[n] > BURST_GROWTH * demand[n - rise])
-    return max((max(demand[n : n + 2]) for n in arrivals), default=0.0)
+def _burst(demand: Sequence[float], remembered: int) -> float:
+    """The highest demand of the last so many periods that came too suddenly to be followed."""
+    rise, day = BURST_RISE // PERIOD, timedelta(days=1) // PERIOD
+    arrivals = [n for n in range(rise, len(demand)) if demand[n] > BURST_GROWTH * demand[n - rise]]
+    if len({(len(demand) - 1 - n) // day for n in arrivals}) < A_HABIT:
+        remembered -= day
+    return max((max(demand[n : n + 2]) for n in arrivals if n >= len(demand) - remembered), default=0.0)

@@ -223,7 +223,7 @@ variable "calls_reserved_for_scale_up" {
 }
 
 variable "burst_memory_days" {
-  description = "For how many days a scale-down keeps room for bursts, which come faster than a stream can be scaled: demand that grew to 1.7 times within ten minutes. From 0 to 7; with 0 none is kept."
+  description = "For how many days a scale-down keeps room for bursts, which come faster than a stream can be scaled: demand that grew to 1.7 times within ten minutes. Bursts that came on a single day of the last seven are forgotten a day sooner. From 0 to 7; with 0 no room is kept."
   type        = number
   default     = 1
   nullable    = false

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import pytest
-
 from kinesis_autoscaler.decision import decide_scale_down
 from kinesis_autoscaler.model import Minute, Reason, Telemetry
 from kinesis_autoscaler.outlook import PERIOD
@@ -94,28 +92,33 @@ class TestPattern:
         assert "would save less than a quarter of the shards" in decide_scale_down(smaller).message
 
 
+def mornings(*days_ago: int) -> Telemetry:
+    """Calm days, with a quarter of an hour at six shards in the mornings of some."""
+    dates = {(NOON - n * DAY).date() for n in days_ago}
+    return days(calm_but(6.0, 8, 1 / 4, on=lambda at: at.date() in dates))
+
+
 class TestBursts:
-    @pytest.fixture
-    def burst(self) -> Telemetry:
-        return days(calm_but(6.0, 8, 1 / 4, on=lambda at: at.date() == NOON.date()))
+    def test_room_is_kept_for_a_burst_of_the_last_day(self):
+        assert decide(mornings(0, 5)).target is None
 
-    def test_room_is_kept_for_a_burst_of_the_last_day(self, burst):
-        assert decide(burst).target is None
+    def test_one_that_came_on_a_single_day_is_forgotten_a_day_sooner(self):
+        assert decide(mornings(0)).target == 4
+        assert decide(mornings(0), burst_memory=2 * DAY).target is None
 
-    def test_a_burst_may_fill_the_stream(self, burst):
-        decision = decide_scale_down(situation(current=10, telemetry_=burst))
+    def test_a_burst_may_fill_the_stream(self):
+        decision = decide_scale_down(situation(current=10, telemetry_=mornings(0, 5)))
         assert decision.target == 8
         assert "and room is kept for another burst to 6.0; target 60%." in decision.message
 
-    def test_it_is_forgotten_after_the_days_that_the_settings_say(self, burst):
-        assert decide(burst, burst_memory=timedelta(0)).target == 4
-        assert decide(burst, burst_memory=timedelta(hours=3)).target == 4
+    def test_it_is_forgotten_after_the_days_that_the_settings_say(self):
+        assert decide(mornings(0, 5), burst_memory=timedelta(0)).target == 4
+        assert decide(mornings(0, 5), burst_memory=timedelta(hours=3)).target == 4
 
     def test_longer_memory_reaches_further_back(self):
-        days_ago = days(calm_but(6.0, 8, 1 / 4, on=lambda at: at.date() == (NOON - 3 * DAY).date()))
-        assert decide(days_ago).target == 4
-        assert decide(days_ago, burst_memory=4 * DAY).target is None
+        assert decide(mornings(3, 5)).target == 4
+        assert decide(mornings(3, 5), burst_memory=4 * DAY).target is None
 
     def test_demand_that_grows_slowly_is_no_burst(self):
-        hill = days(lambda at: CALM + max(0.0, 4.0 - abs((at - (NOON - timedelta(hours=5))) / timedelta(minutes=30))))
+        hill = days(lambda at: CALM + max(0.0, 4.0 - abs((at.hour * 60 + at.minute - 7 * 60) / 30)))
         assert decide(hill).target == 4
