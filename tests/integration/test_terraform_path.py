@@ -95,8 +95,8 @@ def test_scalings_in_both_directions_leave_nothing_to_plan(applied):
     assert applied.shard_counts_in_alarms("orders") == [applied.shards("orders")] * 2
     assert not applied.root.plan(VARIABLES).has_changes
     applied.run(160, orders=0.3)
-    assert applied.shards("orders") == 2
-    assert applied.shard_counts_in_alarms("orders") == [2, 2]
+    assert applied.shards("orders") == 1
+    assert applied.shard_counts_in_alarms("orders") == [1, 1]
     assert not applied.root.plan(VARIABLES).has_changes
     assert [each.error for each in applied.aws.functions.invocations if each.error] == []
 
