@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,12 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from simulator.kinesis import SHARD_BYTES_PER_MINUTE, SHARD_RECORDS_PER_MINUTE
+from simulator.traffic.model import Trace, TraceError, Traffic
 
-MINUTES_PER_DAY = 24 * 60
 DEFAULT_MEAN_SHARDS = 4.0
-# Records of 2 KiB: bytes are then what fills a shard, records are at half of theirs.
-_RECORD_BYTES = 2048
 _BYTES, _RECORDS = "IncomingBytes", "IncomingRecords"
 
 GET_METRIC_DATA = """\
@@ -32,67 +28,6 @@ aws cloudwatch get-metric-data --start-time 2026-10-01T00:00:00Z --end-time 2026
       "Dimensions": [{"Name": "StreamName", "Value": "orders"}]}}}
   ]' > orders.json"""
 """How to get a stream's traffic of four weeks. CloudWatch keeps it by the minute for 15 days, by 5 minutes for 63."""
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """What producers send to a stream in one minute, before any of it is throttled."""
-
-    bytes: float
-    records: float
-
-    @classmethod
-    def for_shards(cls, shards: float) -> Traffic:
-        """A minute that fills this many shards, by its bytes."""
-        return cls(shards * SHARD_BYTES_PER_MINUTE, shards * SHARD_BYTES_PER_MINUTE / _RECORD_BYTES)
-
-    @property
-    def shards(self) -> float:
-        """How many evenly filled shards would take it: the larger of its bytes and its records."""
-        return max(self.bytes / SHARD_BYTES_PER_MINUTE, self.records / SHARD_RECORDS_PER_MINUTE)
-
-
-class TraceError(ValueError):
-    """A trace file that cannot be read; the message names the file, the line and the remedy."""
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Traffic minute by minute, from `start` on."""
-
-    name: str
-    start: datetime
-    minutes: Sequence[Traffic]
-
-    @property
-    def mean_shards(self) -> float:
-        """The mean demand, in shards."""
-        return sum(load.shards for load in self.minutes) / len(self.minutes)
-
-    def days(self, first: int, count: int = 1) -> Trace:
-        """`count` days from the `first` on (0 is that with which the trace starts); fewer if it ends before."""
-        begin, end = first * MINUTES_PER_DAY, (first + count) * MINUTES_PER_DAY
-        return Trace(self.name, self.start + timedelta(minutes=begin), self.minutes[begin:end])
-
-
-def generated_day(
-    name: str, *, base: float, peak: float, peak_hour: float, burst_hour: float | None = None, seed: int
-) -> Trace:
-    """A day of a stream in common use: a daily wave between `base` and `peak` shards, noise, and perhaps a burst.
-
-    The burst doubles the traffic within three minutes and is over after an hour. The same seed gives the same day.
-    """
-    dice = random.Random(seed)  # noqa: S311 - reproducible, not secret
-    minutes = []
-    for minute in range(MINUTES_PER_DAY):
-        hour = minute / 60
-        wave = (1 + math.cos((hour - peak_hour) / 24 * math.tau)) / 2
-        demand = base + (peak - base) * wave**2
-        if burst_hour is not None:
-            since_burst = minute - burst_hour * 60
-            demand *= 1 + max(0.0, min(since_burst / 3, 1.0, 2 - since_burst / 30))
-        minutes.append(Traffic.for_shards(demand * dice.lognormvariate(0, 0.06)))
-    return Trace(name, datetime(2026, 1, 5, tzinfo=UTC), minutes)
 
 
 def read_trace(path: Path, *, mean_shards: float | None = None) -> Trace:
