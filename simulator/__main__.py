@@ -7,10 +7,10 @@ import sys
 
 from rich.console import Console
 
-from simulator import benchmark, compare, demo, fleet, function_figures, replay
-from simulator.comparison.markdown import MissingSectionError
-from simulator.module_inputs import InvalidInputError
-from simulator.terraform import TerraformError, TerraformMissingError
+from simulator.commands import benchmark, compare, demo, fleet, function_figures, replay
+from simulator.deployment.module_inputs import InvalidInputError
+from simulator.deployment.terraform import TerraformError, TerraformMissingError
+from simulator.reports.markdown import MissingSectionError
 from simulator.traffic import TraceError
 
 _INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended

@@ -18,11 +18,11 @@ from botocore import session
 from botocore.awsrequest import AWSResponse
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
+from simulator.aws.kinesis import ON_DEMAND, SHARD_BYTES_PER_MINUTE, StreamModel
 from simulator.deployment import NAME, Deployment, add_stream, deploy
 from simulator.deployment import alarms as alarms_of_module
-from simulator.function import ApiCall, Invocation
-from simulator.kinesis import ON_DEMAND, SHARD_BYTES_PER_MINUTE, StreamModel
 from simulator.local_aws import LocalAWS
+from simulator.local_aws.function import ApiCall, Invocation
 from simulator.traffic import Traffic
 from tests.rules import Reshard, broken_by_the_call, broken_once_healed, shard_count
 

@@ -2,8 +2,8 @@
 
 It knows one stream, in steps of a minute, and of AWS only what decides: what the stream accepts, how long a reshard
 takes, how late metrics are, how alarms turn them into calls, and what Kinesis refuses. The rules are those of
-`simulator.kinesis` and `simulator.cloudwatch`; a test holds the two against each other. What makes it fast: between two
-changes of the stream nothing feeds back, so whole stretches of alarm evaluations are computed at once.
+`simulator.aws`; a test holds the two against each other. What makes it fast: between two changes of the stream nothing
+feeds back, so whole stretches of alarm evaluations are computed at once.
 
 Time is in whole minutes from the start of the traffic: at minute `now`, all minutes before it have been served.
 """
@@ -22,14 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinesis_autoscaler.model import CALLS_PER_DAY, AlarmRule
-from simulator import kinesis
-from simulator.kinesis import KinesisError
+from simulator.aws import kinesis
+from simulator.aws.kinesis import KinesisError
 
 Series: TypeAlias = NDArray[np.float64]
 """A value for each minute."""
 
 METRIC_DELAY_MINUTES = 1
-"""How late the metrics of a minute are: an assumption, as in `simulator.metrics`."""
+"""How late the metrics of a minute are: an assumption, as in `simulator.aws.metrics`."""
 
 MINUTES_PER_DAY = 1440
 _NOTHING = 1e-9  # a share of a shard that is only the rounding of floats
@@ -162,7 +162,7 @@ class Run:
 def accepted(demand: Series, shards: Series | int, key_skew: float = 0.0) -> Series:
     """What so many shards take of a demand, if the hottest gets `key_skew` of it beyond its even share.
 
-    `simulator.kinesis` has the same rule for a single minute.
+    `simulator.aws.kinesis` has the same rule for a single minute.
     """
     if not key_skew:
         return np.minimum(demand, shards)

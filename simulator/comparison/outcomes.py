@@ -14,6 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from kinesis_autoscaler.model import MAX_SHARDS, Settings
+from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1, Prices
 from simulator.comparison.bound import clairvoyant_shard_hours
 from simulator.comparison.closed_loop import ClosedLoop, Policy, Run, Series
 from simulator.comparison.policies.autoscaler import Autoscaler
@@ -22,7 +23,6 @@ from simulator.comparison.policies.burningmonk import Burningmonk
 from simulator.comparison.policies.epsagon import Epsagon
 from simulator.comparison.policies.fixed import fixed_at_peak, on_demand
 from simulator.comparison.policies.kenzan import Kenzan
-from simulator.prices import HOURS_PER_MONTH, US_EAST_1, Prices
 from simulator.traffic import Trace, Traffic
 
 OTHERS: tuple[Callable[[], Policy], ...] = (

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator import kinesis
+from simulator.aws import kinesis
 from simulator.comparison.closed_loop import METRIC_DELAY_MINUTES, ClosedLoop
 from simulator.comparison.corpus import DEVELOPMENT, Case
 from simulator.comparison.outcomes import BOUND, DEFAULT, UNLIMITED, Kind, Outcome, outcomes
 from simulator.comparison.policies.autoscaler import Autoscaler
-from simulator.presets import PRESETS, settings
+from simulator.deployment.presets import PRESETS, settings
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simulator.function import FunctionCrash
+from simulator.local_aws.function import FunctionCrash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from simulator.clock import VirtualClock
+    from simulator.aws.clock import VirtualClock
     from simulator.fleets.side_by_side import SideBySide
 
 RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=2))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from types import TracebackType
 
-    from simulator.clock import VirtualClock
+    from simulator.aws.clock import VirtualClock
 
 
 class Abandoned(BaseException):

@@ -34,10 +34,11 @@ from moto.core.serialize import BaseJSONSerializer
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from simulator.clock import VirtualClock
-from simulator.environment import aws_variables, local_variables
-from simulator.function import ApiObserver
+from simulator.aws.clock import VirtualClock
+from simulator.aws.metrics import MetricStore
 from simulator.local_aws.alarms import Alarms
+from simulator.local_aws.environment import aws_variables, local_variables
+from simulator.local_aws.function import ApiObserver
 from simulator.local_aws.functions import Functions
 from simulator.local_aws.log_queries import LogQueries
 from simulator.local_aws.partiql import PartiQL
@@ -47,7 +48,6 @@ from simulator.local_aws.schedules import Schedules
 from simulator.local_aws.short_ways import ShortWays
 from simulator.local_aws.streams import Streams
 from simulator.local_aws.topics import Topics
-from simulator.metrics import MetricStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     from moto.core.model import StructureShape
 
-    from simulator.kinesis import Minute
+    from simulator.aws.kinesis import Minute
     from simulator.traffic import Traffic
 
 _serialize_any_structure = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001 - see _serialize_structure

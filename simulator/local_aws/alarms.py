@@ -16,15 +16,15 @@ from moto.core.serialize import JSONSerializer, XFormedAttributePicker
 from moto.core.utils import get_service_model
 from moto.sns.models import sns_backends
 
-from simulator.cloudwatch import AlarmEvaluator, StateChange
-from simulator.messages import alarm_message, alarm_subject
+from simulator.aws.cloudwatch import AlarmEvaluator, StateChange
+from simulator.aws.messages import alarm_message, alarm_subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from simulator.clock import VirtualClock
-    from simulator.metrics import MetricStore
+    from simulator.aws.clock import VirtualClock
+    from simulator.aws.metrics import MetricStore
 
 # What PutMetricAlarm refuses beside `Metrics` (CloudWatch API Reference, PutMetricAlarm, "Metrics").
 _NOT_WITH_METRICS = ("namespace", "metric_name", "dimensions", "period", "unit", "statistic", "extended_statistic")

@@ -17,9 +17,9 @@ from unittest.mock import patch
 from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.sqs.models import sqs_backends
 
-from simulator.clock import VirtualClock
-from simulator.function import ApiObserver, FunctionConfiguration, Invocation, invoke
-from simulator.metrics import MetricStore
+from simulator.aws.clock import VirtualClock
+from simulator.aws.metrics import MetricStore
+from simulator.local_aws.function import ApiObserver, FunctionConfiguration, Invocation, invoke
 
 # Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation": a one-minute wait before
 # the second attempt, two minutes before the third; events are kept for six hours unless configured otherwise.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from moto.sqs.models import sqs_backends
 
-from simulator.clock import VirtualClock
-from simulator.metrics import MetricStore
+from simulator.aws.clock import VirtualClock
+from simulator.aws.metrics import MetricStore
 
 
 class Queues:

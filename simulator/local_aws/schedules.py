@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from moto.scheduler.models import Schedule, scheduler_backends
 
-from simulator.clock import VirtualClock
+from simulator.aws.clock import VirtualClock
 from simulator.local_aws.functions import Functions
 
 

@@ -10,15 +10,15 @@ from weakref import WeakKeyDictionary
 from moto.core.exceptions import JsonRESTError
 from moto.kinesis.models import KinesisBackend, Stream, kinesis_backends
 
-from simulator.kinesis import KinesisAccount, KinesisError, Minute, StreamModel
+from simulator.aws.kinesis import KinesisAccount, KinesisError, Minute, StreamModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from simulator.clock import VirtualClock
-    from simulator.metrics import MetricStore
+    from simulator.aws.clock import VirtualClock
+    from simulator.aws.metrics import MetricStore
     from simulator.traffic import Traffic
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from simulator.kinesis import SHARD_BYTES_PER_MINUTE, SHARD_RECORDS_PER_MINUTE
+from simulator.aws.kinesis import SHARD_BYTES_PER_MINUTE, SHARD_RECORDS_PER_MINUTE
 
 MINUTES_PER_DAY = 24 * 60
 # Records of 2 KiB: bytes are then what fills a shard, records are at half of theirs.

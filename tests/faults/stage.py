@@ -22,7 +22,7 @@ from botocore.client import BaseClient
 from kinesis_autoscaler import clients
 from kinesis_autoscaler.handler import Function
 from kinesis_autoscaler.settings import Environment
-from simulator.function import ApiCall, FunctionCrash
+from simulator.local_aws.function import ApiCall, FunctionCrash
 from simulator.local_aws.functions import _QueuedEvent
 from tests.world import NOBODY, Running, World, kind_of
 

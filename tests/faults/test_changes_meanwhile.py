@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.function import FunctionCrash
+from simulator.local_aws.function import FunctionCrash
 from tests.faults.stage import Stage
 from tests.faults.test_races import RECONCILE, dies_before_the_call, lives_for_long
 from tests.world import World, world

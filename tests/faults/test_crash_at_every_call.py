@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from simulator.function import FunctionCrash
+from simulator.local_aws.function import FunctionCrash
 from tests.world import World, world
 
 

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from simulator.aws.kinesis import ConsumerState, KinesisError
 from simulator.deployment import NAME
-from simulator.function import FunctionCrash
-from simulator.kinesis import ConsumerState, KinesisError
+from simulator.local_aws.function import FunctionCrash
 from tests.faults.effort import SOAK, effort
 from tests.world import BRISK, Outage, World, world
 

@@ -16,9 +16,9 @@ from simulator.comparison.closed_loop import MINUTES_PER_DAY, ClosedLoop
 from simulator.comparison.generator import generate
 from simulator.comparison.policies.autoscaler import START, Autoscaler
 from simulator.deployment import add_stream, deploy
+from simulator.deployment.presets import PRESETS, settings
 from simulator.local_aws import LocalAWS
-from simulator.presets import PRESETS, settings
-from simulator.replay_loop import replay
+from simulator.local_aws.replay_loop import replay
 from simulator.traffic import Trace, Traffic
 
 DAYS, SHARDS = 2, 8

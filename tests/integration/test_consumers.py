@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from simulator.function import ApiCall
-from simulator.kinesis import ConsumerState
+from simulator.aws.kinesis import ConsumerState
+from simulator.local_aws.function import ApiCall
 from tests.world import Running, World, world
 
 

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from simulator import __main__ as command_line
-from simulator import demo
+from simulator.commands import demo
+from simulator.deployment.terraform import WorkingCopy
 from simulator.local_aws import LocalAWS
-from simulator.terraform import WorkingCopy
 
 
 @pytest.fixture

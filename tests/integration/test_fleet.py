@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from simulator.commands.fleet import Drain, Sweep, calls_of_one_scaling, drain, fleet, in_words, rows, sweep
 from simulator.deployment import PACKAGE
-from simulator.fleet import Drain, Sweep, calls_of_one_scaling, drain, fleet, in_words, rows, sweep
 
 STREAMS = 120
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator.deployment import add_health_alarms
-from simulator.function import ApiCall, FunctionCrash
+from simulator.local_aws.function import ApiCall, FunctionCrash
 from tests.integration.people import TOPIC_ARN, People
 from tests.world import Outage, Running, World, world
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from simulator.function import ApiCall
+from simulator.local_aws.function import ApiCall
 from tests.world import Outage, Running, World, world
 
 FIELDS = {

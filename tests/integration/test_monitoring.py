@@ -13,12 +13,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from kinesis_autoscaler.model import Reason
-from simulator import log_queries, metric_math, recording
-from simulator.cloudwatch import AlarmEvaluator
-from simulator.dashboard_pictures import Scene, draw
-from simulator.dashboards import lines
-from simulator.deployment import NAME, add_health_alarms
-from simulator.function import ApiCall
+from simulator.aws import log_queries, metric_math
+from simulator.aws.cloudwatch import AlarmEvaluator
+from simulator.aws.dashboards import lines
+from simulator.deployment import NAME, add_health_alarms, recording
+from simulator.local_aws.function import ApiCall
+from simulator.reports.dashboard_pictures import Scene, draw
 from tests.world import Running, World, world
 
 RECORDED = json.loads(recording.FILE.read_text())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from simulator.function import ApiCall
+from simulator.local_aws.function import ApiCall
 from tests.integration.people import TOPIC_ARN, People
 from tests.world import Running, world
 

@@ -18,11 +18,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from simulator import recording
-from simulator.deployment import add_health_alarms, deploy
-from simulator.environment import with_aws
-from simulator.function import ApiCall
+from simulator.deployment import add_health_alarms, deploy, recording
 from simulator.local_aws import LocalAWS, Transport
+from simulator.local_aws.environment import with_aws
+from simulator.local_aws.function import ApiCall
 from tests.static.terraform_code import REPOSITORY
 from tests.static.terraform_without_aws import terraform_without_aws
 from tests.world import Running, World

@@ -19,9 +19,9 @@ import pytest
 from botocore import xform_name
 
 import kinesis_autoscaler
-from simulator.function import ApiCall
+from simulator.deployment.terraform import WorkingCopy
 from simulator.local_aws import LocalAWS, Transport
-from simulator.terraform import WorkingCopy
+from simulator.local_aws.function import ApiCall
 from tests.integration.test_reasons import CASES
 from tests.world import World, world
 

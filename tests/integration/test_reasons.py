@@ -12,8 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from kinesis_autoscaler.model import Reason
-from simulator.function import FunctionCrash
-from simulator.kinesis import ConsumerState
+from simulator.aws.kinesis import ConsumerState
+from simulator.local_aws.function import FunctionCrash
 from tests.rules import shard_count
 from tests.world import QUICK, Outage, World, world
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from simulator import recording
-from simulator.deployment import NAME, add_stream, alarms
+from simulator.deployment import NAME, add_stream, alarms, recording
 from simulator.local_aws import LocalAWS
 
 RECORDED = json.loads(recording.FILE.read_text())
@@ -39,7 +38,7 @@ OTHER = {
 
 
 def test_the_recording_is_what_terraform_makes_today():
-    assert recording.record() == RECORDED, "run `python -m simulator.recording` if this is what was meant to change"
+    assert recording.record() == RECORDED, "if meant: python -m simulator.deployment.recording"
 
 
 def test_other_settings_give_the_alarms_that_terraform_gives():

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from simulator import __main__ as command_line
-from simulator import replay
-from simulator.kinesis import SHARD_BYTES_PER_MINUTE
+from simulator.aws.kinesis import SHARD_BYTES_PER_MINUTE
+from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1
+from simulator.commands import replay
 from simulator.local_aws import LocalAWS
-from simulator.prices import HOURS_PER_MONTH, US_EAST_1
 
 START = datetime(2026, 10, 5, 7, 30, tzinfo=UTC)
 HOURS = 8

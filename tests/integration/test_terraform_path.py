@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from simulator.deployment.terraform import WorkingCopy
 from simulator.local_aws import LocalAWS, Transport
-from simulator.terraform import WorkingCopy
 from simulator.traffic import Traffic
 from tests.rules import shard_count
 

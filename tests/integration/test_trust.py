@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from simulator.function import Invocation
+from simulator.local_aws.function import Invocation
 from tests.rules import shard_count
 from tests.world import World, put_alarm, world
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.terraform import cli_environment, find_terraform
+from simulator.deployment.terraform import cli_environment, find_terraform
 from tests.static.terraform_code import REPOSITORY
 
 _NOT_COPIED = shutil.ignore_patterns(".git", ".terraform*", ".venv*", "build", "node_modules", "*.tfstate*", ".*_cache")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulator.metric_math import evaluate
+from simulator.aws.metric_math import evaluate
 from tests.static.terraform_code import TESTS
 
 CASES: dict[str, dict[str, Any]] = json.loads((TESTS / "fixtures" / "alarms.json").read_text())

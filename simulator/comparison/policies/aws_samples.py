@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kinesis_autoscaler.model import AlarmRule
+from simulator.aws.kinesis import KinesisError
 from simulator.comparison.closed_loop import Alarm, ClosedLoop
-from simulator.kinesis import KinesisError
 
 
 class AwsSamples:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kinesis_autoscaler.model import AlarmRule
+from simulator.aws.kinesis import KinesisError
 from simulator.comparison.closed_loop import MINUTES_PER_DAY, Alarm, ClosedLoop
-from simulator.kinesis import KinesisError
 
 _PERIOD = 5
 _CRON_MINUTES = 36 * 60

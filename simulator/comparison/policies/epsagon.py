@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 
 from kinesis_autoscaler.model import AlarmRule
+from simulator.aws.kinesis import KinesisError
 from simulator.comparison.closed_loop import MINUTES_PER_DAY, Alarm, ClosedLoop
-from simulator.kinesis import KinesisError
 
 _PERIOD = 5
 _RETRY_AFTER = (1, 2)  # minutes: Lambda's retries of a failed asynchronous invocation

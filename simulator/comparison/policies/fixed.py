@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from simulator.aws.kinesis import ON_DEMAND, StreamModel
 from simulator.comparison.closed_loop import Run, Series
-from simulator.kinesis import ON_DEMAND, StreamModel
 from simulator.traffic import Traffic
 
 _START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -21,7 +21,7 @@ def fixed_at_peak(demand: Series) -> Run:
 
 
 def on_demand(demand: Series, shard_count: int) -> Run:
-    """On-demand mode, as `simulator.kinesis` reads its documentation, switched on for a stream of `shard_count` shards.
+    """On-demand mode, as `simulator.aws` reads its documentation, switched on for a stream of `shard_count` shards.
 
     The run's shards are what its capacity amounts to; they are not what is paid for.
     """

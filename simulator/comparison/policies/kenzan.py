@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from simulator.aws.kinesis import KinesisError
 from simulator.comparison.closed_loop import ClosedLoop
-from simulator.kinesis import KinesisError
 
 _MONITOR_MINUTES = 10
 _TARGET_PERCENT = 75.0

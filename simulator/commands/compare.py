@@ -1,0 +1,124 @@
+"""Serve a trace under this module, every other policy, on-demand mode and a clairvoyant, and compare.
+
+This module is modelled with the very code that decides in the function, with its alarms and its reconcile, under the
+settings given and under every documented preset. The others are modelled as they are documented or coded, with their
+own defaults: aws-samples/kinesis-auto-scaling, epsagon/kinesis-autoscaler, KENZAN's demonstration (as coded, and with
+its units put right) and theburningmonk's recipe. On-demand mode takes double the peak of the last 30 days, but not of
+the last 15 minutes. The bound is that of a clairvoyant who throttles nothing with at most ten changes a day.
+
+Modelled are: what a stream accepts with even keys, how long a reshard takes, metrics that are a minute late, alarms,
+what Kinesis refuses, and its prices. Not modelled are: uneven keys, consumers that fall behind, producers that send
+again what was throttled, an account's quotas, and what the autoscalers themselves cost. `replay` runs the real function
+on a simulated AWS, with more of that.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from simulator.aws.prices import US_EAST_1
+from simulator.commands.flags import positive
+from simulator.comparison.outcomes import DEFAULT, UNLIMITED, Demand, Kind, Outcome, outcomes
+from simulator.deployment import module_inputs
+from simulator.deployment.presets import PRESETS, settings
+from simulator.deployment.terraform import REPOSITORY
+from simulator.reports import comparison_chart as chart
+from simulator.traffic import read_trace
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Name what the command line takes."""
+    parser.usage = "%(prog)s FILE [--mean-shards N] [--preset NAME] [settings] [--output FOLDER]"
+    parser.add_argument("trace", type=Path, metavar="FILE", help="the traffic: a CSV or JSON file, as for replay")
+    parser.add_argument("--mean-shards", type=positive, metavar="N", help="scale its mean to N shards")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="where table, chart and JSON go (build/compare/<name of the trace>)",
+    )
+    parser.add_argument("--preset", choices=PRESETS, default=DEFAULT, help=f"what settings start from ({DEFAULT})")
+    module_inputs.add_setting_flags(parser, all_optional=True)
+
+
+def run(options: Namespace, console: Console) -> bool:
+    """Compare; always True.
+
+    Raises:
+        TraceError: the trace cannot be read.
+        InvalidInputError: the module would refuse the settings.
+
+    """
+    presets = {name: {**UNLIMITED, **inputs} for name, inputs in PRESETS.items()}
+    base = presets[options.preset]
+    given = module_inputs.inputs(options, base=base)
+    trace = read_trace(options.trace, mean_shards=options.mean_shards)
+    demand = Demand.of(trace)
+    with console.status("Serving the trace under every policy"):
+        results = outcomes(
+            demand,
+            {name: settings(inputs) for name, inputs in presets.items()},
+            yours=None if given == base else settings(given),
+        )
+    days = demand.hours / 24
+    mean, most = float(demand.shards.mean()), float(demand.shards.max())
+    subtitle = f"{trace.name}: {days:.1f} days, {mean:.1f} shards' worth on average, {most:.1f} at most"
+    folder = options.output or REPOSITORY / "build" / "compare" / trace.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in ("png", "svg"):
+        chart.draw(results, subtitle=subtitle, path=folder / f"comparison.{suffix}")
+    report = {
+        "trace": trace.name,
+        "days": days,
+        "mean_shards": mean,
+        "peak_shards": most,
+        "prices": asdict(US_EAST_1),
+        "outcomes": [asdict(each) for each in results],
+    }
+    (folder / "comparison.json").write_text(json.dumps(report, indent=2) + "\n")
+    console.print(f"[bold]{subtitle}[/]\n", highlight=False)
+    console.print(table(results))
+    console.print(
+        f"\nPrices of {US_EAST_1.region}, {US_EAST_1.date}; on-demand data are read once. "
+        f"Chart and figures: {folder}/comparison.png, .svg and .json",
+        highlight=False,
+    )
+    return True
+
+
+def table(results: Sequence[Outcome]) -> Table:
+    """The outcomes as a table; this module's are coloured."""
+    result = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    result.add_column("\npolicy", no_wrap=True)
+    for title in (
+        "shard-\nhours",
+        "\n× bound",
+        "traffic\nthrottled",
+        "minutes\nthrottled",
+        "calls\na day",
+        "$ a\nmonth",
+    ):
+        result.add_column(title, justify="right", no_wrap=True)
+    for each in results:
+        result.add_row(
+            each.name,
+            "–" if each.shard_hours is None else f"{each.shard_hours:,.0f}",
+            "–" if each.shard_hours_of_bound is None else f"{each.shard_hours_of_bound:.2f}",
+            f"{each.throttled_share:.3%}" if each.throttled_share else "none",
+            f"{each.throttled_minutes_share:.2%}" if each.throttled_share else "none",
+            "≤ 10" if each.calls_per_day is None else f"{each.calls_per_day:.1f}",
+            f"{each.dollars_per_month:,.0f}",
+            style={Kind.YOURS: "bold cyan", Kind.OURS: "cyan"}.get(each.kind, ""),
+        )
+    return result

@@ -1,0 +1,340 @@
+"""Replay recorded traffic of a stream: what the autoscaler would have done with it.
+
+The real function, from lambda/package.zip, scales a stream of the local AWS in virtual time. Its alarms are those that
+modules/stream makes of the settings given below; metrics, alarms, retries, reconcile, the time that a reshard takes and
+the quotas of Kinesis are modelled as AWS documents them. Neither an account nor Terraform is needed.
+
+FILE is a CSV with `timestamp,value` (any unit: --mean-shards says how much it is), a CSV with
+`timestamp,bytes,records`, or what `aws cloudwatch get-metric-data` answers, as below.
+
+Not in the traffic is what the stream refused at the time: IncomingBytes and IncomingRecords count what was accepted.
+And for the first week the autoscaler knows less of the stream's past than it would have known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import time
+from collections import Counter, deque
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.rule import Rule
+from rich.table import Table
+
+from kinesis_autoscaler.model import CALLS_PER_DAY
+from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1
+from simulator.commands.flags import positive
+from simulator.deployment import add_stream, deploy, module_inputs
+from simulator.deployment.presets import PRESETS
+from simulator.deployment.terraform import REPOSITORY
+from simulator.local_aws import LocalAWS
+from simulator.local_aws.replay_loop import StreamReplay, replay
+from simulator.reports import charts
+from simulator.traffic import GET_METRIC_DATA, MINUTES_PER_DAY, read_trace
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterable, Iterator
+
+    from rich.console import Console
+
+    from simulator.traffic import Trace
+
+_DAY = timedelta(days=1)
+_MINUTES_PER_HOUR = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a replay came to.
+
+    Attributes:
+        hours: how long it was.
+        shard_hours: open shards times hours.
+        throttled_share: the share of the traffic that was refused, from 0 to 1.
+        throttled_minutes: in how many minutes some of it was.
+        scale_ups: how often the number of shards grew.
+        scale_downs: how often it fell.
+        most_calls_in_24_hours: of UpdateShardCount, of which Kinesis allows ten.
+        mean_utilization: what was accepted, as a fraction of what the open shards could have taken.
+        dollars_per_month: what Kinesis charges for shards and records, for a month like this one.
+
+    """
+
+    hours: float
+    shard_hours: float
+    throttled_share: float
+    throttled_minutes: int
+    scale_ups: int
+    scale_downs: int
+    most_calls_in_24_hours: int
+    mean_utilization: float
+    dollars_per_month: float
+
+    @classmethod
+    def of(cls, record: StreamReplay, trace: Trace, calls: Iterable[datetime]) -> Outcome:
+        """Add up a record of a trace, or of its beginning."""
+        minutes = record.minutes
+        taken = [
+            (load.bytes * (1 - minute.throttled_share), load.records * (1 - minute.throttled_share))
+            for minute, load in zip(minutes, trace.minutes, strict=False)
+        ]
+        accepted_bytes, records = (sum(each) for each in zip(*taken, strict=True))
+        hours = len(minutes) / _MINUTES_PER_HOUR
+        dollars = US_EAST_1.provisioned(record.shard_hours, records, accepted_bytes / records if records else 0)
+        ups = sum(event.to_shards > event.from_shards for event in record.events)
+        accepted_shards = sum(minute.demand_shards * (1 - minute.throttled_share) for minute in minutes)
+        return cls(
+            hours=hours,
+            shard_hours=record.shard_hours,
+            throttled_share=record.throttled_share,
+            throttled_minutes=sum(minute.throttled_share > 0 for minute in minutes),
+            scale_ups=ups,
+            scale_downs=len(record.events) - ups,
+            most_calls_in_24_hours=most_within(_DAY, calls),
+            mean_utilization=accepted_shards / sum(minute.open_shards for minute in minutes),
+            dollars_per_month=dollars / hours * HOURS_PER_MONTH,
+        )
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Name what the command line takes."""
+    parser.usage = "%(prog)s FILE --max-shard-count N [--preset NAME] [settings] [world]"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = f"Get the traffic of a stream with the AWS CLI:\n\n{GET_METRIC_DATA}"
+    parser.add_argument("file", type=Path, metavar="FILE", help="the traffic")
+    parser.add_argument("--mean-shards", type=positive, metavar="N", help="scale the traffic's mean to N shards")
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="where result and chart go (build/replay/<name of the file>)"
+    )
+    parser.add_argument("--preset", choices=PRESETS, default="default", help="settings to begin with (default)")
+    module_inputs.add_setting_flags(parser)
+    world = parser.add_argument_group("world", "what AWS does not document, or what only you know")
+    world.add_argument(
+        "--shards",
+        type=_number(int, 1),
+        metavar="N",
+        help="open shards at the start (as many as let the first hour's peak use the target utilization)",
+    )
+    world.add_argument(
+        "--reshard-seconds",
+        type=positive,
+        metavar="S",
+        help="how long a reshard takes (three minutes, a second more for each shard that comes or goes, and half as "
+        "long again if the target is no multiple of 25%% of the count)",
+    )
+    world.add_argument(
+        "--metric-delay-seconds",
+        type=_number(int, 0),
+        default=60,
+        metavar="S",
+        help="how late metrics are (%(default)s)",
+    )
+    world.add_argument(
+        "--key-skew",
+        type=_number(float, 0, 1),
+        default=0.0,
+        metavar="SHARE",
+        help="share of the traffic that the hottest shard gets beyond its even part, from 0 to 1 (%(default)s)",
+    )
+    world.add_argument(
+        "--reconcile-interval-minutes",
+        type=_number(int, 1, 60),
+        default=5,
+        metavar="N",
+        help="the root module's input of this name, from 1 to 60 (%(default)s)",
+    )
+
+
+def run(options: Namespace, console: Console) -> bool:
+    """Replay the file; always True. Ctrl-C ends it early and shows what there is.
+
+    Raises:
+        TraceError: the traffic cannot be read.
+        InvalidInputError: a setting is one that the module refuses.
+        KeyboardInterrupt: it was ended early.
+
+    """
+    settings = module_inputs.inputs(options, base=PRESETS[options.preset])
+    trace = read_trace(options.file, mean_shards=options.mean_shards)
+    shards = options.shards or _first_shard_count(trace, settings)
+    world: dict[str, Any] = {"metric_delay_seconds": options.metric_delay_seconds, "key_skew": options.key_skew}
+    if options.reshard_seconds is not None:
+        world["reshard_seconds"] = options.reshard_seconds
+    stream_name = re.sub(r"[^\w.-]", "-", trace.name, flags=re.ASCII)[:100]
+    record, calls, finished = StreamReplay(stream_name), [], False
+    with LocalAWS(start=trace.start.replace(second=0, microsecond=0), **world) as aws:
+        autoscaler = deploy(aws, reconcile_interval_minutes=options.reconcile_interval_minutes)
+        add_stream(aws, stream_name, shards, **settings)
+        try:
+            for so_far in _with_progress(aws, stream_name, trace, console):
+                record = so_far
+                calls += _calls_of_new_invocations(aws)
+            finished = True
+        except KeyboardInterrupt:
+            if not record.minutes:
+                raise
+        log = autoscaler.audit_log(stream_name)
+    outcome = Outcome.of(record, trace, calls)
+    _show_log(log, console)
+    console.print(Rule("Result", align="left"))
+    console.print(_table(record, outcome))
+    about = {
+        "trace": trace.name,
+        "start": record.minutes[0].at.isoformat(),
+        "end": (record.minutes[-1].at + timedelta(minutes=1)).isoformat(),
+        "complete": finished,
+        "preset": options.preset,
+        "settings": settings,
+        "world": {**world, "shards": shards, "reconcile_interval_minutes": options.reconcile_interval_minutes},
+        "prices": asdict(US_EAST_1),
+    }
+    folder = options.output or REPOSITORY / "build" / "replay" / trace.name
+    _write(folder, about, outcome, record, log)
+    console.print(f"\nChart: {folder / 'replay.png'}", soft_wrap=True)
+    if not finished:
+        raise KeyboardInterrupt
+    return True
+
+
+def _first_shard_count(trace: Trace, settings: dict[str, Any]) -> int:
+    """As many shards as let the first hour's peak use the target utilization, within the bounds."""
+    values = module_inputs.with_defaults(settings)
+    peak = max(load.shards for load in trace.minutes[:_MINUTES_PER_HOUR])
+    wanted = math.ceil(peak / values["target_utilization"])
+    return int(min(max(wanted, values["min_shard_count"]), values["max_shard_count"]))
+
+
+def _with_progress(aws: LocalAWS, stream_name: str, trace: Trace, console: Console) -> Iterator[StreamReplay]:
+    """Replay the trace, and show how far it is; yields the record after every minute."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.percentage:3.0f}%"),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"{trace.start:%d %b %Y}", total=len(trace.minutes), speed="")
+        started = time.perf_counter()
+        for done, (record,) in enumerate(replay(aws, {stream_name: trace}), start=1):
+            yield record
+            if done % _MINUTES_PER_HOUR == 0:
+                speed = done / MINUTES_PER_DAY / (time.perf_counter() - started)
+                date = f"{record.minutes[-1].at:%d %b %Y}"
+                progress.update(task, completed=done, description=date, speed=f"{speed:.1f} days/s")
+
+
+def _calls_of_new_invocations(aws: LocalAWS) -> list[datetime]:
+    """When UpdateShardCount was called since the last time; the invocations are forgotten, for there are thousands."""
+    calls = [call for invocation in aws.functions.invocations for call in invocation.api_calls]
+    aws.functions.invocations.clear()
+    return [call.at for call in calls if call.operation == "UpdateShardCount"]
+
+
+def most_within(window: timedelta, moments: Iterable[datetime]) -> int:
+    """How many moments, of some in their order, lie within a window at most."""
+    recent: deque[datetime] = deque()
+    most = 0
+    for moment in moments:
+        recent.append(moment)
+        while recent[0] <= moment - window:
+            recent.popleft()
+        most = max(most, len(recent))
+    return most
+
+
+def _scalings(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the scaling log says of each scaling that was at least intended."""
+    return [
+        {
+            "started_at": item["started_at"],
+            "finished_at": item.get("finished_at"),
+            "from_shard_count": int(item["from_shard_count"]),
+            "to_shard_count": int(item["to_shard_count"]),
+            "status": item["status"],
+            "reason": item["reason"],
+            "message": item["message"],
+        }
+        for item in log
+        if item["status"] != "SKIPPED" and item.get("to_shard_count") is not None
+    ]
+
+
+def _not_scaled(log: list[dict[str, Any]]) -> dict[str, int]:
+    """How often it was decided not to scale, by the reason's code, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for item in log:
+        if item["status"] == "SKIPPED":
+            counts[item["reason"]] += int(item.get("occurrences", 1))
+    return dict(counts.most_common())
+
+
+def _show_log(log: list[dict[str, Any]], console: Console) -> None:
+    console.print(Rule("Scaling log", align="left"))
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("started (UTC)", "shards", "decision"):
+        table.add_column(title, no_wrap=title != "decision")
+    for each in _scalings(log):
+        up = each["to_shard_count"] > each["from_shard_count"]
+        change = f"[{'green' if up else 'dark_orange'}]{each['from_shard_count']} → {each['to_shard_count']}[/]"
+        failed = "" if each["status"] == "SUCCEEDED" else f"{each['status']}: "
+        started = datetime.fromisoformat(each["started_at"])
+        table.add_row(f"{started:%a %d %b %H:%M}", change, escape(failed + each["message"]))
+    console.print(table)
+    if reasons := _not_scaled(log):
+        console.print("Decided not to scale: " + ", ".join(f"{reason} {count} ×" for reason, count in reasons.items()))
+
+
+def _table(record: StreamReplay, outcome: Outcome) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
+    end = record.minutes[-1].at + timedelta(minutes=1)
+    period = f"{record.minutes[0].at:%d %b %Y %H:%M} to {end:%d %b %Y %H:%M}, {outcome.hours / 24:.1f} days"
+    throttled = f"{outcome.throttled_share:.4%}, in {outcome.throttled_minutes:,} of {len(record.minutes):,} minutes"
+    for name, value in (
+        ("period", period),
+        ("shard-hours", f"{outcome.shard_hours:,.0f}"),
+        ("traffic throttled", throttled),
+        ("scaled", f"{outcome.scale_ups} up, {outcome.scale_downs} down"),
+        ("calls in 24 hours", f"at most {outcome.most_calls_in_24_hours} of the {CALLS_PER_DAY} that Kinesis allows"),
+        ("mean utilization", f"{outcome.mean_utilization:.0%}"),
+        ("cost of a month", f"${outcome.dollars_per_month:,.2f} ({US_EAST_1.region}, prices of {US_EAST_1.date})"),
+    ):
+        table.add_row(name, value)
+    return table
+
+
+def _write(
+    folder: Path, about: dict[str, Any], outcome: Outcome, record: StreamReplay, log: list[dict[str, Any]]
+) -> None:
+    """Write replay.json, replay.png and replay.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    result = {**about, "result": asdict(outcome), "scalings": _scalings(log), "not_scaled": _not_scaled(log)}
+    (folder / "replay.json").write_text(json.dumps(result, indent=2) + "\n")
+    for suffix in ("png", "svg"):
+        charts.draw([record], "What the autoscaler would have done", folder / f"replay.{suffix}")
+
+
+def _number(kind: type[float], least: float, most: float = math.inf) -> Callable[[str], float]:
+    """The type of a flag whose value is a number within bounds."""
+    bounds = f"{least:g} or more" if most == math.inf else f"from {least:g} to {most:g}"
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            whole = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {whole} {bounds}")
+        return value
+
+    return parse

@@ -1,0 +1,56 @@
+"""The settings that docs/decisions.md recommends, and what the function makes of settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kinesis_autoscaler.alarms import Alarm, AlarmNames
+from kinesis_autoscaler.model import Action
+from kinesis_autoscaler.settings import parse_settings
+from simulator.deployment.without_terraform import NAME, alarms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kinesis_autoscaler.model import AlarmRule, Settings
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "economical": {
+        "target_utilization": 0.8,
+        "scale_up": {"threshold": 0.9},
+        "scale_down": {"threshold": 0.6, "evaluation_periods": 6, "datapoints_to_alarm": 6},
+        "burst_memory_days": 0,
+    },
+    "default": {},
+    "cautious": {
+        "target_utilization": 0.65,
+        "scale_up": {"threshold": 0.75, "evaluation_periods": 1, "datapoints_to_alarm": 1},
+        "scale_down": {"threshold": 0.5},
+        "burst_memory_days": 3,
+    },
+    "strict": {
+        "target_utilization": 0.6,
+        "scale_up": {"threshold": 0.75, "evaluation_periods": 1, "datapoints_to_alarm": 1},
+        "scale_down": {"threshold": 0.5},
+        "burst_memory_days": 7,
+    },
+}
+"""Inputs of modules/stream by the preset's name, the cheapest first; what is left out has the module's default."""
+
+
+def settings(inputs: Mapping[str, Any]) -> Settings:
+    """What the function reads from the alarms that modules/stream makes of these inputs.
+
+    `max_shard_count`, if left out, is 16, as in `add_stream`.
+
+    Raises:
+        InvalidSettingsError: the function would refuse them.
+
+    """
+    definitions = alarms("us-east-1", "stream", 1, **inputs)
+    up, down = (definitions[AlarmNames(NAME, "stream").of(action)] for action in Action)
+    return parse_settings(up["Tags"], scale_up=_rule(up), scale_down=_rule(down))
+
+
+def _rule(definition: Any) -> AlarmRule:  # noqa: ANN401 - a MetricAlarmTypeDef, as far as a rule needs it
+    return Alarm(definition).rule

@@ -1,0 +1,390 @@
+"""Runs a Lambda function from the zip that was uploaded, inside this process.
+
+The real service starts a process of its own. Here the function shares the process with the simulator, because it has to
+share its virtual clock. What a process would have kept apart is kept apart by hand: the modules that the zip brings (so
+that a test which imports the same package from the source tree is not disturbed), the environment variables, boto3's
+default session, standard output and the root logger.
+
+One invocation runs at a time; the caller sees to that.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import io
+import json
+import logging
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from botocore.client import BaseClient
+
+from simulator.local_aws.environment import aws_variables
+
+# What botocore and its HTTP layer say on the way is Lambda's plumbing, not the function's log.
+_PLUMBING_LOGGERS = ("boto3", "botocore", "moto", "responses", "urllib3", "werkzeug")
+_PLAIN_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_real_sleep = time.sleep
+
+
+class FunctionCrash(BaseException):
+    """The function's process dies here (out of memory, killed): no `except Exception` of its own can catch it."""
+
+
+@dataclass(frozen=True)
+class FunctionConfiguration:
+    """What Lambda knows about a function: the code that was uploaded and how it is to be run."""
+
+    name: str
+    arn: str
+    handler: str
+    code: bytes
+    environment: Mapping[str, str]
+    timeout_seconds: int
+    memory_megabytes: int
+    log_group: str
+    region: str
+    log_level: str = "INFO"
+
+
+@dataclass(frozen=True)
+class ApiCall:
+    """One AWS API call made by the function."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass
+class ApiObserver:
+    """Sees every API call of a function, before and after AWS.
+
+    `before` may raise to make the call fail without reaching AWS, `after` to lose the answer to a call that AWS carried
+    out. A `FunctionCrash` raised by either ends the function right there.
+    """
+
+    before: Callable[[ApiCall], None] | None = None
+    after: Callable[[ApiCall], None] | None = None
+
+
+@dataclass
+class Invocation:
+    """One run of a function and everything it left behind.
+
+    `error` is Lambda's error payload (`errorMessage`, `errorType`, …), or None where the handler returned; `logs` holds
+    one dict a line: `logging` records as the JSON log format writes them, printed lines as the JSON object that they
+    hold (an embedded metric), or as `{"message": line}`.
+    """
+
+    function_name: str
+    request_id: str
+    event: object
+    started_at: datetime
+    attempt: int = 1
+    cold_start: bool = False
+    finished_at: datetime | None = None
+    payload: object = None
+    error: dict[str, Any] | None = None
+    logs: list[dict[str, Any]] = field(default_factory=list)
+    api_calls: list[ApiCall] = field(default_factory=list)
+
+
+class LambdaContext:
+    """The context object that Lambda hands to a handler."""
+
+    function_version = "$LATEST"
+    log_stream_name = "local/[$LATEST]"
+
+    def __init__(self, configuration: FunctionConfiguration, invocation: Invocation) -> None:
+        """Describe this invocation of this function."""
+        self.function_name = configuration.name
+        self.invoked_function_arn = configuration.arn
+        self.memory_limit_in_mb = str(configuration.memory_megabytes)
+        self.log_group_name = configuration.log_group
+        self.aws_request_id = invocation.request_id
+        self._deadline = invocation.started_at + timedelta(seconds=configuration.timeout_seconds)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """What is left of the configured timeout, in virtual milliseconds."""
+        return max(0, int((self._deadline - _now()).total_seconds() * 1000))
+
+
+def invoke(
+    configuration: FunctionConfiguration,
+    event: object,
+    *,
+    environment: Mapping[str, str],
+    request_id: str | None = None,
+    attempt: int = 1,
+    observer: ApiObserver | None = None,
+    sleep: Callable[[float], None] = _real_sleep,
+) -> Invocation:
+    """Run the function once and report; errors of the function are part of the report, not raised.
+
+    `environment` holds the variables that the service adds (region, credentials, endpoint); the configured ones win.
+    `sleep` is what `time.sleep` does within the function: on a virtual clock it advances the clock.
+    Modules stay loaded between invocations of the same code with the same environment, as in a warm Lambda.
+    """
+    invocation = Invocation(
+        configuration.name, request_id or str(uuid.uuid4()), json.loads(json.dumps(event)), _now(), attempt
+    )
+    context = LambdaContext(configuration, invocation)
+    variables = {**environment, **_runtime_variables(configuration), **configuration.environment}
+    process = _warm_process(configuration, variables)
+    invocation.cold_start = process.handler is None
+
+    def sleep_until_deadline(seconds: float) -> None:
+        remaining = context.get_remaining_time_in_millis() / 1000
+        sleep(min(seconds, remaining))
+        if seconds >= remaining:
+            raise FunctionCrash(f"Task timed out after {configuration.timeout_seconds:.2f} seconds")
+
+    with (
+        aws_variables(variables),
+        _captured_logs(invocation, configuration.log_level),
+        _observed_api_calls(invocation, observer),
+        _own_sleep(sleep_until_deadline),
+        process.running(),
+    ):
+        try:
+            invocation.payload = json.loads(json.dumps(process.load()(invocation.event, context)))
+        except FunctionCrash as crash:
+            process.forget()
+            invocation.error = {"errorType": "Runtime.ExitError", "errorMessage": str(crash) or "Runtime exited"}
+        except SystemExit as exit_request:
+            process.forget()
+            invocation.error = {"errorType": "Runtime.ExitError", "errorMessage": f"Runtime exited {exit_request.code}"}
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is a function error
+            invocation.error = {
+                "errorMessage": str(error),
+                "errorType": type(error).__name__,
+                "requestId": invocation.request_id,
+                "stackTrace": traceback.format_tb(error.__traceback__),
+            }
+    if invocation.error:
+        invocation.logs.append({"timestamp": _timestamp(_now()), "level": "ERROR", **invocation.error})
+    invocation.finished_at = _now()
+    return invocation
+
+
+class _Process:
+    """What a warm Lambda process keeps between invocations: the zip on disk, its modules, boto3's default session."""
+
+    def __init__(self, configuration: FunctionConfiguration) -> None:
+        self._directory = tempfile.mkdtemp(prefix="function-")
+        atexit.register(shutil.rmtree, self._directory, ignore_errors=True)
+        with zipfile.ZipFile(io.BytesIO(configuration.code)) as code:
+            code.extractall(self._directory)
+        self._names = {path.stem for path in Path(self._directory).iterdir()}
+        self._prefixes = tuple(self._names)
+        self._modules: dict[str, ModuleType] = {}
+        self._session: boto3.Session | None = None
+        self._handler_name = configuration.handler
+        self.handler: Callable[[object, LambdaContext], object] | None = None
+
+    def load(self) -> Callable[[object, LambdaContext], object]:
+        """The handler; the first call imports its module, with whatever that raises."""
+        if self.handler is None:
+            module_name, _, function_name = self._handler_name.rpartition(".")
+            handler: Callable[[object, LambdaContext], object]
+            handler = self.handler = getattr(importlib.import_module(module_name), function_name)
+            return handler
+        return self.handler
+
+    def forget(self) -> None:
+        """The process is gone: the next invocation starts cold."""
+        self.handler = None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """The function's modules and session in place of this process's own."""
+        own_path, own_session = list(sys.path), boto3.DEFAULT_SESSION
+        own_modules = self._take_modules()
+        sys.modules.update(self._modules)
+        sys.path.insert(0, self._directory)
+        boto3.DEFAULT_SESSION = self._session
+        try:
+            yield
+        finally:
+            modules, session = self._take_modules(), boto3.DEFAULT_SESSION
+            self._modules, self._session = (modules, session) if self.handler else ({}, None)
+            sys.modules.update(own_modules)
+            sys.path[:], boto3.DEFAULT_SESSION = own_path, own_session
+
+    def _take_modules(self) -> dict[str, ModuleType]:
+        if not any(name in sys.modules for name in self._names):
+            return {}
+        candidates = (name for name in sys.modules if name.startswith(self._prefixes))
+        names = [name for name in candidates if name.partition(".")[0] in self._names]
+        return {name: sys.modules.pop(name) for name in names}
+
+
+_processes: dict[tuple[bytes, str, frozenset[tuple[str, str]]], _Process] = {}
+
+
+def _warm_process(configuration: FunctionConfiguration, variables: Mapping[str, str]) -> _Process:
+    key = (configuration.code, configuration.handler, frozenset(variables.items()))
+    if key not in _processes:
+        _processes[key] = _Process(configuration)
+    return _processes[key]
+
+
+def _runtime_variables(configuration: FunctionConfiguration) -> dict[str, str]:
+    return {
+        "AWS_LAMBDA_FUNCTION_NAME": configuration.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory_megabytes),
+        "AWS_LAMBDA_LOG_GROUP_NAME": configuration.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": LambdaContext.log_stream_name,
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_LOG_LEVEL": configuration.log_level,
+        "AWS_REGION": configuration.region,
+        "AWS_DEFAULT_REGION": configuration.region,
+        "_HANDLER": configuration.handler,
+    }
+
+
+@contextlib.contextmanager
+def _captured_logs(invocation: Invocation, level: str) -> Iterator[None]:
+    handler = _JsonLog(invocation)
+    root = logging.getLogger()
+    own_level = root.level
+    root.addHandler(handler)
+    root.setLevel(level)
+    output = _PrintedLines(invocation)
+    try:
+        with contextlib.redirect_stdout(output):
+            yield
+    finally:
+        output.close()
+        root.removeHandler(handler)
+        root.setLevel(own_level)
+
+
+class _JsonLog(logging.Handler):
+    """Writes records as the Python runtime does in Lambda's JSON log format, fields given with `extra` included."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        super().__init__()
+        self._invocation = invocation
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread != self._thread or record.name.partition(".")[0] in _PLUMBING_LOGGERS:
+            return
+        line: dict[str, object] = {
+            "timestamp": _timestamp(_now()),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+            "requestId": self._invocation.request_id,
+        }
+        if record.exc_info and record.exc_info[0]:
+            kind, error, trace = record.exc_info
+            line |= {"errorType": kind.__name__, "errorMessage": str(error), "stackTrace": traceback.format_tb(trace)}
+        extras = {name: value for name, value in vars(record).items() if name not in _PLAIN_RECORD}
+        # The runtime writes with default=str too: an extra that JSON does not know must not fail the function.
+        self._invocation.logs.append(json.loads(json.dumps(line | extras, default=str)))
+
+
+class _PrintedLines(io.TextIOBase):
+    """Standard output of a function: each printed line becomes a log event of its own."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._logs = invocation.logs
+        self._rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in filter(None, lines):
+            self._logs.append(_printed_event(line))
+        return len(text)
+
+    def close(self) -> None:
+        if self._rest:
+            self.write("\n")
+        super().close()
+
+
+def _printed_event(line: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {"message": line}
+    return event if isinstance(event, dict) else {"message": line}
+
+
+@contextlib.contextmanager
+def _observed_api_calls(invocation: Invocation, observer: ApiObserver | None) -> Iterator[None]:
+    thread = threading.get_ident()
+    make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - the one door of every client
+    within_call = False  # what AWS asks of itself while it answers, in this very process, is not the function's
+
+    def observed(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
+        nonlocal within_call
+        if within_call or threading.get_ident() != thread:
+            return make_call(client, operation, parameters)
+        call = ApiCall(client.meta.service_model.service_name, operation, parameters, _now())
+        invocation.api_calls.append(call)
+        if observer and observer.before:
+            observer.before(call)
+        within_call = True
+        try:
+            response = make_call(client, operation, parameters)
+        finally:
+            within_call = False
+        if observer and observer.after:
+            observer.after(call)
+        return response
+
+    with patch.object(BaseClient, "_make_api_call", observed):
+        yield
+
+
+# botocore's retry handlers keep a reference to time.sleep from the moment a client is made, and clients outlive an
+# invocation. So time.sleep is replaced by one function for good measure that asks who is running now.
+_sleepers: dict[int, Callable[[float], None]] = {}
+
+
+def _sleep(seconds: float) -> None:
+    _sleepers.get(threading.get_ident(), _real_sleep)(seconds)
+
+
+@contextlib.contextmanager
+def _own_sleep(sleep: Callable[[float], None]) -> Iterator[None]:
+    thread = threading.get_ident()
+    _sleepers[thread] = sleep
+    try:
+        with patch("time.sleep", _sleep):
+            yield
+    finally:
+        del _sleepers[thread]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""What people look at: charts, pictures of dashboards, tables in Markdown pages. Nothing is measured here."""

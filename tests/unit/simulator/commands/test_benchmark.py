@@ -1,0 +1,205 @@
+"""The benchmark's tables and charts, from a corpus of a few days."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from itertools import islice
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from simulator.commands.benchmark import DAILY_LIKENESS, PAGE, SECTIONS, Benchmark
+from simulator.comparison.corpus import DEVELOPMENT, Case, cases
+from simulator.comparison.generator import KINDS
+from simulator.comparison.outcomes import BOUND, OTHERS, Demand, Kind, Outcome
+from simulator.comparison.results import Result, geometric_mean, matches, mean_of, serve
+from simulator.deployment.presets import PRESETS
+from simulator.deployment.terraform import REPOSITORY
+from simulator.traffic import TraceError
+
+CELL = re.compile(r"^\*{0,2}\d+\.\d\d, (\d+\.\d{3}%|0)\*{0,2}$")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a trace of four days."""
+    folder = tmp_path_factory.mktemp("traces")
+    lines = [f"2026-01-{5 + hour // 24:02}T{hour % 24:02}:00:00Z,{2 + hour % 24 // 4}" for hour in range(96)]
+    (folder / "orders.csv").write_text("timestamp,value\n" + "\n".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory, folder):
+    images = tmp_path_factory.mktemp("images")
+    return Benchmark((1, 2), folder, 3, images, Console(quiet=True))
+
+
+def outcome(name: str, kind: Kind, cost: float, throttled: float) -> Outcome:
+    return Outcome(name, kind, cost, cost, throttled, throttled, 1.0, cost, cost)
+
+
+def result(*outcomes: Outcome) -> Result:
+    case = Case("made up", DEVELOPMENT, is_generated=True, demand=Demand.of_shards(np.ones(120)))
+    return Result(case, [*outcomes, outcome(BOUND, Kind.BOUND, 1.0, 0.0)], {})
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every line of the tables of a section, headers included."""
+    lines = [line for line in text.splitlines() if line.startswith("|") and not line.startswith("| ---")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_costs_are_averaged_geometrically_and_shares_plainly():
+    two = [result(outcome("a", Kind.OURS, 1.0, 0.1)), result(outcome("a", Kind.OURS, 4.0, 0.3))]
+    mean = mean_of("a", two)
+    assert mean.cost_of_bound == pytest.approx(2.0)
+    assert mean.throttled_share == pytest.approx(0.2)
+    assert geometric_mean([1.0, 8.0]) == pytest.approx(8**0.5)
+
+
+def test_a_policy_is_held_against_the_cheapest_preset_that_throttles_no_more():
+    one = result(
+        outcome("cheap", Kind.OURS, 1.2, 0.02),
+        outcome("middling", Kind.OURS, 1.6, 0.01),
+        outcome("careful", Kind.OURS, 2.0, 0.001),
+        outcome("other", Kind.OTHER, 2.0, 0.01),
+    )
+    (match,) = matches([one])
+    assert match.preset is not None
+    assert (match.preset.name, match.ratio) == ("middling", pytest.approx(0.8))
+
+
+def test_a_policy_that_throttles_less_than_every_preset_has_no_match():
+    one = result(outcome("cheap", Kind.OURS, 1.2, 0.02), outcome("other", Kind.OTHER, 9.0, 0.001))
+    (match,) = matches([one])
+    assert (match.preset, match.ratio) == (None, None)
+
+
+def test_the_given_traces_and_the_first_seed_are_for_development_and_other_seeds_are_held_out(folder):
+    groups = {}
+    for case in cases((1, 2), folder, days=3):
+        groups.setdefault(case.group, []).append(case.name)
+    assert groups == {DEVELOPMENT: ["orders", *KINDS], "held out, seed 2": list(KINDS)}
+
+
+def test_given_traces_are_noisy_from_minute_to_minute_and_have_the_mean_of_the_generated_ones(folder):
+    given = next(cases((), folder)).demand.shards
+    assert given.mean() == pytest.approx(8.0)
+    assert np.abs(np.diff(given)).max() > 0.5
+
+
+def test_a_folder_without_traces_is_refused(tmp_path):
+    with pytest.raises(TraceError, match="has no CSV files"):
+        next(cases((1,), tmp_path))
+
+
+def case(shards: np.ndarray) -> Case:
+    return Case("made up", DEVELOPMENT, is_generated=True, demand=Demand.of_shards(shards))
+
+
+def test_days_that_repeat_are_alike_and_days_of_noise_are_not():
+    wave = 5 + np.sin(np.arange(4 * 1440) / 1440 * 2 * np.pi)
+    assert case(wave).likeness_of_days == pytest.approx(1.0)
+    noise = np.repeat(np.random.default_rng(1).uniform(1, 2, 24 * 20), 60)
+    assert abs(case(noise).likeness_of_days) < DAILY_LIKENESS / 2
+
+
+def test_a_surge_is_growth_over_the_hour_that_ended_ten_minutes_before():
+    steps = np.repeat([1.0, 3.0, 1.0], 200)
+    assert case(steps).surge == pytest.approx(3.0)
+    assert case(np.full(600, 2.0)).surge == pytest.approx(1.0)
+
+
+def test_every_section_is_written_and_names_every_policy_and_preset(benchmark):
+    summary = rows(SECTIONS["summary"](benchmark))
+    assert {row[0].strip("*") for row in summary[1:]} >= {*PRESETS, *(make().name for make in OTHERS), BOUND}
+    assert [row[0] for row in rows(SECTIONS["aims"](benchmark))[1:]] == [make().name for make in OTHERS]
+    assert f"{1 + 2 * len(KINDS)} traces" in SECTIONS["run"](benchmark)
+    assert len(rows(SECTIONS["corpus"](benchmark))) == 1 + 1 + 2 * len(KINDS)
+    assert len(rows(SECTIONS["sensitivity"](benchmark))) == 1 + 4
+
+
+def test_every_trace_has_a_cost_and_a_throttled_share_under_every_policy(benchmark):
+    cells = [cell for row in rows(SECTIONS["traces"](benchmark)) if row[0] != "trace" for cell in row[1:]]
+    assert len(cells) == (1 + 2 * len(KINDS) + 2) * len(benchmark.names(Kind.OURS, Kind.OTHER, Kind.NONE))
+    assert all(CELL.match(cell) for cell in cells)
+
+
+def test_the_charts_are_small_enough_for_a_page(benchmark):
+    SECTIONS["summary"](benchmark)
+    for name in ("benchmark", "benchmark-held-out"):
+        for suffix in ("png", "svg"):
+            assert 1_000 < (benchmark.images / f"{name}.{suffix}").stat().st_size < 150_000
+
+
+def test_the_same_seeds_and_files_give_the_same_figures(folder):
+    first, again = ([serve(case) for case in islice(cases((1,), folder, days=3), 3)] for _ in range(2))
+    assert [result.outcomes for result in first] == [result.outcomes for result in again]
+    assert [result.variants for result in first] == [result.variants for result in again]
+
+
+def test_the_command_writes_the_sections_that_it_is_asked_for_and_leaves_the_rest(tmp_path):
+    page = tmp_path / "benchmarks.md"
+    page.write_text("by hand\n<!-- begin corpus -->\n<!-- end corpus -->\n<!-- begin aims -->\n<!-- end aims -->\n")
+    command = [sys.executable, "-m", "simulator", "benchmark", "--page", str(page), "--sections", "corpus"]
+    options = ["--days", "3", "--seeds", "3"]
+    done = subprocess.run([*command, *options], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert text.startswith("by hand\n<!-- begin corpus -->\n\n| trace |")
+    assert text.endswith("<!-- begin aims -->\n<!-- end aims -->\n")
+
+
+def test_the_command_refuses_a_page_without_places_before_it_serves_anything(tmp_path):
+    page = tmp_path / "benchmarks.md"
+    page.write_text("by hand\n")
+    command = [sys.executable, "-m", "simulator", "benchmark", "--page", str(page)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "The page lacks <!-- begin run -->" in " ".join(done.stdout.split())
+    assert page.read_text() == "by hand\n"
+
+
+def test_the_command_refuses_days_too_few_for_an_outage():
+    command = [sys.executable, "-m", "simulator", "benchmark", "--days", "2"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "'2' is no whole number of days from 3 on" in done.stderr
+
+
+def committed(name: str) -> str:
+    return PAGE.read_text().partition(f"<!-- begin {name} -->")[2].partition(f"<!-- end {name} -->")[0]
+
+
+def test_the_committed_page_has_a_place_for_every_section_and_every_policy_and_preset_in_it():
+    for name in SECTIONS:
+        assert committed(name).strip(), f"docs/benchmarks.md lacks the section {name}: make benchmark"
+    named = {row[0].strip("*") for row in rows(committed("summary"))[1:]}
+    assert named >= {*PRESETS, *(make().name for make in OTHERS), BOUND}
+    assert [row[0] for row in rows(committed("aims"))[1:]] == [make().name for make in OTHERS]
+
+
+def test_the_committed_presets_need_at_most_85_percent_of_every_other_policy_that_carries_its_traffic():
+    """The aim for the presets, on development and held-out traces alike; KENZAN as coded refuses a tenth of all."""
+    for name, *cells in rows(committed("aims"))[1:]:
+        assert name == "KENZAN, as coded" or all(cell.startswith("✓") for cell in cells), (name, cells)
+
+
+def test_the_committed_defaults_are_within_twice_the_bound_where_days_repeat_without_surges():
+    """The aim for the defaults; where traffic surges it is not reached, and the page says so."""
+    calm = [row for row in rows(committed("daily"))[1:] if float(row[2]) < 1.5]
+    assert len(calm) > len(KINDS)
+    assert all(row[-1] == "✓" for row in calm), [row for row in calm if row[-1] != "✓"]
+
+
+def test_the_front_page_says_what_the_benchmark_says():
+    front_page = " ".join((REPOSITORY / "README.md").read_text().split())
+    (default,) = [row for row in rows(committed("summary")) if row[0] == "**default**"]
+    assert f"the default needs {default[1]} times the shard-hours" in front_page
+    assert f"throttles {default[3]} of the traffic" in front_page
+    reached = [row[-1].rpartition(", ")[2] for row in rows(committed("aims")) if row[-1].startswith("✓")]
+    assert f"no more at {min(reached)} to {max(reached)} of its cost" in front_page

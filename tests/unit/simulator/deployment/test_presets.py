@@ -1,0 +1,42 @@
+"""The presets of the comparison are those that the docs recommend."""
+
+from __future__ import annotations
+
+import re
+
+import hcl2
+import pytest
+from hcl2 import SerializationOptions
+
+from simulator.deployment.presets import PRESETS, settings
+from simulator.deployment.terraform import REPOSITORY
+
+DECISIONS = (REPOSITORY / "docs" / "decisions.md").read_text()
+AROUND = {"source", "autoscaler", "stream_name", "max_shard_count"}
+
+
+def documented() -> dict[str, dict]:
+    (block,) = re.findall(r"## Presets.*?```hcl\n(.*?)```", DECISIONS, flags=re.DOTALL)
+    options = SerializationOptions(with_comments=False, strip_string_quotes=True, wrap_objects=False)
+    modules = hcl2.loads(block, serialization_options=options)["module"]
+    return {
+        name: {key: value for key, value in body.items() if key not in AROUND and not key.startswith("__")}
+        for module in modules
+        for name, body in module.items()
+    }
+
+
+def test_the_documented_presets_are_those_that_are_compared():
+    assert {"default": {}, **documented()} == PRESETS
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_function_takes_every_preset(preset):
+    assert settings(PRESETS[preset]).target_utilization == PRESETS[preset].get("target_utilization", 0.7)
+
+
+def test_each_preset_runs_emptier_than_the_one_before_and_remembers_bursts_no_shorter():
+    found = [settings(inputs) for inputs in PRESETS.values()]
+    assert [each.target_utilization for each in found] == [0.8, 0.7, 0.65, 0.6]
+    memories = [each.burst_memory for each in found]
+    assert memories == sorted(memories)
