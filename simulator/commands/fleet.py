@@ -33,6 +33,7 @@ from rich.table import Table
 
 from simulator.aws.kinesis import KinesisAccount
 from simulator.deployment import NAME, PACKAGE, Deployment, add_stream, deploy
+from simulator.fleets.caches import Caches
 from simulator.fleets.invocations import Environment, Invocation, Invocations
 from simulator.fleets.quotas import CALLS_PER_SECOND, Quotas
 from simulator.fleets.side_by_side import SideBySide
@@ -215,24 +216,22 @@ def _code(package: Path, aws: LocalAWS) -> Iterator[Callable[[], Environment]]:
         stack.enter_context(patch.object(logging.getLogger(_PACKAGE_NAME), "disabled", True))
         stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
         handler: Any = importlib.import_module(f"{_PACKAGE_NAME}.handler")
-        clients = importlib.import_module(f"{_PACKAGE_NAME}.clients")
-        settings = importlib.import_module(f"{_PACKAGE_NAME}.settings")
+        caches = Caches(_modules().values())
 
-        def new_environment() -> Environment:
-            clients.client.cache_clear()
-            function = handler.Function(settings.Environment.read())
-
-            def environment(event: Mapping[str, Any], context: Invocation) -> object:
-                handler._function = lambda: function  # noqa: SLF001 - asked for once, before the first call
+        class ExecutionEnvironment:
+            def __call__(self, event: Mapping[str, Any], context: Invocation) -> object:
+                caches.enter(self)
                 return handler.handler(event, context)
 
-            return environment
+        yield ExecutionEnvironment
 
-        yield new_environment
+
+def _modules() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == _PACKAGE_NAME}
 
 
 def _take_modules() -> dict[str, ModuleType]:
-    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == _PACKAGE_NAME}
+    return {name: sys.modules.pop(name) for name in _modules()}
 
 
 def _throttled(url: str, service: str) -> tuple[AWSResponse, dict[str, Any]]:
@@ -392,11 +391,17 @@ def in_words(drained: Drain, swept: Sweep) -> str:
     return (
         f"The alarms took {drained.calls:,} API calls, besides {drained.throttled:,} that were throttled, in "
         f"{ran.started:,} invocations: {ran.most_at_once:,} at once, {ran.retries:,} of them retries, "
-        f"{ran.timeouts:,} out of time. Lost or wrong in the end: {len(drained.problems):,}; events in the dead-letter "
-        f"queue: {len(ran.dead_letters):,}. The reconcile took {swept.runs:,} {runs} with {swept.throttled:,} calls "
+        f"{ran.timeouts:,} out of time{_errors(ran)}. "
+        f"Lost or wrong in the end: {len(drained.problems):,}; events in the dead-letter queue: "
+        f"{len(ran.dead_letters):,}. The reconcile took {swept.runs:,} {runs} with {swept.throttled:,} calls "
         f"throttled, and repaired the alarms of {swept.resharded:,} streams resharded by hand; left wrong: "
         f"{len(swept.problems):,}."
     )
+
+
+def _errors(ran: Invocations) -> str:
+    """What the failed invocations died of."""
+    return "".join(f", {number:,} ended by {error}" for error, number in sorted(ran.errors.items()))
 
 
 def markdown(streams: int, sweep_streams: int, console: Console) -> str:

@@ -21,6 +21,12 @@ def drained() -> Drain:
 
 
 @pytest.fixture(scope="module")
+def given_up(tmp_path_factory) -> Drain:
+    """A fleet whose function fails at the first refusal."""
+    return drain(STREAMS // 2, package=package_without_retries(tmp_path_factory.mktemp("package")))
+
+
+@pytest.fixture(scope="module")
 def swept() -> Sweep:
     return sweep(150)
 
@@ -61,9 +67,12 @@ class TestDrain:
         assert result.invocations.most_at_once == 2
         assert result.invocations.throttles > 0
 
-    def test_a_function_that_does_not_try_again_is_seen_to_lose_events(self, tmp_path):
-        result = drain(STREAMS // 2, package=package_without_retries(tmp_path))
-        assert result.invocations.dead_letters != []
+    def test_a_function_that_does_not_try_again_is_seen_to_lose_events(self, given_up):
+        assert given_up.invocations.dead_letters != []
+
+    def test_invocations_fail_for_what_aws_refuses_and_for_nothing_else(self, given_up, swept):
+        assert given_up.invocations.errors.keys() == {"ClientError"}
+        assert f", {given_up.invocations.errors['ClientError']:,} ended by ClientError." in in_words(given_up, swept)
 
 
 class TestSweep:
@@ -82,6 +91,7 @@ def test_both_are_told_in_a_table_and_in_words(drained, swept):
     assert rewritten[1:3] == (f"{drained.rewritten:.0f} s", "80 s")
     assert reconciled[1] == f"{swept.seconds:.0f} s"
     text = in_words(drained, swept)
+    assert "ended by" not in text, "no invocation failed"
     assert f"besides {drained.throttled:,} that were throttled" in text
     assert "Lost or wrong in the end: 0; events in the dead-letter queue: 0." in text
     assert "repaired the alarms of 3 streams" in text
