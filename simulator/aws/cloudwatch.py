@@ -31,47 +31,31 @@ Where the documents are silent:
 from __future__ import annotations
 
 import copy
-import json
-import operator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from simulator.aws.metrics import MINUTE, MetricProgram, MetricStore, UnsupportedRequestError
+from simulator.aws.alarm_reasons import reason, reason_data
+from simulator.aws.alarm_states import BREACHES, TREATMENTS, Datapoint, datapoints_to_alarm, decide, treatment_of
+from simulator.aws.metric_columns import MINUTE
+from simulator.aws.metric_data import MetricProgram
+from simulator.aws.metrics import MetricStore, UnsupportedRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from simulator.aws.clock import Clock
 
-_BREACHES: dict[str, tuple[Callable[[float, float], bool], str]] = {
-    "GreaterThanOrEqualToThreshold": (operator.ge, "greater than or equal to"),
-    "GreaterThanThreshold": (operator.gt, "greater than"),
-    "LessThanThreshold": (operator.lt, "less than"),
-    "LessThanOrEqualToThreshold": (operator.le, "less than or equal to"),
-}
-
-_FILLERS = {"breaching": "Breaching", "notBreaching": "NonBreaching"}
-_TREATMENTS = {"missing", "ignore", *_FILLERS}
 
 _ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 
 _MAX_METRICS = _MAX_EXPRESSIONS = 10
 _MAX_EXPRESSION_LENGTH = 2048
 _HOUR, _DAY, _WEEK = 3600, 86_400, 604_800
-_MAX_REASON_LENGTH = 1023
-_DATAPOINTS_IN_REASON, _DATAPOINTS_IN_REASON_DATA = 5, 25
 
 
 class InvalidAlarmError(ValueError):
     """PutMetricAlarm would refuse this alarm, or it uses something that this simulator does not model."""
-
-
-class Datapoint(NamedTuple):
-    """One period of the evaluation range. The value is None where the datapoint is missing."""
-
-    start: int
-    value: float | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +109,7 @@ class AlarmEvaluator:
             UnsupportedExpressionError: one of its expressions is.
         """
         datapoints = self.datapoints(alarm)
-        decision = _decide(alarm, datapoints)
+        decision = decide(alarm, datapoints)
         if decision is None or decision.state == alarm["StateValue"]:
             return None
         now = self._clock.now()
@@ -133,8 +117,8 @@ class AlarmEvaluator:
             alarm_name=alarm["AlarmName"],
             old_state=alarm["StateValue"],
             new_state=decision.state,
-            reason=_reason(alarm, decision),
-            reason_data=_reason_data(alarm, self._source(alarm).period, decision.evaluated, now),
+            reason=reason(alarm, decision),
+            reason_data=reason_data(alarm, self._source(alarm).period, decision.evaluated, now),
             at=now,
             actions=tuple(alarm.get(_ACTIONS[decision.state], ())) if alarm["ActionsEnabled"] else (),
         )
@@ -185,13 +169,13 @@ class _DatapointSource:
 
     def check(self, alarm: Mapping[str, Any]) -> None:
         """Refuse what PutMetricAlarm would refuse, and what is not modelled."""
-        if alarm["ComparisonOperator"] not in _BREACHES or alarm.get("Threshold") is None:
+        if alarm["ComparisonOperator"] not in BREACHES or alarm.get("Threshold") is None:
             raise InvalidAlarmError("only alarms with a fixed threshold are modelled")
         if "WallClockWindow" in (alarm.get("EvaluationWindow") or {}) or alarm.get("WarmUpConfiguration"):
             raise InvalidAlarmError("only alarms with a sliding window and without warm-up are modelled")
-        if _treatment(alarm) not in _TREATMENTS:
-            raise InvalidAlarmError(f"{_treatment(alarm)!r} is not a way to treat missing data")
-        if not 1 <= _datapoints_to_alarm(alarm) <= alarm["EvaluationPeriods"]:
+        if treatment_of(alarm) not in TREATMENTS:
+            raise InvalidAlarmError(f"{treatment_of(alarm)!r} is not a way to treat missing data")
+        if not 1 <= datapoints_to_alarm(alarm) <= alarm["EvaluationPeriods"]:
             raise InvalidAlarmError("DatapointsToAlarm must be from 1 to EvaluationPeriods")
         if alarm["EvaluationPeriods"] * self.period > (_DAY if self.period < _HOUR else _WEEK):
             raise InvalidAlarmError("EvaluationPeriods x Period is more than a day (a week, for periods of an hour)")
@@ -233,118 +217,3 @@ def _definition(alarm: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
             "MetricStat": {"Metric": metric, "Period": alarm["Period"], "Stat": stat, "Unit": alarm.get("Unit")},
         }
     ]
-
-
-# --- From datapoints to a state --------------------------------------------------------------------------------------
-
-
-class _Decision(NamedTuple):
-    """A state, the datapoints that led to it and how many missing ones were taken as `filler`."""
-
-    state: str
-    evaluated: list[Datapoint]
-    missing: int = 0
-    filler: str = ""
-
-
-def _decide(alarm: Mapping[str, Any], datapoints: list[Datapoint]) -> _Decision | None:
-    """Decide on a state; None keeps the current one."""
-    breaches, _ = _BREACHES[alarm["ComparisonOperator"]]
-    threshold, needed, treatment = alarm["Threshold"], _datapoints_to_alarm(alarm), _treatment(alarm)
-    real = [point for point in datapoints if point.value is not None][: alarm["EvaluationPeriods"]]
-    breaching = sum(breaches(point.value, threshold) for point in real if point.value is not None)
-    missing = alarm["EvaluationPeriods"] - len(real)
-    if missing and treatment in _FILLERS:
-        filled = breaching + missing if treatment == "breaching" else breaching
-        return _Decision("ALARM" if filled >= needed else "OK", real, missing, _FILLERS[treatment])
-    if not missing or breaching >= needed or breaching < len(real):
-        return _Decision("ALARM" if breaching >= needed else "OK", real)
-    if treatment == "ignore":
-        return None
-    oldest_age = max((age for age, point in enumerate(datapoints, 1) if point.value is not None), default=0)
-    if oldest_age >= needed:
-        return _Decision("ALARM", real)
-    return _Decision("INSUFFICIENT_DATA", datapoints[: alarm["EvaluationPeriods"]], missing)
-
-
-def _treatment(alarm: Mapping[str, Any]) -> str:
-    return alarm.get("TreatMissingData") or "missing"
-
-
-def _datapoints_to_alarm(alarm: Mapping[str, Any]) -> int:
-    return alarm.get("DatapointsToAlarm") or int(alarm["EvaluationPeriods"])
-
-
-# --- In CloudWatch's words -------------------------------------------------------------------------------------------
-
-
-def _reason(alarm: Mapping[str, Any], decision: _Decision) -> str:
-    missing = decision.missing
-    if decision.state == "INSUFFICIENT_DATA":
-        return f"Insufficient Data: {_count(missing, 'datapoint')} {_was(missing)} unknown."
-    treated = f"{_count(missing, 'missing datapoint')} {_was(missing)} treated as [{decision.filler}]"
-    if not decision.evaluated:
-        return f"Threshold Crossed: no datapoints were received for {_count(missing, 'period')} and {treated}."
-    breaches, relation = _BREACHES[alarm["ComparisonOperator"]]
-    to_alarm, threshold = decision.state == "ALARM", float(alarm["Threshold"])
-    points = [
-        point
-        for point in decision.evaluated
-        if point.value is not None and breaches(point.value, threshold) == to_alarm
-    ]
-    if not points:
-        return f"Threshold Crossed: {treated}."
-    periods, needed = alarm["EvaluationPeriods"], _datapoints_to_alarm(alarm)
-    share = f"{len(points)} out of the last {periods} datapoints"
-    recent = f"[{', '.join(map(_shown, points[:_DATAPOINTS_IN_REASON]))}]"
-    crossed = f"{_was(len(points))} {'' if to_alarm else 'not '}{relation} the threshold ({threshold})"
-    if len(points) > _DATAPOINTS_IN_REASON:
-        sentence = f"{share} {crossed}. The most recent datapoints which crossed the threshold: {recent}"
-    else:
-        sentence = f"{share} {recent} {crossed}"
-    if decision.filler:
-        sentence += f" and {treated}"
-    minimum = _count(needed if to_alarm else periods - needed + 1, "datapoint")
-    transition = "OK -> ALARM" if to_alarm else "ALARM -> OK"
-    return f"Threshold Crossed: {sentence} (minimum {minimum} for {transition} transition)."[:_MAX_REASON_LENGTH]
-
-
-def _shown(point: Datapoint) -> str:
-    return f"{point.value} ({datetime.fromtimestamp(point.start, UTC):%d/%m/%y %H:%M:%S})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _was(number: int) -> str:
-    return "was" if number == 1 else "were"
-
-
-def _reason_data(alarm: Mapping[str, Any], period: int, evaluated: Sequence[Datapoint], now: datetime) -> str:
-    evaluated = evaluated[:_DATAPOINTS_IN_REASON_DATA]
-    real = [point for point in reversed(evaluated) if point.value is not None]
-    data: dict[str, Any] = {"version": "1.0", "queryDate": timestamp(now)}
-    if real:
-        data["startDate"] = _timestamp_of(real[0])
-    if alarm.get("Statistic"):
-        data["statistic"] = alarm["Statistic"]
-    data |= {
-        "period": period,
-        "recentDatapoints": [point.value for point in real],
-        "threshold": float(alarm["Threshold"]),
-        "evaluatedDatapoints": [
-            {"timestamp": _timestamp_of(point)} | ({} if point.value is None else {"value": point.value})
-            for point in evaluated
-        ],
-    }
-    return json.dumps(data, separators=(",", ":"))
-
-
-def timestamp(moment: datetime) -> str:
-    """Return a moment as CloudWatch writes it, for instance ``2020-04-23T21:17:44.775+0000``."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
-
-
-def _timestamp_of(point: Datapoint) -> str:
-    return timestamp(datetime.fromtimestamp(point.start, UTC))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.loaders import create_loader
 
-from simulator.aws.cloudwatch import timestamp
+from simulator.aws.alarm_reasons import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

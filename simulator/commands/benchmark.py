@@ -23,13 +23,14 @@ import numpy as np
 from rich.progress import track
 
 from simulator.aws.prices import US_EAST_1
-from simulator.commands import fleet, function_figures
+from simulator.commands import fleet
 from simulator.comparison.corpus import DEVELOPMENT, Case, cases
 from simulator.comparison.generator import DAYS, LEAST_DAYS
 from simulator.comparison.outcomes import DEFAULT, Kind, Outcome
 from simulator.comparison.results import Match, Mean, Result, geometric_mean, matches, mean_of, serve
 from simulator.deployment.terraform import REPOSITORY
 from simulator.reports import comparison_chart as chart
+from simulator.reports.function_figures import markdown as figures_of_function
 from simulator.reports.markdown import table, with_sections
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ SECTIONS: dict[str, Callable[[Benchmark], str]] = {
     "sensitivity": _sensitivity,
     "corpus": _corpus,
     "traces": _traces,
-    "function": lambda _: function_figures.markdown(),
+    "function": lambda _: figures_of_function(),
     "fleet": lambda benchmark: fleet.markdown(fleet.STREAMS, fleet.SWEEP, benchmark.console),
 }
 """What is generated on the page: each section's name in its marks, and what writes it."""

@@ -18,8 +18,8 @@ import json
 import math
 import re
 import time
-from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,79 +30,26 @@ from rich.rule import Rule
 from rich.table import Table
 
 from kinesis_autoscaler.model import CALLS_PER_DAY
-from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1
-from simulator.commands.flags import positive
+from simulator.aws.prices import US_EAST_1
+from simulator.commands.flags import number, positive
 from simulator.deployment import add_stream, deploy, module_inputs
 from simulator.deployment.presets import PRESETS
 from simulator.deployment.terraform import REPOSITORY
 from simulator.local_aws import LocalAWS
 from simulator.local_aws.replay_loop import StreamReplay, replay
+from simulator.local_aws.replay_outcome import Outcome
 from simulator.reports import charts
 from simulator.traffic import GET_METRIC_DATA, MINUTES_PER_DAY, read_trace
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from rich.console import Console
 
     from simulator.traffic import Trace
 
-_DAY = timedelta(days=1)
 _MINUTES_PER_HOUR = 60
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a replay came to.
-
-    Attributes:
-        hours: how long it was.
-        shard_hours: open shards times hours.
-        throttled_share: the share of the traffic that was refused, from 0 to 1.
-        throttled_minutes: in how many minutes some of it was.
-        scale_ups: how often the number of shards grew.
-        scale_downs: how often it fell.
-        most_calls_in_24_hours: of UpdateShardCount, of which Kinesis allows ten.
-        mean_utilization: what was accepted, as a fraction of what the open shards could have taken.
-        dollars_per_month: what Kinesis charges for shards and records, for a month like this one.
-
-    """
-
-    hours: float
-    shard_hours: float
-    throttled_share: float
-    throttled_minutes: int
-    scale_ups: int
-    scale_downs: int
-    most_calls_in_24_hours: int
-    mean_utilization: float
-    dollars_per_month: float
-
-    @classmethod
-    def of(cls, record: StreamReplay, trace: Trace, calls: Iterable[datetime]) -> Outcome:
-        """Add up a record of a trace, or of its beginning."""
-        minutes = record.minutes
-        taken = [
-            (load.bytes * (1 - minute.throttled_share), load.records * (1 - minute.throttled_share))
-            for minute, load in zip(minutes, trace.minutes, strict=False)
-        ]
-        accepted_bytes, records = (sum(each) for each in zip(*taken, strict=True))
-        hours = len(minutes) / _MINUTES_PER_HOUR
-        dollars = US_EAST_1.provisioned(record.shard_hours, records, accepted_bytes / records if records else 0)
-        ups = sum(event.to_shards > event.from_shards for event in record.events)
-        accepted_shards = sum(minute.demand_shards * (1 - minute.throttled_share) for minute in minutes)
-        return cls(
-            hours=hours,
-            shard_hours=record.shard_hours,
-            throttled_share=record.throttled_share,
-            throttled_minutes=sum(minute.throttled_share > 0 for minute in minutes),
-            scale_ups=ups,
-            scale_downs=len(record.events) - ups,
-            most_calls_in_24_hours=most_within(_DAY, calls),
-            mean_utilization=accepted_shards / sum(minute.open_shards for minute in minutes),
-            dollars_per_month=dollars / hours * HOURS_PER_MONTH,
-        )
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -120,7 +67,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     world = parser.add_argument_group("world", "what AWS does not document, or what only you know")
     world.add_argument(
         "--shards",
-        type=_number(int, 1),
+        type=number(int, 1),
         metavar="N",
         help="open shards at the start (as many as let the first hour's peak use the target utilization)",
     )
@@ -133,21 +80,21 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     world.add_argument(
         "--metric-delay-seconds",
-        type=_number(int, 0),
+        type=number(int, 0),
         default=60,
         metavar="S",
         help="how late metrics are (%(default)s)",
     )
     world.add_argument(
         "--key-skew",
-        type=_number(float, 0, 1),
+        type=number(float, 0, 1),
         default=0.0,
         metavar="SHARE",
         help="share of the traffic that the hottest shard gets beyond its even part, from 0 to 1 (%(default)s)",
     )
     world.add_argument(
         "--reconcile-interval-minutes",
-        type=_number(int, 1, 60),
+        type=number(int, 1, 60),
         default=5,
         metavar="N",
         help="the root module's input of this name, from 1 to 60 (%(default)s)",
@@ -240,18 +187,6 @@ def _calls_of_new_invocations(aws: LocalAWS) -> list[datetime]:
     return [call.at for call in calls if call.operation == "UpdateShardCount"]
 
 
-def most_within(window: timedelta, moments: Iterable[datetime]) -> int:
-    """How many moments, of some in their order, lie within a window at most."""
-    recent: deque[datetime] = deque()
-    most = 0
-    for moment in moments:
-        recent.append(moment)
-        while recent[0] <= moment - window:
-            recent.popleft()
-        most = max(most, len(recent))
-    return most
-
-
 def _scalings(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the scaling log says of each scaling that was at least intended."""
     return [
@@ -321,20 +256,3 @@ def _write(
     (folder / "replay.json").write_text(json.dumps(result, indent=2) + "\n")
     for suffix in ("png", "svg"):
         charts.draw([record], "What the autoscaler would have done", folder / f"replay.{suffix}")
-
-
-def _number(kind: type[float], least: float, most: float = math.inf) -> Callable[[str], float]:
-    """The type of a flag whose value is a number within bounds."""
-    bounds = f"{least:g} or more" if most == math.inf else f"from {least:g} to {most:g}"
-
-    def parse(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not least <= value <= most:
-            whole = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"{text!r} is not {whole} {bounds}")
-        return value
-
-    return parse

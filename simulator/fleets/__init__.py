@@ -1,1 +1,1 @@
-"""Many invocations of the function at once, under the quotas of AWS."""
+"""What the function takes: by itself, and many invocations at once under the quotas of AWS."""

@@ -18,6 +18,7 @@ from moto.sns.models import sns_backends
 
 from simulator.aws.cloudwatch import AlarmEvaluator, StateChange
 from simulator.aws.messages import alarm_message, alarm_subject
+from simulator.aws.metric_data import get_metric_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -111,13 +112,13 @@ class Alarms:
                     alarm, StateChange(alarm_name, before, state_value, reason, reason_data or "", now, actions)
                 )
 
-        def get_metric_data(response: CloudWatchResponse) -> ActionResult:
-            return ActionResult(self._store.get_metric_data(response.params, self._clock.now()))
+        def metric_data(response: CloudWatchResponse) -> ActionResult:
+            return ActionResult(get_metric_data(self._store, response.params, self._clock.now()))
 
         yield patch.object(CloudWatchBackend, "put_metric_alarm", put)
         yield patch.object(CloudWatchBackend, "set_alarm_state", set_state)
         yield patch.object(CloudWatchResponse, "describe_alarms", _describe_alarms)
-        yield patch.object(CloudWatchResponse, "get_metric_data", get_metric_data)
+        yield patch.object(CloudWatchResponse, "get_metric_data", metric_data)
 
     def _changed(self, alarm: Alarm, change: StateChange) -> None:
         """Publish the change to the topics among its actions; other kinds of action are not simulated."""

@@ -10,36 +10,24 @@ One invocation runs at a time; the caller sees to that.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import importlib
-import io
 import json
-import logging
-import shutil
-import sys
-import tempfile
 import threading
 import time
 import traceback
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 from botocore.client import BaseClient
 
 from simulator.local_aws.environment import aws_variables
+from simulator.local_aws.function_logs import captured_logs, timestamp
+from simulator.local_aws.function_process import warm_process
 
-# What botocore and its HTTP layer say on the way is Lambda's plumbing, not the function's log.
-_PLUMBING_LOGGERS = ("boto3", "botocore", "moto", "responses", "urllib3", "werkzeug")
-_PLAIN_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _real_sleep = time.sleep
 
 
@@ -148,7 +136,7 @@ def invoke(
     )
     context = LambdaContext(configuration, invocation)
     variables = {**environment, **_runtime_variables(configuration), **configuration.environment}
-    process = _warm_process(configuration, variables)
+    process = warm_process(configuration.code, configuration.handler, variables)
     invocation.cold_start = process.handler is None
 
     def sleep_until_deadline(seconds: float) -> None:
@@ -159,7 +147,7 @@ def invoke(
 
     with (
         aws_variables(variables),
-        _captured_logs(invocation, configuration.log_level),
+        captured_logs(invocation.logs, invocation.request_id, configuration.log_level),
         _observed_api_calls(invocation, observer),
         _own_sleep(sleep_until_deadline),
         process.running(),
@@ -180,71 +168,9 @@ def invoke(
                 "stackTrace": traceback.format_tb(error.__traceback__),
             }
     if invocation.error:
-        invocation.logs.append({"timestamp": _timestamp(_now()), "level": "ERROR", **invocation.error})
+        invocation.logs.append({"timestamp": timestamp(), "level": "ERROR", **invocation.error})
     invocation.finished_at = _now()
     return invocation
-
-
-class _Process:
-    """What a warm Lambda process keeps between invocations: the zip on disk, its modules, boto3's default session."""
-
-    def __init__(self, configuration: FunctionConfiguration) -> None:
-        self._directory = tempfile.mkdtemp(prefix="function-")
-        atexit.register(shutil.rmtree, self._directory, ignore_errors=True)
-        with zipfile.ZipFile(io.BytesIO(configuration.code)) as code:
-            code.extractall(self._directory)
-        self._names = {path.stem for path in Path(self._directory).iterdir()}
-        self._prefixes = tuple(self._names)
-        self._modules: dict[str, ModuleType] = {}
-        self._session: boto3.Session | None = None
-        self._handler_name = configuration.handler
-        self.handler: Callable[[object, LambdaContext], object] | None = None
-
-    def load(self) -> Callable[[object, LambdaContext], object]:
-        """The handler; the first call imports its module, with whatever that raises."""
-        if self.handler is None:
-            module_name, _, function_name = self._handler_name.rpartition(".")
-            handler: Callable[[object, LambdaContext], object]
-            handler = self.handler = getattr(importlib.import_module(module_name), function_name)
-            return handler
-        return self.handler
-
-    def forget(self) -> None:
-        """The process is gone: the next invocation starts cold."""
-        self.handler = None
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """The function's modules and session in place of this process's own."""
-        own_path, own_session = list(sys.path), boto3.DEFAULT_SESSION
-        own_modules = self._take_modules()
-        sys.modules.update(self._modules)
-        sys.path.insert(0, self._directory)
-        boto3.DEFAULT_SESSION = self._session
-        try:
-            yield
-        finally:
-            modules, session = self._take_modules(), boto3.DEFAULT_SESSION
-            self._modules, self._session = (modules, session) if self.handler else ({}, None)
-            sys.modules.update(own_modules)
-            sys.path[:], boto3.DEFAULT_SESSION = own_path, own_session
-
-    def _take_modules(self) -> dict[str, ModuleType]:
-        if not any(name in sys.modules for name in self._names):
-            return {}
-        candidates = (name for name in sys.modules if name.startswith(self._prefixes))
-        names = [name for name in candidates if name.partition(".")[0] in self._names]
-        return {name: sys.modules.pop(name) for name in names}
-
-
-_processes: dict[tuple[bytes, str, frozenset[tuple[str, str]]], _Process] = {}
-
-
-def _warm_process(configuration: FunctionConfiguration, variables: Mapping[str, str]) -> _Process:
-    key = (configuration.code, configuration.handler, frozenset(variables.items()))
-    if key not in _processes:
-        _processes[key] = _Process(configuration)
-    return _processes[key]
 
 
 def _runtime_variables(configuration: FunctionConfiguration) -> dict[str, str]:
@@ -260,79 +186,6 @@ def _runtime_variables(configuration: FunctionConfiguration) -> dict[str, str]:
         "AWS_DEFAULT_REGION": configuration.region,
         "_HANDLER": configuration.handler,
     }
-
-
-@contextlib.contextmanager
-def _captured_logs(invocation: Invocation, level: str) -> Iterator[None]:
-    handler = _JsonLog(invocation)
-    root = logging.getLogger()
-    own_level = root.level
-    root.addHandler(handler)
-    root.setLevel(level)
-    output = _PrintedLines(invocation)
-    try:
-        with contextlib.redirect_stdout(output):
-            yield
-    finally:
-        output.close()
-        root.removeHandler(handler)
-        root.setLevel(own_level)
-
-
-class _JsonLog(logging.Handler):
-    """Writes records as the Python runtime does in Lambda's JSON log format, fields given with `extra` included."""
-
-    def __init__(self, invocation: Invocation) -> None:
-        super().__init__()
-        self._invocation = invocation
-        self._thread = threading.get_ident()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread != self._thread or record.name.partition(".")[0] in _PLUMBING_LOGGERS:
-            return
-        line: dict[str, object] = {
-            "timestamp": _timestamp(_now()),
-            "level": record.levelname,
-            "message": record.getMessage(),
-            "logger": record.name,
-            "requestId": self._invocation.request_id,
-        }
-        if record.exc_info and record.exc_info[0]:
-            kind, error, trace = record.exc_info
-            line |= {"errorType": kind.__name__, "errorMessage": str(error), "stackTrace": traceback.format_tb(trace)}
-        extras = {name: value for name, value in vars(record).items() if name not in _PLAIN_RECORD}
-        # The runtime writes with default=str too: an extra that JSON does not know must not fail the function.
-        self._invocation.logs.append(json.loads(json.dumps(line | extras, default=str)))
-
-
-class _PrintedLines(io.TextIOBase):
-    """Standard output of a function: each printed line becomes a log event of its own."""
-
-    def __init__(self, invocation: Invocation) -> None:
-        self._logs = invocation.logs
-        self._rest = ""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in filter(None, lines):
-            self._logs.append(_printed_event(line))
-        return len(text)
-
-    def close(self) -> None:
-        if self._rest:
-            self.write("\n")
-        super().close()
-
-
-def _printed_event(line: str) -> dict[str, Any]:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return {"message": line}
-    return event if isinstance(event, dict) else {"message": line}
 
 
 @contextlib.contextmanager
@@ -384,7 +237,3 @@ def _own_sleep(sleep: Callable[[float], None]) -> Iterator[None]:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _timestamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator.commands.fleet import Drain, Sweep, calls_of_one_scaling, drain, fleet, in_words, rows, sweep
 from simulator.deployment import PACKAGE
+from simulator.fleets.fleet import fleet
+from simulator.fleets.measurements import Drain, Sweep, calls_of_one_scaling, drain, sweep
+from simulator.reports.fleet_figures import in_words, rows
 
 STREAMS = 120
 

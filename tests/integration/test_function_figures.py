@@ -8,8 +8,9 @@ from subprocess import CalledProcessError
 
 import pytest
 
-from simulator.commands.function_figures import Figures, measure, measure_start, rows
 from simulator.deployment import PACKAGE
+from simulator.fleets.alone import Figures, measure, measure_start
+from simulator.reports.function_figures import rows
 
 PAGE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text()
 SOURCES = (PACKAGE.parent / "kinesis_autoscaler").rglob("*.py")
@@ -56,7 +57,7 @@ def test_the_start_is_measured_with_and_without_bytecode(figures):
 
 
 def test_a_package_that_does_not_start_is_no_figure(monkeypatch):
-    monkeypatch.setattr("simulator.commands.function_figures._OURS", "import kinesis_autoscaler.nothing")
+    monkeypatch.setattr("simulator.fleets.alone._OURS", "import kinesis_autoscaler.nothing")
     with pytest.raises(CalledProcessError, match="returned non-zero exit status"):
         measure_start(1, compiled=False)
 

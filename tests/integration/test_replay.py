@@ -14,6 +14,7 @@ from simulator.aws.kinesis import SHARD_BYTES_PER_MINUTE
 from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1
 from simulator.commands import replay
 from simulator.local_aws import LocalAWS
+from simulator.local_aws.replay_outcome import most_within
 
 START = datetime(2026, 10, 5, 7, 30, tzinfo=UTC)
 HOURS = 8
@@ -175,4 +176,4 @@ def test_the_help_tells_how_to_get_the_traffic(run, capsys):
     ("minutes", "most"), [([], 0), ([0], 1), ([0, 1, 1439, 1440], 3), ([0, 1440, 2880], 1), ([0, 10, 20, 5000], 3)]
 )
 def test_the_most_calls_of_any_24_hours_are_counted(minutes, most):
-    assert replay.most_within(timedelta(days=1), [START + timedelta(minutes=minute) for minute in minutes]) == most
+    assert most_within(timedelta(days=1), [START + timedelta(minutes=minute) for minute in minutes]) == most

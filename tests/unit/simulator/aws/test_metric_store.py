@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.aws.metric_data import get_metric_data
 from simulator.aws.metric_math import UnsupportedExpressionError
 from simulator.aws.metrics import MetricStore, UnsupportedRequestError, metric_key
 
@@ -120,7 +121,7 @@ def test_rewriting_what_was_answered_for_changes_the_revision():
 
 def test_get_metric_data_answers_newest_first_unless_asked_otherwise():
     store = store_of(1, 2, 3)
-    [result] = store.get_metric_data(request(query("m1")), START + minutes(10))["MetricDataResults"]
+    [result] = get_metric_data(store, request(query("m1")), START + minutes(10))["MetricDataResults"]
     assert result == {
         "Id": "m1",
         "Label": "IncomingBytes",
@@ -129,19 +130,19 @@ def test_get_metric_data_answers_newest_first_unless_asked_otherwise():
         "StatusCode": "Complete",
     }
     ascending = request(query("m1", Label="bytes"), ScanBy="TimestampAscending")
-    [result] = store.get_metric_data(ascending, START + minutes(10))["MetricDataResults"]
+    [result] = get_metric_data(store, ascending, START + minutes(10))["MetricDataResults"]
     assert (result["Label"], result["Values"]) == ("bytes", [1, 2, 3])
 
 
 def test_get_metric_data_hides_what_is_not_visible_yet():
-    response = store_of(1, 2, 3).get_metric_data(request(query("m1")), START + minutes(3))
+    response = get_metric_data(store_of(1, 2, 3), request(query("m1")), START + minutes(3))
     assert response["MetricDataResults"][0]["Values"] == [2, 1]
 
 
 def test_get_metric_data_takes_queries_of_different_periods_and_statistics():
     store = store_of(1, 2, 3, 4, 5, 6)
-    response = store.get_metric_data(
-        request(query("m1", period=300), query("m2", "Maximum", period=600)), START + minutes(30)
+    response = get_metric_data(
+        store, request(query("m1", period=300), query("m2", "Maximum", period=600)), START + minutes(30)
     )
     assert [result["Values"] for result in response["MetricDataResults"]] == [[6, 15], [6]]
 
@@ -152,7 +153,7 @@ def test_get_metric_data_evaluates_expressions_and_returns_only_what_is_asked_fo
         query("m1", ReturnData=False),
         {"Id": "rate", "Expression": "FILL(m1, 0) / PERIOD(m1)", "Label": "bytes a second"},
     ]
-    [result] = store.get_metric_data(request(*queries), START + minutes(5))["MetricDataResults"]
+    [result] = get_metric_data(store, request(*queries), START + minutes(5))["MetricDataResults"]
     assert (result["Id"], result["Label"]) == ("rate", "bytes a second")
     assert result["Values"] == [0, 0, 2, 0, 1]  # never beyond the present
 
@@ -162,7 +163,7 @@ def test_get_metric_data_pages_through_all_datapoints():
     queries, values, token = [query("m1"), query("m2", "SampleCount")], {"m1": [], "m2": []}, None
     for _ in range(4):
         token_argument = {} if token is None else {"NextToken": token}
-        response = store.get_metric_data(request(*queries, MaxDatapoints=3, **token_argument), START + minutes(10))
+        response = get_metric_data(store, request(*queries, MaxDatapoints=3, **token_argument), START + minutes(10))
         for result in response["MetricDataResults"]:
             values[result["Id"]] += result["Values"]
         token = response.get("NextToken")
@@ -172,7 +173,7 @@ def test_get_metric_data_pages_through_all_datapoints():
 
 def test_a_request_with_expressions_is_answered_on_one_page():
     queries = [query("m1", ReturnData=False), {"Id": "e1", "Expression": "m1 * 2"}]
-    response = store_of(*range(5)).get_metric_data(request(*queries, MaxDatapoints=3), START + minutes(10))
+    response = get_metric_data(store_of(*range(5)), request(*queries, MaxDatapoints=3), START + minutes(10))
     assert response["MetricDataResults"][0]["Values"] == [8, 6, 4, 2, 0]
     assert "NextToken" not in response
 
@@ -181,30 +182,30 @@ def test_a_request_with_expressions_is_answered_on_one_page():
 def test_datapoints_are_kept_longer_the_longer_their_period(period, days):
     store = store_of(1)
     start = START - timedelta(hours=1)
-    kept = store.get_metric_data(request(query("m1", period=period), start=start), START + timedelta(days=days))
-    gone = store.get_metric_data(
-        request(query("m1", period=period), start=start), START + timedelta(days=days, seconds=period)
+    kept = get_metric_data(store, request(query("m1", period=period), start=start), START + timedelta(days=days))
+    gone = get_metric_data(
+        store, request(query("m1", period=period), start=start), START + timedelta(days=days, seconds=period)
     )
     assert kept["MetricDataResults"][0]["Values"] == [1]
     assert gone["MetricDataResults"][0]["Values"] == []
 
 
 def test_a_page_may_hold_exactly_what_there_is():
-    response = store_of(*range(5)).get_metric_data(request(query("m1"), MaxDatapoints=5), START + minutes(10))
+    response = get_metric_data(store_of(*range(5)), request(query("m1"), MaxDatapoints=5), START + minutes(10))
     assert response["MetricDataResults"][0]["StatusCode"] == "Complete"
     assert "NextToken" not in response
 
 
 def test_a_result_that_goes_on_on_the_next_page_is_partial():
-    response = store_of(*range(5)).get_metric_data(request(query("m1"), MaxDatapoints=4), START + minutes(10))
+    response = get_metric_data(store_of(*range(5)), request(query("m1"), MaxDatapoints=4), START + minutes(10))
     assert response["MetricDataResults"][0]["StatusCode"] == "PartialData"
 
 
 def test_a_request_has_at_most_500_queries():
     queries = [query(f"m{number}") for number in range(501)]
-    assert len(MetricStore().get_metric_data(request(*queries[:500]), START)["MetricDataResults"]) == 500
+    assert len(get_metric_data(MetricStore(), request(*queries[:500]), START)["MetricDataResults"]) == 500
     with pytest.raises(UnsupportedRequestError, match="500"):
-        MetricStore().get_metric_data(request(*queries), START)
+        get_metric_data(MetricStore(), request(*queries), START)
 
 
 @pytest.mark.parametrize(
@@ -223,12 +224,12 @@ def test_a_request_has_at_most_500_queries():
 )
 def test_a_request_that_is_not_modelled_is_an_error(queries):
     with pytest.raises(UnsupportedRequestError):
-        MetricStore().get_metric_data(request(*queries), START)
+        get_metric_data(MetricStore(), request(*queries), START)
 
 
 def test_an_expression_that_is_not_modelled_is_an_error():
     with pytest.raises(UnsupportedExpressionError, match="RATE"):
-        MetricStore().get_metric_data(request(query("m1"), {"Id": "e1", "Expression": "RATE(m1)"}), START)
+        get_metric_data(MetricStore(), request(query("m1"), {"Id": "e1", "Expression": "RATE(m1)"}), START)
 
 
 def test_a_datapoint_without_samples_is_refused():
@@ -283,7 +284,7 @@ def test_a_week_of_five_minute_sums_grows_by_its_newest_minutes_as_time_moves():
         if minute < week or minute % 7:
             continue
         window = {"StartTime": now - minutes(week) - minutes(10), "EndTime": now, "ScanBy": "TimestampAscending"}
-        answer = store.get_metric_data({"MetricDataQueries": [asked], **window}, now)["MetricDataResults"][0]
+        answer = get_metric_data(store, {"MetricDataQueries": [asked], **window}, now)["MetricDataResults"][0]
         points = dict(zip(answer["Timestamps"], answer["Values"], strict=True))
         assert list(points) == sorted(points)
         assert all((moment - START) % minutes(5) == minutes(0) for moment in points)

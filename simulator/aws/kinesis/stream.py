@@ -1,65 +1,34 @@
-"""A Kinesis data stream: what it takes and throttles, how it reshards, what it reports to CloudWatch.
-
-Sources: Amazon Kinesis Data Streams Developer Guide, "Quotas and limits", "Choose the data stream capacity mode" and
-"Monitoring with CloudWatch"; UpdateShardCount in the API Reference.
-
-Where the documents are silent:
-
-- Which error answers a target above double or below half: InvalidArgumentException here, as for any parameter that
-  "exceeds its restrictions". Half of an odd count rounds up.
-- Whether a call that was refused counts towards the ten a day: here it does not. A call that asks for the count the
-  stream already has is carried out, and counts.
-- How many shards an account is charged with during a reshard: the larger of the two counts here, although short-lived
-  shards count too.
-- Over whom the ten calls a second are counted: the account here, refused calls included.
-- How long a reshard takes, beyond "a few minutes": see reshard_seconds.
-- What an idle stream reports: `reports_when_idle`. What OpenShardCount is while the stream is UPDATING: the old count,
-  unless `count_while_updating` says otherwise.
-"""
+"""A data stream: what it takes and throttles, how it reshards, what it reports."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from simulator.aws.kinesis.account import KinesisAccount
+from simulator.aws.kinesis.capacity import (
+    ON_DEMAND,
+    PROVISIONED,
+    SHARD_BYTES_PER_MINUTE,
+    SHARD_RECORDS_PER_MINUTE,
+    Minute,
+)
+from simulator.aws.kinesis.consumers import Consumer
+from simulator.aws.kinesis.on_demand import OnDemandCapacity
+from simulator.aws.kinesis.quotas import KinesisError, count_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.aws.metrics import MetricStore
 
-SHARD_BYTES_PER_MINUTE = 60 * 1024**2
-"""One shard takes 1 MiB a second. The sizing formula counts in 1024s; some pages say MB."""
-
-SHARD_RECORDS_PER_MINUTE = 60 * 1000
-"""One shard takes 1,000 records a second."""
-
-SHARD_READ_BYTES_PER_SECOND = 2_000_000
-"""One shard gives 2 MB a second to all its polling consumers together."""
-
-PROVISIONED, ON_DEMAND = "PROVISIONED", "ON_DEMAND"
 
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 _RESHARDS_PER_DAY, _MODE_SWITCHES_PER_DAY = 10, 2
-_UPDATE_CALLS_PER_SECOND = 10
 _MAX_SHARDS = 10_000
-_ON_DEMAND_LEAST_SHARDS = 4
-_ON_DEMAND_SETTLING, _ON_DEMAND_MEMORY = timedelta(minutes=15), timedelta(days=30)
-
-
-class KinesisError(Exception):
-    """A request was refused.
-
-    Attributes:
-        code: the AWS error code, for instance ``LimitExceededException``.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        """Refuse a request with an AWS error code and a message for people."""
-        super().__init__(message)
-        self.code = code
+_ROUNDING = 1e-12  # what floats make of a demand that just fits
 
 
 def reshard_seconds(current: int, target: int) -> float:
@@ -70,147 +39,6 @@ def reshard_seconds(current: int, target: int) -> float:
     """
     seconds = 180.0 + abs(target - current)
     return seconds if target * 4 % current == 0 else seconds * 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Minute:
-    """What became of one minute's traffic. Bytes and records need not be whole numbers.
-
-    Attributes:
-        offered_bytes: what producers sent.
-        offered_records: the same in records.
-        accepted_share: the part that was taken, from 0 to 1; the rest was throttled.
-        shards: how many shards served the stream. On demand, how many its capacity amounts to.
-    """
-
-    offered_bytes: float
-    offered_records: float
-    accepted_share: float
-    shards: float
-
-    @property
-    def accepted_bytes(self) -> float:
-        """What the stream took: IncomingBytes."""
-        return self.offered_bytes * self.accepted_share
-
-    @property
-    def accepted_records(self) -> float:
-        """What the stream took: IncomingRecords."""
-        return self.offered_records * self.accepted_share
-
-    @property
-    def throttled_bytes(self) -> float:
-        """What the stream refused."""
-        return self.offered_bytes - self.accepted_bytes
-
-    @property
-    def throttled_records(self) -> float:
-        """What the stream refused: WriteProvisionedThroughputExceeded."""
-        return self.offered_records - self.accepted_records
-
-
-class ConsumerState(Enum):
-    """What a consumer is doing."""
-
-    RUNNING = "reads everything up to its lag, as fast as the shards allow"
-    PAUSED = "polls but makes no headway: its iterator age grows"
-    DEAD = "does not poll: its iterator age is not reported at all"
-
-
-@dataclass
-class Consumer:
-    """All polling consumers of a stream, in step with each other. Caught up unless told otherwise.
-
-    Enhanced fan-out, which has a throughput and a lag metric of its own, is not modelled.
-    A minute's records are read at the rate of the shards they were written to: more shards do not clear a backlog.
-
-    Attributes:
-        readers: how many applications read every record.
-        state: what they are doing. Change it at any time.
-        lag: how far behind they stay while running; their iterator age then stays at that.
-    """
-
-    readers: int = 1
-    state: ConsumerState = ConsumerState.RUNNING
-    lag: timedelta = timedelta(0)
-    _unread: deque[_Unread] = field(default_factory=deque, init=False, repr=False)
-
-    def minute(self, start: datetime, arrived_bytes: float, shards: float, retention: timedelta) -> Reads | None:
-        """Let the minute from `start` pass, in which this much arrived; None if nothing is reported."""
-        end = start + _MINUTE
-        if arrived_bytes:
-            self._unread.append(_Unread(start, arrived_bytes, shards))
-        while self._unread and self._unread[0].arrived < end - retention:
-            self._unread.popleft()
-        if self.state is ConsumerState.DEAD:
-            return None
-        read_bytes = self._read(end - self.lag) if self.state is ConsumerState.RUNNING else 0.0
-        age = end - self._unread[0].arrived if self._unread else timedelta(0)
-        return Reads(read_bytes * self.readers, age)
-
-    def _read(self, until: datetime) -> float:
-        """Read for a minute, oldest records first, those that arrived before `until`; return the bytes."""
-        seconds, read_bytes = 60.0, 0.0
-        while self._unread and self._unread[0].arrived + _MINUTE <= until:
-            oldest = self._unread[0]
-            rate = SHARD_READ_BYTES_PER_SECOND * oldest.shards / self.readers
-            portion = min(oldest.bytes, rate * seconds)
-            read_bytes += portion
-            seconds -= portion / rate
-            if portion < oldest.bytes:
-                oldest.bytes -= portion
-                break
-            self._unread.popleft()
-        return read_bytes
-
-
-@dataclass
-class _Unread:
-    """What one minute brought and nobody has read yet."""
-
-    arrived: datetime
-    bytes: float
-    shards: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reads:
-    """What consumers did in a minute: GetRecords.Bytes and GetRecords.IteratorAgeMilliseconds."""
-
-    bytes: float
-    iterator_age: timedelta
-
-
-class KinesisAccount:
-    """The streams that share an account's quotas in a region."""
-
-    def __init__(self, shard_limit: int = 20_000) -> None:
-        """Start without streams; 20,000 is the quota of the largest regions, others have 6,000 or 1,000."""
-        self.shard_limit = shard_limit
-        self.streams: list[StreamModel] = []
-        self._update_calls: deque[datetime] = deque()
-
-    def count_update_call(self, now: datetime) -> None:
-        """Count a call of UpdateShardCount, of which there may be ten a second.
-
-        Raises:
-            KinesisError: LimitExceededException, the same code as for the ten reshards a day.
-        """
-        _count(self._update_calls, _UPDATE_CALLS_PER_SECOND, now, timedelta(seconds=1), "UpdateShardCount")
-
-    def open_shards(self, now: datetime) -> int:
-        """Return how many shards count towards the quota."""
-        return sum(stream.quota_shards(now) for stream in self.streams)
-
-    def describe_limits(self, now: datetime) -> dict[str, int]:
-        """Answer DescribeLimits."""
-        on_demand = sum(stream.mode == ON_DEMAND for stream in self.streams)
-        return {
-            "ShardLimit": self.shard_limit,
-            "OpenShardCount": self.open_shards(now),
-            "OnDemandStreamCount": on_demand,
-            "OnDemandStreamCountLimit": 50,
-        }
 
 
 class StreamModel:
@@ -270,7 +98,7 @@ class StreamModel:
         self._busy_until = self._created_at
         self._reshards: deque[datetime] = deque()
         self._mode_switches: deque[datetime] = deque()
-        self._on_demand = _OnDemandCapacity()
+        self._on_demand = OnDemandCapacity()
         self._account = account or KinesisAccount(shard_limit=2**31)
         self._account.streams.append(self)
 
@@ -353,7 +181,7 @@ class StreamModel:
                 "LimitExceededException",
                 f"the account has {others} other shards; {target} more exceed its limit of {self._account.shard_limit}",
             )
-        _count(self._reshards, _RESHARDS_PER_DAY, now, _DAY, "UpdateShardCount")
+        count_call(self._reshards, _RESHARDS_PER_DAY, now, _DAY, "UpdateShardCount")
         duration = self._reshard_seconds
         seconds = duration(current, target) if callable(duration) else duration
         self._busy_until = now + timedelta(seconds=seconds)
@@ -378,7 +206,7 @@ class StreamModel:
                 hours.
         """
         self._require_active(now)
-        _count(self._mode_switches, _MODE_SWITCHES_PER_DAY, now, _DAY, "UpdateStreamMode")
+        count_call(self._mode_switches, _MODE_SWITCHES_PER_DAY, now, _DAY, "UpdateStreamMode")
         self.mode = mode
         self._busy_until = now + _MINUTE
 
@@ -410,42 +238,5 @@ class StreamModel:
 def _accepted(demand: float, shards: float, key_skew: float) -> float:
     """Return how much of a demand is taken, both in shards' worth, if the hottest shard gets more than its share."""
     hot = min(1.0, 1 / shards + key_skew)
-    if demand * hot <= 1.0 and demand * (1 - hot) <= shards - 1:
-        return demand
-    return min(demand * hot, 1.0) + min(demand * (1 - hot), shards - 1)
-
-
-def _count(calls: deque[datetime], limit: int, now: datetime, window: timedelta, operation: str) -> None:
-    """Count a call towards a quota per rolling window."""
-    while calls and calls[0] <= now - window:
-        calls.popleft()
-    if len(calls) >= limit:
-        raise KinesisError("LimitExceededException", f"{operation} was called {limit} times within {window}")
-    calls.append(now)
-
-
-class _OnDemandCapacity:
-    """What a stream takes on demand: double the peak of the last 30 days, but not of the last 15 minutes.
-
-    That is how "throttles if traffic more than doubles within 15 minutes" is read here. A new stream takes 4 shards'
-    worth: 4 MiB or 4,000 records a second.
-    """
-
-    def __init__(self) -> None:
-        self._recent: deque[tuple[datetime, float]] = deque()
-        self._peaks: deque[tuple[datetime, float]] = deque()  # ever smaller: each is the peak from its minute on
-
-    def took(self, minute: datetime, shards: float) -> None:
-        """Note what the stream took, in shards' worth."""
-        self._recent.append((minute, shards))
-
-    def shards(self, minute: datetime) -> float:
-        """Return the capacity in a minute, in shards' worth."""
-        while self._recent and self._recent[0][0] <= minute - _ON_DEMAND_SETTLING:
-            settled = self._recent.popleft()
-            while self._peaks and self._peaks[-1][1] <= settled[1]:
-                self._peaks.pop()
-            self._peaks.append(settled)
-        while self._peaks and self._peaks[0][0] <= minute - _ON_DEMAND_MEMORY:
-            self._peaks.popleft()
-        return max(_ON_DEMAND_LEAST_SHARDS, 2 * self._peaks[0][1] if self._peaks else 0)
+    accepted = min(demand * hot, 1.0) + min(demand * (1 - hot), shards - 1)
+    return demand if math.isclose(accepted, demand, rel_tol=_ROUNDING) else accepted

@@ -1,0 +1,46 @@
+"""A Kinesis data stream: what it takes and throttles, how it reshards, what it reports to CloudWatch.
+
+Sources: Amazon Kinesis Data Streams Developer Guide, "Quotas and limits", "Choose the data stream capacity mode" and
+"Monitoring with CloudWatch"; UpdateShardCount in the API Reference.
+
+Where the documents are silent:
+
+- Which error answers a target above double or below half: InvalidArgumentException here, as for any parameter that
+  "exceeds its restrictions". Half of an odd count rounds up.
+- Whether a call that was refused counts towards the ten a day: here it does not. A call that asks for the count the
+  stream already has is carried out, and counts.
+- How many shards an account is charged with during a reshard: the larger of the two counts here, although short-lived
+  shards count too.
+- Over whom the ten calls a second are counted: the account here, refused calls included.
+- How long a reshard takes, beyond "a few minutes": see reshard_seconds.
+- What an idle stream reports: `reports_when_idle`. What OpenShardCount is while the stream is UPDATING: the old count,
+  unless `count_while_updating` says otherwise.
+"""
+
+from simulator.aws.kinesis.account import KinesisAccount
+from simulator.aws.kinesis.capacity import (
+    ON_DEMAND,
+    PROVISIONED,
+    SHARD_BYTES_PER_MINUTE,
+    SHARD_READ_BYTES_PER_SECOND,
+    SHARD_RECORDS_PER_MINUTE,
+    Minute,
+)
+from simulator.aws.kinesis.consumers import Consumer, ConsumerState
+from simulator.aws.kinesis.quotas import KinesisError
+from simulator.aws.kinesis.stream import StreamModel, reshard_seconds
+
+__all__ = [
+    "ON_DEMAND",
+    "PROVISIONED",
+    "SHARD_BYTES_PER_MINUTE",
+    "SHARD_READ_BYTES_PER_SECOND",
+    "SHARD_RECORDS_PER_MINUTE",
+    "Consumer",
+    "ConsumerState",
+    "KinesisAccount",
+    "KinesisError",
+    "Minute",
+    "StreamModel",
+    "reshard_seconds",
+]

@@ -1,0 +1,96 @@
+"""How the datapoints of a metric are kept and added up."""
+
+from __future__ import annotations
+
+import math
+from array import array
+
+import numpy as np
+
+MINUTE = 60
+"""Seconds."""
+
+
+class MinuteColumns:
+    """The minutes of one metric, in columns: sum, number of samples, minimum, maximum.
+
+    An absent minute is the neutral element of each column, so that aggregating needs no special case.
+    """
+
+    _NEUTRAL = (0.0, 0.0, math.inf, -math.inf)
+
+    def __init__(self, first: int) -> None:
+        """Start without datapoints; `first`, in minutes since the epoch, is about where they will be."""
+        self._first = first
+        self._columns = [array("d") for _ in self._NEUTRAL]
+
+    def add(self, minute: int, total: float, samples: float, minimum: float, maximum: float) -> None:
+        """Add samples to a minute, counted since the epoch."""
+        index = self._room_for(minute)
+        sums, counts, minima, maxima = self._columns
+        sums[index] += total
+        counts[index] += samples
+        minima[index] = min(minima[index], minimum)
+        maxima[index] = max(maxima[index], maximum)
+
+    def _room_for(self, minute: int) -> int:
+        before, after = self._first - minute, minute - self._first + 1 - len(self._columns[0])
+        for column, neutral in zip(self._columns, self._NEUTRAL, strict=True):
+            if before > 0:
+                column[:0] = array("d", [neutral]) * before
+            if after > 0:
+                column.extend([neutral] * after)
+        self._first = min(self._first, minute)
+        return minute - self._first
+
+    def aggregates(self, stat: str, starts: range, end: int) -> list[tuple[int, float]]:
+        """Return a statistic of each period in which there is data before the minute `end`; `starts` are seconds."""
+        length = starts.step // MINUTE
+        end = min(end, self._first + len(self._columns[0]))
+        # Of periods that end before the first minute or start after the last there is nothing to say.
+        before = max(0, self._first - starts.start // MINUTE) // length
+        after = max(0, -((starts.start // MINUTE - end) // length))
+        starts = starts[before:after]
+        if not starts:
+            return []
+        first, size = starts[0] // MINUTE, len(starts) * length
+        folded = []
+        for column, neutral in zip(self._columns, self._NEUTRAL, strict=True):
+            known = column[max(0, first - self._first) : max(0, min(end, first + size) - self._first)]
+            lead = max(0, self._first - first)
+            minutes = np.full(size, neutral)
+            minutes[lead : lead + len(known)] = known
+            folded.append(minutes.reshape(len(starts), length))
+        present = np.flatnonzero(folded[1].sum(axis=1))
+        sums, counts, minima, maxima = (column[present] for column in folded)
+        match stat:
+            case "Sum":
+                values = sums.sum(axis=1)
+            case "Average":
+                values = sums.sum(axis=1) / counts.sum(axis=1)
+            case "Minimum":
+                values = minima.min(axis=1)
+            case "Maximum":
+                values = maxima.max(axis=1)
+            case _:
+                values = counts.sum(axis=1)
+        return [(starts[index], value) for index, value in zip(present.tolist(), values.tolist(), strict=True)]
+
+    def aggregate(self, stat: str, first: int, end: int) -> float | None:
+        """Return a statistic of the minutes from `first` up to, not including, `end`."""
+        part = slice(max(0, first - self._first), max(0, end - self._first))
+        sums, counts, minima, maxima = self._columns
+        samples = sum(counts[part])
+        if not samples:
+            return None
+        match stat:
+            case "Sum":
+                return sum(sums[part])
+            case "Average":
+                return sum(sums[part]) / samples
+            case "Minimum":
+                return min(minima[part])
+            case "Maximum":
+                return max(maxima[part])
+            case _:
+                return samples

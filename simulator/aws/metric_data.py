@@ -1,0 +1,192 @@
+"""GetMetricData, and the queries that it shares with alarms.
+
+Sources: Amazon CloudWatch API Reference, GetMetricData; Amazon CloudWatch User Guide, "Metrics retention".
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.utils import parse_to_aware_datetime
+
+from simulator.aws import metric_math
+from simulator.aws.metrics import (
+    MetricKey,
+    MetricStore,
+    UnsupportedRequestError,
+    check_period,
+    check_stat,
+    epoch_seconds,
+    metric_key,
+    periods_within,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_DEFAULT_MAX_DATAPOINTS = 100_800
+_MAX_QUERIES = 500
+
+# How long CloudWatch keeps datapoints, by the shortest period they are kept for.
+_RETENTION = (
+    (3600, timedelta(days=455)),
+    (300, timedelta(days=63)),
+    (60, timedelta(days=15)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    """A metric, a statistic of it and the length of its periods in seconds."""
+
+    key: MetricKey
+    stat: str
+    period: int
+
+
+class MetricProgram:
+    """The queries of one alarm or one GetMetricData request, compiled: metrics to read, expressions to evaluate."""
+
+    def __init__(self, queries: Sequence[Mapping[str, Any]]) -> None:
+        """Compile queries as boto3 has them (MetricDataQueries, or an alarm's Metrics).
+
+        Raises:
+            UnsupportedRequestError: a query is invalid or not modelled.
+            UnsupportedExpressionError: an expression is.
+        """
+        self._metrics: dict[str, _Metric] = {}
+        self._expressions: dict[str, str] = {}
+        for query in queries:
+            id_ = query["Id"]
+            if id_ in self._metrics or id_ in self._expressions:
+                raise UnsupportedRequestError(f"two queries have the id {id_!r}")
+            if query.get("Expression") is not None:
+                self._expressions[id_] = query["Expression"]
+            else:
+                self._metrics[id_] = _metric(query["MetricStat"])
+        self._operands = metric_math.compile_expressions(
+            self._expressions, {id_: metric.period for id_, metric in self._metrics.items()}
+        )
+
+    @property
+    def metric_count(self) -> int:
+        """How many metrics are read."""
+        return len(self._metrics)
+
+    @property
+    def expression_count(self) -> int:
+        """How many expressions are evaluated."""
+        return len(self._expressions)
+
+    def check_result(self, id_: str) -> int:
+        """Return the period in seconds of a query that returns data.
+
+        Raises:
+            UnsupportedRequestError: the query yields a scalar, which CloudWatch refuses as a final result, or an array
+                of series or a mixture of periods, which are not modelled.
+        """
+        if id_ in self._metrics:
+            return self._metrics[id_].period
+        operand = self._operands[id_]
+        if not callable(operand):
+            kind = "an array of time series" if isinstance(operand, list) else "a scalar"
+            raise UnsupportedRequestError(f"the result of {id_!r} is {kind}, not a single time series")
+        periods = {metric.period for metric in self._metrics.values()}
+        if len(periods) != 1:
+            raise UnsupportedRequestError(f"for the expression {id_!r} all metrics must have one and the same period")
+        return periods.pop()
+
+    def value(self, id_: str, store: MetricStore, start: int, horizon: int) -> float | None:
+        """Return the datapoint of a query that returns data, for the period that starts at epoch second `start`."""
+        if (metric := self._metrics.get(id_)) is not None:
+            return store.aggregate(metric.key, metric.stat, start, metric.period, horizon)
+        operand = self._operands[id_]
+        assert callable(operand), "check_result comes first"
+        return operand(
+            {
+                id_: store.aggregate(metric.key, metric.stat, start, metric.period, horizon)
+                for id_, metric in self._metrics.items()
+            }
+        )
+
+    def values(self, id_: str, store: MetricStore, starts: range, horizon: int) -> list[tuple[int, float]]:
+        """Return the datapoints that `value` finds for many periods, as (start, value)."""
+        if (metric := self._metrics.get(id_)) is not None:
+            return store.aggregates(metric.key, metric.stat, starts, horizon)
+        points = ((start, self.value(id_, store, start, horizon)) for start in starts)
+        return [(start, value) for start, value in points if value is not None]
+
+
+def _metric(metric_stat: Mapping[str, Any]) -> _Metric:
+    if metric_stat.get("Unit"):
+        raise UnsupportedRequestError("a query for one unit only is not modelled")
+    check_stat(metric_stat["Stat"])
+    check_period(metric_stat["Period"])
+    metric = metric_stat["Metric"]
+    dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions") or ()}
+    return _Metric(
+        metric_key(metric["Namespace"], metric["MetricName"], dimensions), metric_stat["Stat"], metric_stat["Period"]
+    )
+
+
+def get_metric_data(store: MetricStore, request: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Answer a GetMetricData request, both as boto3 has them.
+
+    Metric queries and expressions, ScanBy, MaxDatapoints and NextToken are modelled. As in CloudWatch, the newest
+    period may be only partly filled, datapoints older than CloudWatch keeps them for the period are gone, and a
+    request with expressions is answered on one page.
+
+    Raises:
+        UnsupportedRequestError: the request is invalid or asks for something that is not modelled.
+        UnsupportedExpressionError: an expression is.
+    """
+    queries: Sequence[Mapping[str, Any]] = request["MetricDataQueries"]
+    if not 0 < len(queries) <= _MAX_QUERIES:
+        raise UnsupportedRequestError(f"a request has 1 to {_MAX_QUERIES} queries, not {len(queries)}")
+    program = MetricProgram(queries)
+    start, end = (epoch_seconds(parse_to_aware_datetime(request[name])) for name in ("StartTime", "EndTime"))
+    descending = request.get("ScanBy", "TimestampDescending") == "TimestampDescending"
+    offset = int(request.get("NextToken") or 0)
+    paged = not any("Expression" in query for query in queries)
+    room = int(request.get("MaxDatapoints") or _DEFAULT_MAX_DATAPOINTS) if paged else sys.maxsize
+    results, position = [], 0
+    for query in queries:
+        if not query.get("ReturnData", True):
+            continue
+        points = _points(store, program, query["Id"], start, min(end, epoch_seconds(now)), now)
+        if descending:
+            points.reverse()
+        # A page is the next `room` datapoints of all results laid end to end.
+        page = points[max(0, offset - position) : max(0, offset + room - position)]
+        position += len(points)
+        results.append(
+            {
+                "Id": query["Id"],
+                "Label": query.get("Label") or _label(query),
+                "Timestamps": [datetime.fromtimestamp(moment, UTC) for moment, _ in page],
+                "Values": [value for _, value in page],
+                "StatusCode": "Complete" if position <= offset + room else "PartialData",
+            }
+        )
+    response: dict[str, Any] = {"MetricDataResults": results, "Messages": []}
+    if position > offset + room:
+        response["NextToken"] = str(offset + room)
+    return response
+
+
+def _points(
+    store: MetricStore, program: MetricProgram, id_: str, start: int, end: int, now: datetime
+) -> list[tuple[int, float]]:
+    period = program.check_result(id_)
+    kept = next(age for shortest, age in _RETENTION if period % shortest == 0)
+    horizon = store.horizon(now)
+    starts = periods_within(max(start, epoch_seconds(now - kept)), end, period)
+    return program.values(id_, store, starts, horizon)
+
+
+def _label(query: Mapping[str, Any]) -> str:
+    name: str = query["MetricStat"]["Metric"]["MetricName"] if "MetricStat" in query else query["Id"]
+    return name

@@ -1,0 +1,254 @@
+"""What the function takes by itself: its calls, its package, its start, its own time and its memory.
+
+What a machine's speed decides is measured side by side in one run and told as a ratio. The start is that of fresh
+interpreters, one kind after the other: of the package as Lambda unpacks it, whose sources are compiled at every start
+since Lambda mounts them read-only, and for comparison of one that was compiled before; against importing boto3 and
+making the same clients.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from simulator.deployment import NAME, PACKAGE, add_stream, deploy
+from simulator.local_aws import LocalAWS
+from simulator.local_aws.environment import local_variables
+from simulator.traffic import Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from simulator.local_aws.function import ApiCall, Invocation
+
+_SHARDS = 8
+_CALM, _BUSY, _QUIET = (Traffic.for_shards(_SHARDS * share) for share in (0.5, 0.95, 0.1))
+_CALM_MINUTES, _DAY_MINUTES = 90, 24 * 60
+_PATIENCE_MINUTES = 3 * _DAY_MINUTES
+
+_VARIABLES = {
+    "ALARM_NAME_PREFIX": NAME,
+    "AUDIT_RETENTION_DAYS": "365",
+    "AUDIT_TABLE_NAME": f"{NAME}-audit",
+    "DRY_RUN": "false",
+    "TOPIC_ARN": f"arn:aws:sns:us-east-1:123456789012:{NAME}",
+}
+
+_BARE = """
+import boto3
+from botocore.config import Config
+config = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=3, read_timeout=10)
+for service in ("cloudwatch", "kinesis", "kinesis", "dynamodb", "lambda"):
+    boto3.client(service, config=config)
+"""
+_OURS = """
+from kinesis_autoscaler import handler
+handler._function()
+"""
+_CPU_SECONDS = """
+import time
+began = time.process_time()
+{code}
+print(time.process_time() - began)
+"""
+_PEAK_BYTES = """
+import tracemalloc
+tracemalloc.start()
+{code}
+print(tracemalloc.get_traced_memory()[1])
+"""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Fresh interpreters until the first event could be handled; medians.
+
+    Attributes:
+        bare_seconds: CPU time of importing boto3 and making the clients.
+        seconds: the same of the function's handler and its clients.
+        bare_bytes: the most memory that Python objects took up in the first.
+        bytes: that in the second.
+
+    """
+
+    bare_seconds: float
+    seconds: float
+    bare_bytes: float
+    bytes: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long the function takes."""
+        return self.seconds / self.bare_seconds
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Warm scalings on a local AWS; medians, in seconds of this machine.
+
+    Attributes:
+        own: what the function spends itself.
+        calls: what its API calls take, botocore's part included.
+        count: how many calls those are.
+
+    """
+
+    own: float
+    calls: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All that was measured.
+
+    Attributes:
+        calls: by what happened, the AWS calls that it took.
+        package_bytes: the size of the archive.
+        source_bytes: what it unpacks to.
+        start: as Lambda starts it.
+        compiled_start: with bytecode from an earlier start.
+        scaling: warm scalings.
+
+    """
+
+    calls: Mapping[str, Counter[str]]
+    package_bytes: int
+    source_bytes: int
+    start: Start
+    compiled_start: Start
+    scaling: Scaling
+
+
+def measure(*, starts: int = 15, scalings: int = 30) -> Figures:
+    """Measure everything; the numbers say how often."""
+    with zipfile.ZipFile(PACKAGE) as archive:
+        source_bytes = sum(entry.file_size for entry in archive.infolist())
+    return Figures(
+        calls=calls_by_kind(),
+        package_bytes=PACKAGE.stat().st_size,
+        source_bytes=source_bytes,
+        start=measure_start(starts, compiled=False),
+        compiled_start=measure_start(starts, compiled=True),
+        scaling=measure_scalings(scalings),
+    )
+
+
+def calls_by_kind() -> dict[str, Counter[str]]:
+    """What a scale-up, a scale-down, a decision not to scale and a reconcile call, from a run on a local AWS."""
+    with LocalAWS(metric_delay_seconds=60) as aws:
+        deploy(aws)
+        add_stream(aws, "orders", _SHARDS, max_shard_count=64)
+        add_stream(aws, "capped", _SHARDS, max_shard_count=_SHARDS)
+        _run(aws, _CALM_MINUTES, orders=_CALM, capped=_CALM)
+        aws.functions.invocations.clear()
+        found: dict[str, Counter[str]] = {}
+        for traffic in (_BUSY, _QUIET):
+            for _ in range(_PATIENCE_MINUTES):
+                _run(aws, 1, orders=traffic, capped=_BUSY)
+                for invocation in aws.functions.invocations:
+                    if kind := _kind(invocation):
+                        found.setdefault(kind, Counter(call.operation for call in invocation.api_calls))
+                aws.functions.invocations.clear()
+                if ("scale-up" if traffic is _BUSY else "scale-down") in found:
+                    break
+        return found
+
+
+def _kind(invocation: Invocation) -> str | None:
+    """What came of an invocation; None if it is none of those that are counted."""
+    answer: Any = invocation.payload
+    if "streams" in answer:
+        changed = answer["finished"] or answer["repaired"] or answer["rearmed"]
+        return None if changed else f"reconcile of {answer['streams']} streams"
+    for decision in answer.get("decisions", ()):
+        if decision["status"] == "SKIPPED":
+            return "decision not to scale"
+        if decision["status"] == "UPDATING":
+            return "scale-up" if decision["to_shard_count"] > decision["from_shard_count"] else "scale-down"
+    return None
+
+
+def _run(aws: LocalAWS, minutes: int, **traffic: Traffic) -> None:
+    for _ in range(minutes):
+        aws.advance_minute(traffic)
+
+
+def measure_start(times: int, *, compiled: bool) -> Start:
+    """Start fresh interpreters by turns: with nothing but boto3, and with the function."""
+    with TemporaryDirectory() as folder:
+        with zipfile.ZipFile(PACKAGE) as archive:
+            archive.extractall(folder)
+        if compiled:
+            subprocess.run([sys.executable, "-m", "compileall", "-q", folder], check=True)  # noqa: S603 - our own
+        bare_bytes, own_bytes = (_measure(_PEAK_BYTES, code, folder) for code in (_BARE, _OURS))
+        pairs = [[_measure(_CPU_SECONDS, code, folder) for code in (_BARE, _OURS)] for _ in range(times)]
+    bare, ours = (median(seconds) for seconds in zip(*pairs, strict=True))
+    return Start(bare_seconds=bare, seconds=ours, bare_bytes=bare_bytes, bytes=own_bytes)
+
+
+def _measure(what: str, code: str, package: str) -> float:
+    """Run code in a fresh interpreter, and take what it prints."""
+    variables = {
+        **local_variables("us-east-1"),
+        **_VARIABLES,
+        "AWS_LAMBDA_FUNCTION_NAME": NAME,
+        "PYTHONPATH": package,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-c", what.format(code=code)]
+    answer = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)  # noqa: S603 - our own
+    return float(answer.stdout)
+
+
+def measure_scalings(times: int) -> Scaling:
+    """Let so many streams scale up one after the other, in a process that is warm."""
+    with LocalAWS() as aws:
+        deploy(aws, reconcile_interval_minutes=_DAY_MINUTES)
+        names = [f"stream-{number}" for number in range(times + 1)]
+        for name in names:
+            add_stream(aws, name, _SHARDS, max_shard_count=64)
+        waiting: list[tuple[str, object]] = []
+        with patch.object(aws.functions, "invoke_later", lambda arn, event: waiting.append((arn, event))):
+            _run(aws, _CALM_MINUTES, **dict.fromkeys(names, _CALM))
+            while len(waiting) < len(names):
+                _run(aws, 1, **dict.fromkeys(names, _BUSY))
+        stopwatch = _Stopwatch()
+        aws.observer.before, aws.observer.after = stopwatch.before, stopwatch.after
+        measured = [stopwatch.measure(partial(aws.functions.invoke_now, *each)) for each in waiting][1:]
+    return Scaling(
+        own=median(total - calls for total, calls, _ in measured),
+        calls=median(calls for _, calls, _ in measured),
+        count=measured[0][2],
+    )
+
+
+class _Stopwatch:
+    """Tells a function's own time from that of its API calls."""
+
+    def __init__(self) -> None:
+        self._began = self._calls = 0.0
+        self._count = 0
+
+    def before(self, _: ApiCall) -> None:
+        self._began = time.perf_counter()
+
+    def after(self, _: ApiCall) -> None:
+        self._calls += time.perf_counter() - self._began
+        self._count += 1
+
+    def measure(self, work: Callable[[], object]) -> tuple[float, float, int]:
+        """Do something; how long it took, how much of that in API calls, and how many those were."""
+        self._calls, self._count = 0.0, 0
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began, self._calls, self._count

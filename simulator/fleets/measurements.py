@@ -1,0 +1,148 @@
+"""How long a fleet takes to settle, against the least that the quotas allow."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from simulator.deployment import PACKAGE
+from simulator.fleets.fleet import BUSY, CONCURRENCY, MINUTE, SHARDS, fleet
+from simulator.fleets.invocations import Invocations
+
+_SECOND = timedelta(seconds=1)
+_PATIENCE_MINUTES = 120
+_NEVER_MINUTES = 24 * 60
+_RESHARDED_ONE_IN = 50
+_ALARMS_PER_PAGE = 100
+
+
+@dataclass(frozen=True)
+class Drain:
+    """What became of a fleet whose alarms fired at once. Times in seconds, from then on.
+
+    Attributes:
+        streams: how many streams.
+        accepted: until Kinesis had accepted the last UpdateShardCount.
+        rewritten: until the last alarm had its new shardCount, and was armed again.
+        least_accepted: the least that the quotas allow for the first.
+        least_rewritten: the same for the second.
+        calls: the API calls that AWS let through.
+        throttled: those that it refused.
+        invocations: those of the function.
+        problems: what was lost, stuck or wrong in the end.
+
+    """
+
+    streams: int
+    accepted: float
+    rewritten: float
+    least_accepted: float
+    least_rewritten: float
+    calls: int
+    throttled: int
+    invocations: Invocations
+    problems: list[str]
+
+
+def drain(
+    streams: int,
+    *,
+    concurrency: int = CONCURRENCY,
+    package: Path = PACKAGE,
+    report: Callable[[str], None] = lambda _: None,
+) -> Drain:
+    """Fire the scale-up alarms of all streams in the same minute, and go on until nothing is left to do."""
+    needed = calls_of_one_scaling(package)
+    until_accepted = dict(list(needed.items())[: list(needed).index("UpdateShardCount") + 1])
+    with fleet(streams, concurrency=concurrency, package=package) as f:
+        f.fire()
+        fired, quotas = f.aws.clock.now(), f.quotas
+        calls_before, throttled_before = quotas.admitted.total(), quotas.throttled.total()
+        problems: list[str] = []
+        for minute in range(1, _PATIENCE_MINUTES + 1):
+            f.run_minute(BUSY)
+            accepted, rewritten = quotas.admitted["UpdateShardCount"], quotas.admitted["PutMetricAlarm"]
+            report(f"{minute} min: {accepted} streams accepted, {rewritten} alarms rewritten")
+            if f.invocations.all_done and not (problems := f.unsettled()):
+                break
+        seconds = {operation: (at - fired).total_seconds() for operation, at in quotas.last_admitted.items()}
+        return Drain(
+            streams=streams,
+            accepted=seconds["UpdateShardCount"],
+            rewritten=max(seconds["PutMetricAlarm"], seconds["SetAlarmState"]),
+            least_accepted=streams * quotas.least_seconds(until_accepted),
+            least_rewritten=streams * quotas.least_seconds(needed),
+            calls=quotas.admitted.total() - calls_before,
+            throttled=quotas.throttled.total() - throttled_before,
+            invocations=f.invocations,
+            problems=problems,
+        )
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a reconcile of a fleet took.
+
+    Attributes:
+        streams: how many streams.
+        seconds: until every stream was reached.
+        least: what the quotas allow at the least, in seconds.
+        runs: how many invocations that took.
+        throttled: how many API calls AWS refused.
+        resharded: how many streams had been resharded by hand.
+        problems: what was wrong in the end.
+
+    """
+
+    streams: int
+    seconds: float
+    least: float
+    runs: int
+    throttled: int
+    resharded: int
+    problems: list[str]
+
+
+def sweep(streams: int, *, package: Path = PACKAGE, report: Callable[[str], None] = lambda _: None) -> Sweep:
+    """Reconcile a fleet, every fiftieth stream of which was resharded by hand, as often as reaching all of it takes."""
+    with fleet(streams, package=package) as f:
+        cloudwatch, timeline, invocations = f.aws.client("cloudwatch"), f.invocations.timeline, f.invocations
+        for alarm in f.alarms():
+            cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="Traffic is as ever.")
+        resharded = f.stream_names[::_RESHARDED_ONE_IN]
+        f.aws.clock.advance(MINUTE)
+        for name in resharded:
+            f.aws.streams.model(name).reshard_by_hand(SHARDS + 1, f.aws.clock.now())
+        began = f.aws.clock.now()
+        while not invocations.answers or invocations.answers[-1]["left_for_next_run"]:
+            invocations.invoke_later({"action": "reconcile"})
+            while not invocations.all_done:
+                timeline.run_until(f.aws.clock.now() + _SECOND)
+            report(f"{(f.aws.clock.now() - began).total_seconds():.0f} s: {invocations.started} runs")
+        once_each = Counter(
+            DescribeAlarms=math.ceil(2 * streams / _ALARMS_PER_PAGE),
+            DescribeStreamSummary=streams,
+            PutMetricAlarm=2 * len(resharded),
+        )
+        return Sweep(
+            streams=streams,
+            seconds=(f.aws.clock.now() - began).total_seconds(),
+            least=f.quotas.least_seconds(once_each),
+            runs=invocations.started,
+            throttled=f.quotas.throttled.total(),
+            resharded=len(resharded),
+            problems=f.wrong_alarms(),
+        )
+
+
+def calls_of_one_scaling(package: Path = PACKAGE) -> Counter[str]:
+    """What the scale-up of one stream calls when nobody else does, by operation in the order of their first calls."""
+    with fleet(1, package=package, reconcile_interval_minutes=_NEVER_MINUTES) as f:
+        f.fire()
+        f.quotas.admitted.clear()
+        f.run_minute(BUSY)
+        return f.quotas.admitted.copy()

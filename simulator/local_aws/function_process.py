@@ -1,0 +1,85 @@
+"""A function's process, kept apart by hand from the process that it shares with the simulator."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import io
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import boto3
+
+Handler: TypeAlias = Callable[[object, Any], object]
+"""Takes an event and a context, and returns what becomes the payload."""
+
+
+class Process:
+    """What a warm Lambda process keeps between invocations: the zip on disk, its modules, boto3's default session."""
+
+    def __init__(self, code: bytes, handler_name: str) -> None:
+        """Unpack a zip, whose handler is for instance ``package.module.function``."""
+        self._directory = tempfile.mkdtemp(prefix="function-")
+        atexit.register(shutil.rmtree, self._directory, ignore_errors=True)
+        with zipfile.ZipFile(io.BytesIO(code)) as archive:
+            archive.extractall(self._directory)
+        self._names = {path.stem for path in Path(self._directory).iterdir()}
+        self._prefixes = tuple(self._names)
+        self._modules: dict[str, ModuleType] = {}
+        self._session: boto3.Session | None = None
+        self._handler_name = handler_name
+        self.handler: Handler | None = None
+
+    def load(self) -> Handler:
+        """The handler; the first call imports its module, with whatever that raises."""
+        if self.handler is None:
+            module_name, _, function_name = self._handler_name.rpartition(".")
+            handler: Handler
+            handler = self.handler = getattr(importlib.import_module(module_name), function_name)
+            return handler
+        return self.handler
+
+    def forget(self) -> None:
+        """The process is gone: the next invocation starts cold."""
+        self.handler = None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """The function's modules and session in place of this process's own."""
+        own_path, own_session = list(sys.path), boto3.DEFAULT_SESSION
+        own_modules = self._take_modules()
+        sys.modules.update(self._modules)
+        sys.path.insert(0, self._directory)
+        boto3.DEFAULT_SESSION = self._session
+        try:
+            yield
+        finally:
+            modules, session = self._take_modules(), boto3.DEFAULT_SESSION
+            self._modules, self._session = (modules, session) if self.handler else ({}, None)
+            sys.modules.update(own_modules)
+            sys.path[:], boto3.DEFAULT_SESSION = own_path, own_session
+
+    def _take_modules(self) -> dict[str, ModuleType]:
+        if not any(name in sys.modules for name in self._names):
+            return {}
+        candidates = (name for name in sys.modules if name.startswith(self._prefixes))
+        names = [name for name in candidates if name.partition(".")[0] in self._names]
+        return {name: sys.modules.pop(name) for name in names}
+
+
+_processes: dict[tuple[bytes, str, frozenset[tuple[str, str]]], Process] = {}
+
+
+def warm_process(code: bytes, handler_name: str, variables: Mapping[str, str]) -> Process:
+    """The process of this code with these environment variables: the same one each time."""
+    key = (code, handler_name, frozenset(variables.items()))
+    if key not in _processes:
+        _processes[key] = Process(code, handler_name)
+    return _processes[key]

@@ -1,0 +1,90 @@
+"""The simulator's packages: which may import which, how long a file may be, what each says of itself."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.static.terraform_code import REPOSITORY
+
+SIMULATOR = REPOSITORY / "simulator"
+MOST_LINES = 350
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "aws": set(),
+    "traffic": {"aws"},
+    "local_aws": {"aws", "traffic"},
+    "deployment": {"aws", "traffic", "local_aws"},
+    "comparison": {"aws", "traffic", "deployment"},
+    "fleets": {"aws", "traffic", "local_aws", "deployment"},
+    "reports": {"aws", "traffic", "local_aws", "deployment", "comparison", "fleets"},
+    "commands": {"aws", "traffic", "local_aws", "deployment", "comparison", "fleets", "reports"},
+}
+"""Each package, and those below it. `simulator` itself has the command line alone, which asks `commands`."""
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the simulator by its dotted name; a package stands for its __init__."""
+    files = (path.relative_to(REPOSITORY).with_suffix("") for path in sorted(SIMULATOR.rglob("*.py")))
+    return {".".join(file.parts).removesuffix(".__init__"): REPOSITORY / f"{file}.py" for file in files}
+
+
+MODULES = modules()
+EVERY_MODULE = pytest.mark.parametrize("module", MODULES)
+
+
+def imported_by(module: str) -> set[str]:
+    """The simulator's modules that a module imports, be it for types alone or inside a function."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            assert node.module
+            names |= {
+                full if (full := f"{node.module}.{alias.name}") in MODULES else node.module for alias in node.names
+            }
+    return {name for name in names if name in MODULES}
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_every_package_has_its_place_among_the_others():
+    assert {room(module) for module in MODULES} - {"", "__main__"} == set(MAY_IMPORT)
+
+
+@EVERY_MODULE
+def test_packages_import_only_what_lies_below_them(module):
+    if room(module) not in MAY_IMPORT:
+        return
+    below = MAY_IMPORT[room(module)] | {room(module), ""}
+
+    assert {name for name in imported_by(module) if room(name) not in below} == set()
+
+
+def test_no_module_imports_itself_by_a_detour():
+    # A package's __init__ imports its modules, which may not import it: what they need of each other they name.
+    graph = {module: imported_by(module) for module in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@EVERY_MODULE
+def test_no_file_is_too_long_to_be_read_at_one_sitting(module):
+    assert len(MODULES[module].read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_every_package_says_first_what_it_holds(package):
+    docstring = ast.get_docstring(ast.parse((SIMULATOR / package / "__init__.py").read_text()))
+
+    assert docstring
+    assert docstring.partition("\n")[0].endswith(".")
