@@ -14,7 +14,7 @@ locals {
   every_stream_arn   = "arn:${local.partition}:kinesis:${local.arn_scope}:stream/*"
   function_arn       = "arn:${local.partition}:lambda:${local.arn_scope}:function:${var.name}"
   log_group_arn      = "arn:${local.partition}:logs:${local.arn_scope}:log-group:${local.log_group_name}"
-  own_alarms_arn     = "${local.alarm_arn_prefix}${var.name}-*" # the alarms that modules/stream makes
+  own_alarms_arn     = "${local.alarm_arn_prefix}${var.name}/*" # the alarms that modules/stream makes
   schedule_group_arn = "arn:${local.partition}:scheduler:${local.arn_scope}:schedule-group/${var.name}"
   topic_arn          = "arn:${local.partition}:sns:${local.arn_scope}:${var.name}"
 }
@@ -58,7 +58,7 @@ data "aws_iam_policy_document" "function" {
     resources = ["${local.alarm_arn_prefix}*"]
   }
 
-  # The wildcard ends the prefix that all alarms of this autoscaler share.
+  # The slash before the wildcard ends the autoscaler's name, which can't hold one: no other autoscaler's alarm is meant.
   statement {
     sid = "KeepAlarms"
     actions = [

@@ -4,7 +4,7 @@ output "topic_arn" {
 }
 
 output "alarm_name_prefix" {
-  description = "What the names of all alarms of this autoscaler begin with: `<alarm_name_prefix>-<stream>-scale-up` and `…-scale-down`."
+  description = "What the names of all alarms of this autoscaler begin with: `<alarm_name_prefix>/<stream>/scale-up` and `…/scale-down`."
   value       = var.name
 }
 

@@ -3,7 +3,7 @@
 # ----------------------------------------------------------------------------------------------------------------------
 
 variable "name" {
-  description = "Name of this autoscaler. Prefix of its alarms and of every resource; unique within an account and region. No autoscaler's name may begin with another's name and a hyphen."
+  description = "Name of this autoscaler. All alarms and resources begin with it, so it is unique within an account and region."
   type        = string
   default     = "kinesis-autoscaler"
   nullable    = false

@@ -163,11 +163,11 @@ class World:
         """Disable, or enable, the actions of alarms."""
         cloudwatch = self.aws.client("cloudwatch")
         change = cloudwatch.disable_alarm_actions if paused else cloudwatch.enable_alarm_actions
-        change(AlarmNames=[f"{NAME}-{name}-{action}" for action in actions])
+        change(AlarmNames=[f"{NAME}/{name}/{action}" for action in actions])
         self.remember_alarms(name)
 
     def delete_alarm(self, action: str, name: str = "orders") -> None:
-        self.aws.client("cloudwatch").delete_alarms(AlarmNames=[f"{NAME}-{name}-{action}"])
+        self.aws.client("cloudwatch").delete_alarms(AlarmNames=[f"{NAME}/{name}/{action}"])
 
     def write_shard_count(self, count: int, name: str = "orders") -> None:
         """Apply a Terraform plan that was made when the stream had `count` shards."""
@@ -268,9 +268,9 @@ class World:
         return [item["reason"] for item in self.log(name)]
 
     def alarms(self, name: str = "orders") -> dict[str, dict[str, Any]]:
-        names = [f"{NAME}-{name}-{action}" for action in ("scale-up", "scale-down")]
+        names = [f"{NAME}/{name}/{action}" for action in ("scale-up", "scale-down")]
         answer = self.aws.client("cloudwatch").describe_alarms(AlarmNames=names)
-        return {alarm["AlarmName"].removeprefix(f"{NAME}-{name}-"): alarm for alarm in answer["MetricAlarms"]}
+        return {alarm["AlarmName"].removeprefix(f"{NAME}/{name}/"): alarm for alarm in answer["MetricAlarms"]}
 
     def tags(self, alarm: Mapping[str, Any]) -> dict[str, str]:
         """An alarm's tags, by their names without the prefix."""

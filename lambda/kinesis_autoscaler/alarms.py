@@ -29,28 +29,26 @@ class NotOurAlarmError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AlarmNames:
-    """The names of a stream's alarms, built from the prefix and the stream's name; never searched for parts."""
+    """The names of a stream's alarms: `<prefix>/<stream>/<action>`, of which no part can hold a slash."""
 
     prefix: str
     stream_name: str
 
     def of(self, action: Action) -> str:
         """The name of the alarm that asks for `action`."""
-        return f"{self.prefix}-{self.stream_name}-{action}"
+        return f"{self.prefix}/{self.stream_name}/{action}"
 
     @classmethod
     def parse(cls, alarm_name: str, prefix: str) -> tuple[AlarmNames, Action]:
         """Take an alarm name apart.
 
         Raises:
-            NotOurAlarmError: It does not have the form `<prefix>-<stream>-scale-up|down`.
+            NotOurAlarmError: It does not have the form `<prefix>/<stream>/scale-up|down`.
         """
-        for action in Action:
-            stream = alarm_name.removeprefix(f"{prefix}-").removesuffix(f"-{action}")
-            names = cls(prefix, stream)
-            if stream and names.of(action) == alarm_name:
-                return names, action
-        raise NotOurAlarmError(f'The alarm name "{alarm_name}" is not of the form {prefix}-<stream>-scale-up|down.')
+        match alarm_name.split("/"):
+            case [first, stream, action] if first == prefix and stream and action in set(Action):
+                return cls(prefix, stream), Action(action)
+        raise NotOurAlarmError(f'The alarm name "{alarm_name}" is not of the form {prefix}/<stream>/scale-up|down.')
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +180,7 @@ class Alarms:
     """The alarms of this autoscaler in CloudWatch."""
 
     def __init__(self, cloudwatch: CloudWatchClient, *, prefix: str, topic_arn: str) -> None:
-        """Look after the alarms whose names begin with `<prefix>-` and which notify `topic_arn`."""
+        """Look after the alarms whose names begin with `<prefix>/` and which notify `topic_arn`."""
         self._cloudwatch = cloudwatch
         self._prefix = prefix
         self._topic_arn = topic_arn

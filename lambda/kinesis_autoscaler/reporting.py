@@ -150,7 +150,7 @@ class Reporter:
         if record.error:
             lines.append(f"Error: {record.error}")
         if record.alarm_name:
-            lines.append(f"Alarm: {console}#alarmsV2:alarm/{quote(record.alarm_name)}")
+            lines.append(f"Alarm: {console}#alarmsV2:alarm/{quote(record.alarm_name, safe='')}")
         log_group = quote(quote(self._environment.log_group_name, safe=""), safe="").replace("%", "$")
         lines.append(f"Log: {console}#logsV2:log-groups/log-group/{log_group}")
         return "\n".join(lines)

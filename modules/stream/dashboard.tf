@@ -80,7 +80,7 @@ locals {
         # Links within the console are relative, and so the same in every partition.
         markdown = join("\n", [
           "## ${var.stream_name}",
-          "${var.min_shard_count} to ${var.max_shard_count} shards · [alarms](#alarmsV2:?search=${var.autoscaler.alarm_name_prefix}-${var.stream_name}) · [fleet](#dashboards:name=${var.autoscaler.alarm_name_prefix}) · audit table `${var.autoscaler.audit_table_name}`",
+          "${var.min_shard_count} to ${var.max_shard_count} shards · [alarms](#alarmsV2:?search=${var.autoscaler.alarm_name_prefix}/${var.stream_name}/) · [fleet](#dashboards:name=${var.autoscaler.alarm_name_prefix}) · audit table `${var.autoscaler.audit_table_name}`",
           "",
           "Why it was scaled, and why not: the module's output `scaling_log_command`. What to do: `docs/operations.md`.",
         ])
@@ -175,8 +175,12 @@ locals {
 resource "aws_cloudwatch_dashboard" "this" {
   count = var.enabled && var.dashboard_enabled ? 1 : 0
 
-  # A stream's name may have periods, a dashboard's may not.
-  dashboard_name = "${var.autoscaler.alarm_name_prefix}-${replace(var.stream_name, ".", "_")}"
+  # A dashboard's name may have neither slashes nor periods. The digits tell streams apart whose names differ in nothing else.
+  dashboard_name = join("-", [
+    var.autoscaler.alarm_name_prefix,
+    replace(var.stream_name, ".", "_"),
+    substr(sha256("${var.autoscaler.alarm_name_prefix}/${var.stream_name}"), 0, 8),
+  ])
   dashboard_body = jsonencode({
     start = "-P1D"
     # The alarms' expressions hold for their periods alone, so a graph keeps its period whatever the time range.

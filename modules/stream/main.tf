@@ -20,8 +20,8 @@ data "aws_kinesis_stream" "this" {
 }
 
 locals {
-  scale_up_alarm_name   = "${var.autoscaler.alarm_name_prefix}-${var.stream_name}-scale-up"
-  scale_down_alarm_name = "${var.autoscaler.alarm_name_prefix}-${var.stream_name}-scale-down"
+  scale_up_alarm_name   = "${var.autoscaler.alarm_name_prefix}/${var.stream_name}/scale-up"
+  scale_down_alarm_name = "${var.autoscaler.alarm_name_prefix}/${var.stream_name}/scale-down"
 
   open_shard_count = one([for stream in data.aws_kinesis_stream.this : length(stream.open_shards)])
 

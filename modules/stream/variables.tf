@@ -8,8 +8,8 @@ variable "autoscaler" {
   nullable = false
 
   validation {
-    condition     = length("${var.autoscaler.alarm_name_prefix}-${var.stream_name}-scale-down") <= 255
-    error_message = "The alarms would be named <alarm_name_prefix>-<stream_name>-scale-up and -scale-down, and CloudWatch allows 255 characters: shorten the autoscaler's name."
+    condition     = length("${var.autoscaler.alarm_name_prefix}/${var.stream_name}/scale-down") <= 255
+    error_message = "The alarms would be named <alarm_name_prefix>/<stream_name>/scale-up and /scale-down, and CloudWatch allows 255 characters: shorten the autoscaler's name."
   }
 }
 

@@ -76,7 +76,7 @@ def dashboards(aws: LocalAWS) -> dict[str, Any]:
 def describe_stream(aws: LocalAWS, stream_name: str) -> dict[str, Any]:
     """Return a stream's two alarms, without what only the moment decides, and the settings in their tags."""
     cloudwatch = aws.client("cloudwatch")
-    names = {direction: f"{NAME}-{stream_name}-{direction}" for direction in ("scale-up", "scale-down")}
+    names = {direction: f"{NAME}/{stream_name}/{direction}" for direction in ("scale-up", "scale-down")}
     described = cloudwatch.describe_alarms(AlarmNames=list(names.values()))["MetricAlarms"]
     by_name = {alarm["AlarmName"]: alarm for alarm in described}
     stream: dict[str, Any] = {}

@@ -155,7 +155,7 @@ def alarms(
         literals = {"shardCount": shard_count, "minShardCount": settings.get("min_shard_count")}
         _set_metrics(alarm["Metrics"], stream_name, of_direction.get("period_seconds"), literals)
         _set_tags(alarm["Tags"], settings)
-        result[f"{NAME}-{stream_name}-{direction}"] = alarm
+        result[f"{NAME}/{stream_name}/{direction}"] = alarm
     return result
 
 

@@ -135,7 +135,7 @@ class Fleet:
     def _wrong_alarms(self, name: str, alarms: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         count = self._shard_count(name)
         for action in ("scale-up", "scale-down"):
-            alarm = alarms[f"{NAME}-{name}-{action}"]
+            alarm = alarms[f"{NAME}/{name}/{action}"]
             literal = next(query["Expression"] for query in alarm["Metrics"] if query["Id"] == "shardCount")
             if literal != str(count):
                 yield f"{name}: {action} has shardCount {literal}, and the stream {count} shards"

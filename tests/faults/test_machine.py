@@ -234,7 +234,7 @@ class Autoscaler(RuleBasedStateMachine):
         at = self.w.now + timedelta(seconds=seconds)
         self.w.publish(
             {
-                "AlarmName": f"{NAME}-{name}-{action}",
+                "AlarmName": f"{NAME}/{name}/{action}",
                 "NewStateValue": "ALARM",
                 "NewStateReason": "because I say so",
                 "StateChangeTime": at.isoformat(timespec="milliseconds"),

@@ -114,7 +114,7 @@ def test_a_fleet_says_what_is_lost_and_what_is_wrong():
         f.aws.clock.advance(timedelta(minutes=1))
         f.aws.streams.model(one).reshard_by_hand(5, f.aws.clock.now())
         f.aws.client("cloudwatch").set_alarm_state(
-            AlarmName=f"kinesis-autoscaler-{other}-scale-up", StateValue="ALARM", StateReason="by hand"
+            AlarmName=f"kinesis-autoscaler/{other}/scale-up", StateValue="ALARM", StateReason="by hand"
         )
         assert f.wrong_alarms() == [
             f"{one}: scale-up has shardCount 4, and the stream 5 shards",

@@ -83,7 +83,7 @@ def test_an_error_has_its_trace_and_says_what_it_was_about():
         [line, *_] = [line for line in logged(w) if line["level"] == "ERROR" and "stackTrace" in line]
         assert line["message"] == "A record failed."
         assert line["errorType"] == "ClientError"
-        assert "kinesis-autoscaler-orders-scale-up" in line["sns_message"]
+        assert "kinesis-autoscaler/orders/scale-up" in line["sns_message"]
         assert any("scaling.py" in frame for frame in line["stackTrace"])
 
 

@@ -23,7 +23,14 @@ from tests.world import Running, World, world
 
 RECORDED = json.loads(recording.FILE.read_text())
 DASHBOARDS: dict[str, Any] = RECORDED["dashboards"]
-FLEET, STREAM = DASHBOARDS[NAME], DASHBOARDS[f"{NAME}-plain"]
+
+
+def dashboard_of(stream_name: str) -> Any:
+    [body] = (body for name, body in DASHBOARDS.items() if re.fullmatch(f"{NAME}-{stream_name}-[0-9a-f]{{8}}", name))
+    return body
+
+
+FLEET, STREAM = DASHBOARDS[NAME], dashboard_of("plain")
 WIDGETS = [
     pytest.param(widget, id=f"{name}-{widget['properties'].get('title', widget['type'])}")
     for name, body in DASHBOARDS.items()
@@ -212,9 +219,7 @@ def test_the_alarms_expressions_and_the_dashboards_are_the_same_but_for_the_shar
     for action, alarm in RECORDED["streams"][name].items():
         in_the_alarm = {query["Id"]: query["Expression"] for query in alarm["Metrics"] if "Expression" in query}
         title = f"Usage, as the {action} alarm sees it"
-        [widget] = [
-            each for each in DASHBOARDS[f"{NAME}-{name}"]["widgets"] if each["properties"].get("title") == title
-        ]
+        [widget] = [each for each in dashboard_of(name)["widgets"] if each["properties"].get("title") == title]
         rows = [row[-1] for row in widget["properties"]["metrics"] if "expression" in row[-1]]
         on_the_dashboard = {row["id"]: row["expression"] for row in rows}
         assert on_the_dashboard.pop("shardCount") == "FILL(reported, REPEAT)"

@@ -60,7 +60,7 @@ def test_a_scaling_is_told_once_it_has_succeeded_with_its_numbers_and_where_to_l
         "Status: SUCCEEDED, reason: HIGH_DEMAND",
         "Shards: 8 → 14",
         "Demand: 7.0 shards, 88% of capacity",
-        f"Alarm: {CONSOLE}alarmsV2:alarm/kinesis-autoscaler-orders-scale-up",
+        f"Alarm: {CONSOLE}alarmsV2:alarm/kinesis-autoscaler%2Forders%2Fscale-up",
     ]
 
 

@@ -28,7 +28,7 @@ from tests.world import Running, World
 
 PAGE = (REPOSITORY / "docs" / "operations.md").read_text()
 DECISIONS = (REPOSITORY / "docs" / "decisions.md").read_text()
-ALARMS = "kinesis-autoscaler-orders-scale-up kinesis-autoscaler-orders-scale-down"
+ALARMS = "kinesis-autoscaler/orders/scale-up kinesis-autoscaler/orders/scale-down"
 
 
 def blocks(language: str) -> list[str]:

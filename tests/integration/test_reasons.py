@@ -67,7 +67,7 @@ def test_traffic_that_rises_brings_more_shards(w):
     [record] = w.log()
     assert (record["from_shard_count"], record["to_shard_count"]) == (8, 14)
     assert record["message"].startswith("Scaling orders from 8 to 14 shards: peak demand 7.0 shards")
-    assert record["alarm_name"] == "kinesis-autoscaler-orders-scale-up"
+    assert record["alarm_name"] == "kinesis-autoscaler/orders/scale-up"
     assert record["alarm_reason"].startswith("Threshold Crossed")
     assert (record["demand_shards"], record["utilization"]) == (Decimal(7), Decimal("0.875"))
     assert {action: shard_count(alarm) for action, alarm in w.alarms().items()} == {"scale-up": 14, "scale-down": 14}
@@ -464,7 +464,7 @@ def test_a_request_does_not_move_a_paused_stream(w):
     w.pause("scale-up")
     assert scale(w, 12)["reason"] == "PAUSED"
     [record] = w.log()
-    assert record["message"].endswith("the actions of kinesis-autoscaler-orders-scale-up are disabled.")
+    assert record["message"].endswith("the actions of kinesis-autoscaler/orders/scale-up are disabled.")
     assert w.reshards == []
 
 

@@ -44,7 +44,7 @@ def test_the_recording_is_what_terraform_makes_today():
 def test_other_settings_give_the_alarms_that_terraform_gives():
     rendered = alarms("us-east-1", "other", 2, **OTHER)
     for direction, alarm in RECORDED["streams"]["other"].items():
-        assert rendered[f"{NAME}-other-{direction}"] == alarm
+        assert rendered[f"{NAME}/other/{direction}"] == alarm
 
 
 def test_every_form_of_the_expressions_is_recorded():
@@ -56,7 +56,7 @@ def test_every_form_of_the_expressions_is_recorded():
     ]:
         rendered = alarms("us-east-1", form, 2, scale_on_throttling=throttling, scale_on_reads=reads)
         assert {name: alarm["Metrics"] for name, alarm in rendered.items()} == {
-            f"{NAME}-{form}-{direction}": alarm["Metrics"] for direction, alarm in RECORDED["streams"][form].items()
+            f"{NAME}/{form}/{direction}": alarm["Metrics"] for direction, alarm in RECORDED["streams"][form].items()
         }
 
 

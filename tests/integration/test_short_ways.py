@@ -18,7 +18,7 @@ from simulator.local_aws.short_ways import READS
 from simulator.traffic import Traffic
 
 whole_query = Table.query  # as it is without a local AWS
-UP = "kinesis-autoscaler-orders-scale-up"
+UP = "kinesis-autoscaler/orders/scale-up"
 INCOMING = {
     "Namespace": "AWS/Kinesis",
     "MetricName": "IncomingBytes",

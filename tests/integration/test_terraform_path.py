@@ -70,7 +70,7 @@ class Applied:
         return self.aws.streams.model(name).shard_count(self.aws.clock.now())
 
     def shard_counts_in_alarms(self, name: str) -> list[int]:
-        names = [f"kinesis-autoscaler-{name}-{direction}" for direction in ("scale-up", "scale-down")]
+        names = [f"kinesis-autoscaler/{name}/{direction}" for direction in ("scale-up", "scale-down")]
         alarms = self.aws.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
         return [shard_count(alarm) for alarm in sorted(alarms, key=lambda alarm: alarm["AlarmName"], reverse=True)]
 

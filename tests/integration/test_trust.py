@@ -14,7 +14,7 @@ from simulator.local_aws.function import Invocation
 from tests.rules import shard_count
 from tests.world import World, put_alarm, world
 
-UP, DOWN = "kinesis-autoscaler-orders-scale-up", "kinesis-autoscaler-orders-scale-down"
+UP, DOWN = "kinesis-autoscaler/orders/scale-up", "kinesis-autoscaler/orders/scale-down"
 WRITES = {"PutMetricAlarm", "SetAlarmState", "UpdateShardCount", "PutItem", "TransactWriteItems"}
 
 
@@ -36,9 +36,9 @@ def an_alarm_in_ok(w: World) -> str:
 
 
 def an_alarm_with_another_prefix(w: World) -> str:
-    foreign_alarm(w, "somebody-orders-scale-up")
-    w.publish(message("somebody-orders-scale-up"))
-    return 'The alarm name "somebody-orders-scale-up" is not of the form kinesis-autoscaler-<stream>-scale-up|down.'
+    foreign_alarm(w, "somebody/orders/scale-up")
+    w.publish(message("somebody/orders/scale-up"))
+    return 'The alarm name "somebody/orders/scale-up" is not of the form kinesis-autoscaler/<stream>/scale-up|down.'
 
 
 def an_alarm_whose_name_only_begins_like_ours(w: World) -> str:
@@ -151,11 +151,11 @@ def test_is_refused_with_a_log_line_and_a_metric(w, send: Callable[[World], str]
 
 
 def test_reconcile_leaves_foreign_alarms_on_our_topic_alone(w):
-    foreign_alarm(w, "somebody-orders-scale-up", AlarmActions=[w.deployment.topic_arn])
-    set_state(w, "somebody-orders-scale-up")
-    before = every_alarm(w)["somebody-orders-scale-up"]
+    foreign_alarm(w, "somebody/orders/scale-up", AlarmActions=[w.deployment.topic_arn])
+    set_state(w, "somebody/orders/scale-up")
+    before = every_alarm(w)["somebody/orders/scale-up"]
     w.reconcile()
-    assert every_alarm(w)["somebody-orders-scale-up"] == before
+    assert every_alarm(w)["somebody/orders/scale-up"] == before
     assert "is not of the form" in warnings(w.aws.functions.invocations[-1])[0]["message"]
 
 
@@ -267,7 +267,7 @@ def test_a_record_that_no_retry_can_mend_is_not_retried(w):
         ({"stream_name": "orders", "shard_count": 0}, '"shard_count" is 0 and must be a whole number'),
         ({"stream_name": "orders", "shard_count": 9, "requested_at": "noon"}, "\"requested_at\" is 'noon' and must be"),
         ({"stream_name": "orders", "shard_count": 9, "requested_at": 12}, '"requested_at" is 12 and must be an ISO'),
-        ({"stream_name": "unknown", "shard_count": 9}, "There is no alarm kinesis-autoscaler-unknown-scale-up"),
+        ({"stream_name": "unknown", "shard_count": 9}, "There is no alarm kinesis-autoscaler/unknown/scale-up"),
     ],
 )
 def test_a_request_with_bad_input_is_answered_with_the_value_and_the_rule(w, request_, sentence):
@@ -353,7 +353,7 @@ def two_alarms(w: World) -> list[dict[str, Any]]:
     [subscription] = sns.list_subscriptions_by_topic(TopicArn=w.deployment.topic_arn)["Subscriptions"]
     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
     w.demand |= {"orders": 7.0, "clicks": 3.6}
-    names = {stream: f"kinesis-autoscaler-{stream}-scale-up" for stream in ("orders", "clicks")}
+    names = {stream: f"kinesis-autoscaler/{stream}/scale-up" for stream in ("orders", "clicks")}
     w.run_until(lambda: all(every_alarm(w)[name]["StateValue"] == "ALARM" for name in names.values()), at_most=4)
     at = w.now.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
     return [record_of(w, message(name, StateChangeTime=at)) for name in names.values()]

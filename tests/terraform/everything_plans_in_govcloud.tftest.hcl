@@ -40,7 +40,7 @@ run "root" {
   }
 
   assert {
-    condition     = strcontains(data.aws_iam_policy_document.topic.json, "arn:aws-us-gov:cloudwatch:us-gov-west-1:123456789012:alarm:kinesis-autoscaler-*") && strcontains(data.aws_iam_policy_document.function.json, "arn:aws-us-gov:cloudwatch:us-gov-west-1:123456789012:alarm:*")
+    condition     = strcontains(data.aws_iam_policy_document.topic.json, "arn:aws-us-gov:cloudwatch:us-gov-west-1:123456789012:alarm:kinesis-autoscaler/*") && strcontains(data.aws_iam_policy_document.function.json, "arn:aws-us-gov:cloudwatch:us-gov-west-1:123456789012:alarm:*")
     error_message = "Alarms are those of this partition and region."
   }
 }

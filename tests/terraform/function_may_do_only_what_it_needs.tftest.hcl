@@ -31,7 +31,7 @@ run "by_default" {
       }
       KeepAlarms = {
         actions   = ["cloudwatch:ListTagsForResource", "cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState"]
-        resources = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler-*"]
+        resources = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler/*"]
       }
       ReadMetricsAndLimits = {
         actions   = ["cloudwatch:GetMetricData", "kinesis:DescribeLimits"]

@@ -36,7 +36,7 @@ run "each_alarm_has_one_name_and_one_action" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.scale_up[0].alarm_name == "kinesis-autoscaler-orders-scale-up" && aws_cloudwatch_metric_alarm.scale_down[0].alarm_name == "kinesis-autoscaler-orders-scale-down"
+    condition     = aws_cloudwatch_metric_alarm.scale_up[0].alarm_name == "kinesis-autoscaler/orders/scale-up" && aws_cloudwatch_metric_alarm.scale_down[0].alarm_name == "kinesis-autoscaler/orders/scale-down"
     error_message = "The alarms are found by their names: <prefix>-<stream>-scale-up and -scale-down."
   }
 

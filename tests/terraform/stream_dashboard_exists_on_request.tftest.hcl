@@ -22,13 +22,13 @@ override_data {
 # What the dashboard names and only AWS knows.
 override_resource {
   target          = aws_cloudwatch_metric_alarm.scale_up
-  values          = { arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler-orders-scale-up" }
+  values          = { arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler/orders/scale-up" }
   override_during = plan
 }
 
 override_resource {
   target          = aws_cloudwatch_metric_alarm.scale_down
-  values          = { arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler-orders-scale-down" }
+  values          = { arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler/orders/scale-down" }
   override_during = plan
 }
 
@@ -67,7 +67,7 @@ run "one_on_request" {
   }
 
   assert {
-    condition     = output.dashboard_name == "kinesis-autoscaler-orders"
+    condition     = output.dashboard_name == "kinesis-autoscaler-orders-5d7b09ae"
     error_message = "A stream's dashboard is named like its alarms."
   }
 
@@ -156,8 +156,26 @@ run "a_stream_with_periods_in_its_name_has_one_too" {
   }
 
   assert {
-    condition     = output.dashboard_name == "kinesis-autoscaler-prod_orders_v2"
+    condition     = output.dashboard_name == "kinesis-autoscaler-prod_orders_v2-2ccfe574"
     error_message = "CloudWatch allows no periods in the names of dashboards."
+  }
+}
+
+run "streams_whose_names_differ_in_a_period_have_dashboards_of_their_own" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    stream_name       = "prod_orders.v2"
+    dashboard_enabled = true
+  }
+
+  assert {
+    condition     = startswith(output.dashboard_name, "kinesis-autoscaler-prod_orders_v2-") && output.dashboard_name != run.a_stream_with_periods_in_its_name_has_one_too.dashboard_name
+    error_message = "The name of a dashboard may not be that of another stream's."
   }
 }
 

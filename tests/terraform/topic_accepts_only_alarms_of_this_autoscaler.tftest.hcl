@@ -26,7 +26,7 @@ run "only_alarms_of_this_autoscaler_publish" {
     condition = jsonencode([for statement in jsondecode(data.aws_iam_policy_document.topic.json).Statement : statement if statement.Effect == "Allow"]) == jsonencode([{
       Action = "sns:Publish"
       Condition = {
-        ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler-*" }
+        ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler/*" }
         StringEquals = { "aws:SourceAccount" = "123456789012" }
       }
       Effect    = "Allow"
@@ -63,12 +63,12 @@ run "another_name_is_another_prefix" {
   }
 
   assert {
-    condition     = strcontains(data.aws_iam_policy_document.topic.json, "alarm:staging-*") && strcontains(data.aws_iam_policy_document.function.json, "alarm:staging-*")
+    condition     = strcontains(data.aws_iam_policy_document.topic.json, "alarm:staging/*") && strcontains(data.aws_iam_policy_document.function.json, "alarm:staging/*")
     error_message = "Each autoscaler keeps to the alarms that bear its name."
   }
 
   assert {
-    condition     = !strcontains(data.aws_iam_policy_document.topic.json, "alarm:kinesis-autoscaler-*") && !strcontains(data.aws_iam_policy_document.function.json, "alarm:kinesis-autoscaler-*")
+    condition     = !strcontains(data.aws_iam_policy_document.topic.json, "alarm:kinesis-autoscaler/*") && !strcontains(data.aws_iam_policy_document.function.json, "alarm:kinesis-autoscaler/*")
     error_message = "No autoscaler may touch another's alarms."
   }
 }

@@ -42,7 +42,7 @@ def recorded(kind: str, name: str) -> dict[str, Any]:
 def alarm_definition(action: Action, stream_name: str = "orders", prefix: str = PREFIX, **changes) -> dict[str, Any]:
     """A stream's alarm as DescribeAlarms returns it."""
     alarm = recorded("alarms", action.replace("-", "_"))
-    name = f"{prefix}-{stream_name}-{action}"
+    name = f"{prefix}/{stream_name}/{action}"
     for query in alarm["Metrics"]:
         if "MetricStat" in query:
             query["MetricStat"]["Metric"]["Dimensions"] = [{"Name": "StreamName", "Value": stream_name}]

@@ -66,7 +66,7 @@ class TestNames:
     @pytest.mark.parametrize("stream_name", TRAPS)
     def test_stream_names_that_look_like_parts_of_alarm_names_are_no_trap(self, stream_name):
         for action in Action:
-            names, parsed_action = AlarmNames.parse(f"{PREFIX}-{stream_name}-{action}", PREFIX)
+            names, parsed_action = AlarmNames.parse(f"{PREFIX}/{stream_name}/{action}", PREFIX)
             assert (names.stream_name, parsed_action) == (stream_name, action)
 
     @pytest.mark.parametrize(
@@ -74,32 +74,45 @@ class TestNames:
         [
             "",
             PREFIX,
-            f"{PREFIX}-scale-up",
-            f"{PREFIX}--scale-up",
-            f"{PREFIX}-orders",
-            f"{PREFIX}-orders-scale-sideways",
-            f"{PREFIX}-orders-SCALE-UP",
-            f"{PREFIX}-orders-scale-up ",
-            f"{PREFIX}-ordersscale-up",
-            f" {PREFIX}-orders-scale-up",
-            f"{PREFIX}orders-scale-up",
-            "orders-scale-up",
-            "other-orders-scale-up",
-            f"my-{PREFIX}-orders-scale-up",
-            f"{PREFIX.upper()}-orders-scale-up",
+            f"{PREFIX}/scale-up",
+            f"{PREFIX}//scale-up",
+            f"{PREFIX}/orders",
+            f"{PREFIX}/orders/scale-sideways",
+            f"{PREFIX}/orders/SCALE-UP",
+            f"{PREFIX}/orders/scale-up ",
+            f"{PREFIX}/orders/scale-up/",
+            f"{PREFIX}/orders/eu/scale-up",
+            f"/{PREFIX}/orders/scale-up",
+            f"{PREFIX}/ordersscale-up",
+            f"{PREFIX}-orders-scale-up",
+            f" {PREFIX}/orders/scale-up",
+            f"{PREFIX}orders/scale-up",
+            "orders/scale-up",
+            "other/orders/scale-up",
+            f"my-{PREFIX}/orders/scale-up",
+            f"{PREFIX.upper()}/orders/scale-up",
         ],
     )
     def test_a_name_of_another_form_is_refused_with_the_name_and_the_form(self, name):
         with pytest.raises(NotOurAlarmError) as refusal:
             AlarmNames.parse(name, PREFIX)
-        assert f'"{name}" is not of the form {PREFIX}-<stream>-scale-up|down' in str(refusal.value)
+        assert f'"{name}" is not of the form {PREFIX}/<stream>/scale-up|down' in str(refusal.value)
 
-    def test_an_alarm_of_an_autoscaler_with_a_shorter_name_is_refused(self):
+    @pytest.mark.parametrize(("theirs", "ours"), [(PREFIX, f"{PREFIX}-dev"), (f"{PREFIX}-dev", PREFIX)])
+    def test_an_alarm_of_an_autoscaler_whose_name_begins_alike_is_refused(self, theirs, ours):
         with pytest.raises(NotOurAlarmError):
-            AlarmNames.parse(f"{PREFIX}-orders-scale-up", f"{PREFIX}-dev")
+            AlarmNames.parse(AlarmNames(theirs, "orders").of(UP), ours)
+
+    @given(STREAM_NAMES, STREAM_NAMES, STREAM_NAMES, STREAM_NAMES, st.sampled_from(Action))
+    @example("scaler", "eu-orders", "scaler-eu", "orders", UP)
+    def test_no_two_autoscalers_or_streams_share_an_alarm_name(
+        self, prefix, stream, other_prefix, other_stream, action
+    ):
+        same = AlarmNames(prefix, stream).of(action) == AlarmNames(other_prefix, other_stream).of(action)
+        assert same == ((prefix, stream) == (other_prefix, other_stream))
 
     @given(st.text(NAME_CHARACTERS, max_size=60))
-    @example(f"{PREFIX}-orders-scale-up")
+    @example(f"{PREFIX}/orders/scale-up")
     def test_whatever_is_taken_for_a_name_is_that_name_put_together_again(self, text):
         try:
             names, action = AlarmNames.parse(text, PREFIX)
@@ -181,7 +194,7 @@ class TestReadingAPair:
         calls = Calls(cloudwatch)
         pair = alarms.pair(alarms.names_of("orders"))
         assert [name for name, _ in calls.made] == ["DescribeAlarms"]
-        assert [alarm.name for alarm in pair] == [f"{PREFIX}-orders-scale-up", f"{PREFIX}-orders-scale-down"]
+        assert [alarm.name for alarm in pair] == [f"{PREFIX}/orders/scale-up", f"{PREFIX}/orders/scale-down"]
         assert pair.of(UP) is pair.scale_up
         assert pair.of(DOWN) is pair.scale_down
         assert pair.stream_name == "orders"
@@ -201,7 +214,7 @@ class TestReadingAPair:
     def test_a_pair_of_which_one_does_not_notify_our_topic_is_refused(self, cloudwatch, alarms, action, actions):
         put_alarms(cloudwatch)
         put_alarm(cloudwatch, alarm_definition(action, AlarmActions=actions, OKActions=[TOPIC_ARN]))
-        with pytest.raises(NotOurAlarmError, match=f"{PREFIX}-orders-{action} does not notify"):
+        with pytest.raises(NotOurAlarmError, match=f"{PREFIX}/orders/{action} does not notify"):
             alarms.pair(alarms.names_of("orders"))
 
     def test_our_topic_may_be_one_of_several_actions(self, cloudwatch, alarms):
@@ -212,8 +225,8 @@ class TestReadingAPair:
     def test_a_partner_that_watches_another_stream_is_refused_with_both_streams(self, cloudwatch, alarms, action):
         put_alarms(cloudwatch)
         other = alarm_definition(action, "payments")
-        put_alarm(cloudwatch, {**other, "AlarmName": f"{PREFIX}-orders-{action}"})
-        with pytest.raises(NotOurAlarmError, match=f"{PREFIX}-orders-{action} watches payments, not orders"):
+        put_alarm(cloudwatch, {**other, "AlarmName": f"{PREFIX}/orders/{action}"})
+        with pytest.raises(NotOurAlarmError, match=f"{PREFIX}/orders/{action} watches payments, not orders"):
             alarms.pair(alarms.names_of("orders"))
 
     def test_a_pair_that_watches_a_second_stream_too_is_refused(self, cloudwatch, alarms):
@@ -227,7 +240,7 @@ class TestReadingAPair:
     def test_an_alarm_of_our_name_on_another_metric_is_refused(self, cloudwatch, alarms):
         put_alarms(cloudwatch)
         cloudwatch.put_metric_alarm(
-            AlarmName=f"{PREFIX}-orders-scale-up",
+            AlarmName=f"{PREFIX}/orders/scale-up",
             AlarmActions=[TOPIC_ARN],
             Namespace="AWS/SQS",
             MetricName="ApproximateAgeOfOldestMessage",
@@ -271,16 +284,16 @@ class TestFindingEveryPair:
         put_alarm(cloudwatch, alarm_definition(DOWN, "payments"))
         pairs, problems = alarms.pairs()
         assert [pair.stream_name for pair in pairs] == ["orders"]
-        assert problems == [f"The alarm {PREFIX}-payments-scale-down has no partner {PREFIX}-payments-scale-up."]
+        assert problems == [f"The alarm {PREFIX}/payments/scale-down has no partner {PREFIX}/payments/scale-up."]
 
     def test_a_pair_that_watches_another_stream_is_left_out_with_the_reason(self, cloudwatch, alarms):
         put_alarms(cloudwatch)
         for action in Action:
             other = alarm_definition(action, "invoices")
-            put_alarm(cloudwatch, {**other, "AlarmName": f"{PREFIX}-payments-{action}"})
+            put_alarm(cloudwatch, {**other, "AlarmName": f"{PREFIX}/payments/{action}"})
         pairs, problems = alarms.pairs()
         assert [pair.stream_name for pair in pairs] == ["orders"]
-        assert set(problems) == {f"The alarm {PREFIX}-payments-scale-up watches invoices, not payments."}
+        assert set(problems) == {f"The alarm {PREFIX}/payments/scale-up watches invoices, not payments."}
 
     def test_it_asks_for_metric_alarms_by_our_topic(self, cloudwatch, alarms):
         calls = Calls(cloudwatch)
@@ -301,8 +314,8 @@ class TestFindingEveryPair:
 class TestWritingTheShardCount:
     def test_both_alarms_get_it(self, cloudwatch, alarms):
         assert alarms.write_shard_count(put_alarms(cloudwatch), 9) == [
-            f"{PREFIX}-orders-scale-up",
-            f"{PREFIX}-orders-scale-down",
+            f"{PREFIX}/orders/scale-up",
+            f"{PREFIX}/orders/scale-down",
         ]
         assert [alarm.shard_count for alarm in read_pair(cloudwatch)] == [9, 9]
 
@@ -310,7 +323,7 @@ class TestWritingTheShardCount:
         put_alarms(cloudwatch)
         put_alarm(cloudwatch, with_literal(alarm_definition(DOWN), "shardCount", "9"))
         calls = Calls(cloudwatch)
-        assert alarms.write_shard_count(read_pair(cloudwatch), 9) == [f"{PREFIX}-orders-scale-up"]
+        assert alarms.write_shard_count(read_pair(cloudwatch), 9) == [f"{PREFIX}/orders/scale-up"]
         assert len(calls.of("PutMetricAlarm")) == 1
         assert alarms.write_shard_count(read_pair(cloudwatch), 9) == []
         assert len(calls.of("PutMetricAlarm")) == 1
@@ -331,7 +344,7 @@ class TestWritingTheShardCount:
             EvaluateLowSampleCountPercentile="ignore",
             ThresholdMetricId="band",
         )
-        up = with_literal(read_alarm(cloudwatch, f"{PREFIX}-orders-scale-up"), "usage", "MAX([bytesUsage]) * 1.1")
+        up = with_literal(read_alarm(cloudwatch, f"{PREFIX}/orders/scale-up"), "usage", "MAX([bytesUsage]) * 1.1")
         up["Metrics"][0] |= {"Label": "Bytes"}
         up["Metrics"][0]["MetricStat"] |= {"Unit": "Bytes"}
         up["Metrics"][-1] |= {"Label": "Usage", "Period": 60}

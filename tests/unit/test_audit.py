@@ -151,7 +151,7 @@ class TestItems:
             record(
                 demand_shards=7.23456,
                 utilization=0.9,
-                alarm_name="kinesis-autoscaler-orders-scale-up",
+                alarm_name="kinesis-autoscaler/orders/scale-up",
                 alarm_reason="Threshold Crossed",
                 request_id="abc",
                 error="none to speak of",
@@ -172,7 +172,7 @@ class TestItems:
             "message": "Scaling orders from 4 to 8 shards: a test.",
             "from_shard_count": 4,
             "to_shard_count": 8,
-            "alarm_name": "kinesis-autoscaler-orders-scale-up",
+            "alarm_name": "kinesis-autoscaler/orders/scale-up",
             "alarm_reason": "Threshold Crossed",
             "request_id": "abc",
             "error": "none to speak of",

@@ -92,7 +92,7 @@ class Account:
         self.calls.clear()
 
     def set_state(self, stream: str, action: str, state: str) -> None:
-        self.cloudwatch.set_alarm_state(AlarmName=f"{PREFIX}-{stream}-{action}", StateValue=state, StateReason="a test")
+        self.cloudwatch.set_alarm_state(AlarmName=f"{PREFIX}/{stream}/{action}", StateValue=state, StateReason="a test")
 
     def shards(self, name: str = "orders") -> int:
         return self.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["OpenShardCount"]
@@ -154,7 +154,7 @@ def fired(stream: str = "orders", action: str = "scale-up", **changes) -> dict:
     """The message of an alarm that has just fired."""
     return {
         **recorded("messages", "math_alarm_2020"),
-        "AlarmName": f"{PREFIX}-{stream}-{action}",
+        "AlarmName": f"{PREFIX}/{stream}/{action}",
         "StateChangeTime": "2026-11-21T11:59:44.775+0000",
         **changes,
     }
@@ -332,7 +332,7 @@ class TestABatch:
         assert account.shards("payments") > 4
         assert counted()["Failures"] == 1
         (log,) = (each for each in caplog.records if each.levelname == "ERROR")
-        assert f"{PREFIX}-orders-scale-up" in log.sns_message
+        assert f"{PREFIX}/orders/scale-up" in log.sns_message
         assert "ThrottlingException" in log.exc_text
 
     def test_the_retry_of_a_batch_finds_what_was_handled_on_record(self, account):

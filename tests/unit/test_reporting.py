@@ -41,7 +41,7 @@ SCALING = Record(
     to_shard_count=12,
     demand_shards=7.25,
     utilization=0.90625,
-    alarm_name="kinesis-autoscaler-orders-scale-up",
+    alarm_name="kinesis-autoscaler/orders/scale-up",
     request_id="request",
 )
 DONE = SCALING.with_(
@@ -279,7 +279,7 @@ class TestNotifications:
             "Status: SUCCEEDED, reason: HIGH_DEMAND",
             "Shards: 8 → 12",
             "Demand: 7.2 shards, 91% of capacity",
-            f"Alarm: {console}#alarmsV2:alarm/kinesis-autoscaler-orders-scale-up",
+            f"Alarm: {console}#alarmsV2:alarm/kinesis-autoscaler%2Forders%2Fscale-up",
             f"Log: {console}#logsV2:log-groups/log-group/$252Faws$252Flambda$252Fkinesis-autoscaler",
         ]
 

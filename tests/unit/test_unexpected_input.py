@@ -61,8 +61,8 @@ def test_a_reason_that_is_null_is_none_at_all():
 
 def test_a_pair_that_is_left_out_is_told_once(cloudwatch, alarms):
     for action in Action:
-        put_alarm(cloudwatch, {**alarm_definition(action, "invoices"), "AlarmName": f"{PREFIX}-payments-{action}"})
-    assert alarms.pairs()[1] == [f"The alarm {PREFIX}-payments-scale-up watches invoices, not payments."]
+        put_alarm(cloudwatch, {**alarm_definition(action, "invoices"), "AlarmName": f"{PREFIX}/payments/{action}"})
+    assert alarms.pairs()[1] == [f"The alarm {PREFIX}/payments/scale-up watches invoices, not payments."]
 
 
 def test_the_alarms_of_an_autoscaler_whose_name_begins_like_ours_are_not_ours_to_speak_of(cloudwatch, alarms):
@@ -84,7 +84,7 @@ def test_a_field_that_math_alarms_do_not_take_is_not_put_back_empty(cloudwatch, 
 
 def test_an_alarm_on_anomalies_is_refused_like_any_setting_that_is_not_understood():
     definition = {key: value for key, value in alarm_definition(Action.SCALE_UP).items() if key != "Threshold"}
-    with pytest.raises(InvalidSettingsError, match=f"{PREFIX}-orders-scale-up.*threshold"):
+    with pytest.raises(InvalidSettingsError, match=f"{PREFIX}/orders/scale-up.*threshold"):
         _ = Alarm({**definition, "ThresholdMetricId": "band"}).rule
 
 

@@ -22,7 +22,7 @@ def chosen():
 
 
 def test_every_setting_that_travels_on_an_alarm_or_in_its_definition_has_a_flag():
-    up = alarms("us-east-1", "orders", 1)["kinesis-autoscaler-orders-scale-up"]
+    up = alarms("us-east-1", "orders", 1)["kinesis-autoscaler/orders/scale-up"]
     tags = {tag.removeprefix("kinesis-autoscaler:") for tag in up["Tags"] if tag.startswith("kinesis-autoscaler:")}
     flags = {each.flag.removeprefix("--") for each in module_inputs()}
     assert tags <= flags
