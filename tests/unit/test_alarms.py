@@ -202,11 +202,11 @@ class TestReadingAPair:
     @pytest.mark.parametrize(("there", "missing"), [(UP, DOWN), (DOWN, UP)])
     def test_an_alarm_without_its_partner_is_refused_naming_what_is_missing(self, cloudwatch, alarms, there, missing):
         put_alarm(cloudwatch, alarm_definition(there))
-        with pytest.raises(NotOurAlarmError, match=f"There is no alarm {PREFIX}-orders-{missing}."):
+        with pytest.raises(NotOurAlarmError, match=f"There is no alarm {PREFIX}/orders/{missing}."):
             alarms.pair(alarms.names_of("orders"))
 
     def test_a_stream_without_alarms_is_refused(self, alarms):
-        with pytest.raises(NotOurAlarmError, match=r"no alarm .*-scale-up and no alarm .*-scale-down"):
+        with pytest.raises(NotOurAlarmError, match=r"no alarm .*/scale-up and no alarm .*/scale-down"):
             alarms.pair(alarms.names_of("orders"))
 
     @pytest.mark.parametrize("action", Action)
@@ -262,7 +262,7 @@ class TestFindingEveryPair:
         pairs, problems = alarms.pairs()
         assert {pair.stream_name for pair in pairs} == {"orders", "payments", "scale-up", "-scale-down-scale-up"}
         assert problems == []
-        assert all(pair.scale_up.name.endswith("-scale-up") for pair in pairs)
+        assert all(pair.scale_up.name.endswith("/scale-up") for pair in pairs)
 
     def test_alarms_that_do_not_notify_our_topic_are_not_ours_to_speak_of(self, cloudwatch, alarms):
         put_alarms(cloudwatch, "orders")
