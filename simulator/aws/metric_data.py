@@ -5,6 +5,7 @@ Sources: Amazon CloudWatch API Reference, GetMetricData; Amazon CloudWatch User 
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,10 +26,11 @@ from simulator.aws.metrics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _DEFAULT_MAX_DATAPOINTS = 100_800
 _MAX_QUERIES = 500
+_FROM_WORST = ("Forbidden", "InternalError", "PartialData")
 
 # How long CloudWatch keeps datapoints, by the shortest period they are kept for.
 _RETENTION = (
@@ -70,6 +72,16 @@ class MetricProgram:
         self._operands = metric_math.compile_expressions(
             self._expressions, {id_: metric.period for id_, metric in self._metrics.items()}
         )
+
+    def keys(self) -> set[MetricKey]:
+        """Return every metric that is read."""
+        return {metric.key for metric in self._metrics.values()}
+
+    def worst(self, id_: str, bad: Mapping[MetricKey, BadAnswer]) -> BadAnswer | None:
+        """Return the bad answer that a query shares in; None if nothing is wrong with what it reads."""
+        read = {self._metrics[id_].key} if id_ in self._metrics else self.keys()
+        answers = [bad[key] for key in read if key in bad]
+        return min(answers, key=lambda answer: _FROM_WORST.index(answer.status), default=None)
 
     @property
     def metric_count(self) -> int:
@@ -132,12 +144,35 @@ def _metric(metric_stat: Mapping[str, Any]) -> _Metric:
     )
 
 
-def get_metric_data(store: MetricStore, request: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class BadAnswer:
+    """How GetMetricData answers for a metric when something is wrong with it.
+
+    Attributes:
+        status: InternalError or Forbidden, which come without data, or PartialData, which comes with half of them.
+        next_token: whether NextToken leads to the rest, which it never does with Forbidden or in a request with
+            expressions.
+
+    """
+
+    status: str
+    next_token: bool = False
+
+
+def get_metric_data(
+    store: MetricStore,
+    request: Mapping[str, Any],
+    now: datetime,
+    bad_answer: Callable[[MetricKey], BadAnswer | None] = lambda _: None,
+) -> dict[str, Any]:
     """Answer a GetMetricData request, both as boto3 has them.
 
     Metric queries and expressions, ScanBy, MaxDatapoints and NextToken are modelled. As in CloudWatch, the newest
     period may be only partly filled, datapoints older than CloudWatch keeps them for the period are gone, and a
     request with expressions is answered on one page.
+
+    `bad_answer` says whether something is wrong with a metric; it is asked once for each in a request. An expression
+    shares the fate of the metrics beside it in the request: an assumption.
 
     Raises:
         UnsupportedRequestError: the request is invalid or asks for something that is not modelled.
@@ -149,10 +184,11 @@ def get_metric_data(store: MetricStore, request: Mapping[str, Any], now: datetim
     program = MetricProgram(queries)
     start, end = (epoch_seconds(parse_to_aware_datetime(request[name])) for name in ("StartTime", "EndTime"))
     descending = request.get("ScanBy", "TimestampDescending") == "TimestampDescending"
-    offset = int(request.get("NextToken") or 0)
+    offset, owed = _read_token(request.get("NextToken"))
     paged = not any("Expression" in query for query in queries)
+    bad = {key: answer for key in program.keys() if (answer := bad_answer(key)) is not None}  # noqa: SIM118 - no dict
     room = int(request.get("MaxDatapoints") or _DEFAULT_MAX_DATAPOINTS) if paged else sys.maxsize
-    results, position = [], 0
+    results, position, still_owed = [], 0, {}
     for query in queries:
         if not query.get("ReturnData", True):
             continue
@@ -160,21 +196,35 @@ def get_metric_data(store: MetricStore, request: Mapping[str, Any], now: datetim
         if descending:
             points.reverse()
         # A page is the next `room` datapoints of all results laid end to end.
-        page = points[max(0, offset - position) : max(0, offset + room - position)]
+        id_, first, last = query["Id"], max(0, offset - position), max(0, offset + room - position)
+        first = owed.get(id_, first)
         position += len(points)
+        status = "Complete" if position <= offset + room else "PartialData"
+        if (answer := program.worst(id_, bad)) is not None:
+            status, whole = answer.status, min(last, len(points))
+            last = first + (whole - first) // 2 if status == "PartialData" else first
+            if answer.next_token and paged and status != "Forbidden" and last < whole:
+                still_owed[id_] = last
+        page = points[first:last]
         results.append(
             {
-                "Id": query["Id"],
+                "Id": id_,
                 "Label": query.get("Label") or _label(query),
                 "Timestamps": [datetime.fromtimestamp(moment, UTC) for moment, _ in page],
                 "Values": [value for _, value in page],
-                "StatusCode": "Complete" if position <= offset + room else "PartialData",
+                "StatusCode": status,
             }
         )
     response: dict[str, Any] = {"MetricDataResults": results, "Messages": []}
-    if position > offset + room:
-        response["NextToken"] = str(offset + room)
+    if position > offset + room or still_owed:
+        response["NextToken"] = json.dumps([offset + room, still_owed])
     return response
+
+
+def _read_token(token: str | None) -> tuple[int, dict[str, int]]:
+    """How far the results are told, all laid end to end; and of those that lag behind, from which datapoint on."""
+    offset, owed = json.loads(token) if token else (0, {})
+    return offset, owed
 
 
 def _points(

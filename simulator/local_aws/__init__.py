@@ -8,6 +8,7 @@ module for each service, each saying what moto does instead:
 - `schedules`: EventBridge Scheduler runs its schedules;
 - `streams`: Kinesis takes time to reshard and enforces its limits;
 - `alarms`: CloudWatch evaluates alarms, acts on their changes and computes metric data;
+- `faults`, `delivery`: what tests may let go wrong with metrics and alarms;
 - `queues`: SQS reports to CloudWatch how many messages wait;
 - `log_queries`: CloudWatch Logs keeps saved queries;
 - `partiql`: DynamoDB answers SELECT statements;
@@ -35,9 +36,10 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from simulator.aws.clock import VirtualClock
-from simulator.aws.metrics import MetricStore
 from simulator.local_aws.alarms import Alarms
+from simulator.local_aws.delivery import DeliveredMetrics
 from simulator.local_aws.environment import aws_variables, local_variables
+from simulator.local_aws.faults import Faults
 from simulator.local_aws.function import ApiObserver
 from simulator.local_aws.functions import Functions
 from simulator.local_aws.log_queries import LogQueries
@@ -87,6 +89,7 @@ class LocalAWS:
         functions: Lambda.
         streams: Kinesis.
         observer: sees, and may break, every API call that functions make.
+        faults: what goes wrong in CloudWatch.
 
     """
 
@@ -106,12 +109,13 @@ class LocalAWS:
         self.region = region
         self.environment = local_variables(region)
         self.clock = VirtualClock(start)
-        self.store = MetricStore(metric_delay_seconds)
+        self.faults = Faults(self.clock)
+        self.store = DeliveredMetrics(metric_delay_seconds, self.faults)
         self.observer = ApiObserver()
         self.functions = Functions(self.clock, self.store, lambda: self.environment, self.observer)
         self.streams = Streams(self.clock, self.store, self.account_id, region, stream_options)
         self._topics = Topics(self.functions)
-        self._alarms = Alarms(self.clock, self.store, self.account_id, region)
+        self._alarms = Alarms(self.clock, self.store, self.account_id, region, self.faults)
         self._queues = Queues(self.clock, self.store, self.account_id, region)
         self._log_queries = LogQueries()
         self._partiql = PartiQL()
@@ -166,6 +170,7 @@ class LocalAWS:
         minute = self.clock.now().replace(second=0, microsecond=0)
         outcome = self.streams.offer(minute, traffic or {})
         self.clock.travel_to(minute + _MINUTE)
+        self.store.deliver(minute + _MINUTE)
         self.functions.run_due()
         self._schedules.run_due()
         self._queues.report()

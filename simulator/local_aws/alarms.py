@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import deque
+from copy import copy
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
@@ -21,11 +23,13 @@ from simulator.aws.messages import alarm_message, alarm_subject
 from simulator.aws.metric_data import get_metric_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from simulator.aws.clock import VirtualClock
     from simulator.aws.metrics import MetricStore
+    from simulator.local_aws.faults import Faults
 
 # What PutMetricAlarm refuses beside `Metrics` (CloudWatch API Reference, PutMetricAlarm, "Metrics").
 _NOT_WITH_METRICS = ("namespace", "metric_name", "dimensions", "period", "unit", "statistic", "extended_statistic")
@@ -39,6 +43,7 @@ _STATE_FIELDS = {
 """What changes of an alarm without PutMetricAlarm, and what moto calls it."""
 _MAX_ACTIONS = 5
 _MAX_PAGE = 100
+_STATES_KEPT = 10
 
 
 class Alarms:
@@ -50,23 +55,32 @@ class Alarms:
         store: MetricStore,
         account_id: str,
         region: str,
+        faults: Faults,
     ) -> None:
         """Evaluate the alarms of one account and region."""
+        self._faults = faults
         self._clock = clock
         self._store = store
         self._evaluator = AlarmEvaluator(store, clock)
         self._account_id = account_id
         self._region = region
         self._definitions: WeakKeyDictionary[Alarm, dict[str, Any]] = WeakKeyDictionary()
+        self._past: dict[str, deque[tuple[datetime, dict[str, Any]]]] = {}
+        self._muted: dict[str, StateChange] = {}
 
     def evaluate(self) -> None:
         """Evaluate every metric alarm once, as CloudWatch does each minute, and act on what has changed."""
         backend: CloudWatchBackend = cloudwatch_backends[self._account_id][self._region]
+        for name in [name for name in self._muted if not self._faults.mutes(name)]:
+            waited, muted = self._muted.pop(name), backend.alarms.get(name)
+            if muted and muted.state_value == waited.new_state == "ALARM":
+                self._act(muted, waited)
         for alarm in [alarm for alarm in backend.alarms.values() if alarm.rule is None]:
             # An action of an earlier alarm may have replaced this one; the new definition's turn is the next minute.
             if backend.alarms.get(alarm.name) is alarm:
                 change = self._evaluator.evaluate(self.describe(alarm))
                 if change:
+                    self._remember(alarm)
                     alarm.update_state(change.reason, change.reason_data, change.new_state)
                     self._changed(alarm, change)
 
@@ -95,6 +109,8 @@ class Alarms:
                 for field in ("history", *_STATE_FIELDS.values()):
                     setattr(alarm, field, getattr(existing, field))
             else:
+                self._past.pop(name, None)
+                self._muted.pop(name, None)
                 alarm.state_value = "INSUFFICIENT_DATA"
                 _mark_transition(alarm)
             return alarm
@@ -104,6 +120,8 @@ class Alarms:
         ) -> None:
             alarm = backend.alarms.get(alarm_name)
             before = alarm.state_value if alarm else ""
+            if alarm and before != state_value:
+                self._remember(alarm)
             set_alarm_state(backend, alarm_name, reason, reason_data, state_value)
             if alarm and before != state_value:
                 actions = tuple(_actions(alarm)[state_value]) if alarm.actions_enabled else ()
@@ -113,21 +131,48 @@ class Alarms:
                 )
 
         def metric_data(response: CloudWatchResponse) -> ActionResult:
-            return ActionResult(get_metric_data(self._store, response.params, self._clock.now()))
+            return ActionResult(
+                get_metric_data(self._store, response.params, self._clock.now(), self._faults.bad_answer)
+            )
 
         yield patch.object(CloudWatchBackend, "put_metric_alarm", put)
         yield patch.object(CloudWatchBackend, "set_alarm_state", set_state)
-        yield patch.object(CloudWatchResponse, "describe_alarms", _describe_alarms)
+        yield patch.object(
+            CloudWatchResponse, "describe_alarms", lambda response: _describe_alarms(response, self._shown)
+        )
         yield patch.object(CloudWatchResponse, "get_metric_data", metric_data)
 
     def _changed(self, alarm: Alarm, change: StateChange) -> None:
-        """Publish the change to the topics among its actions; other kinds of action are not simulated."""
+        """Act on a change of state, unless the alarm is muted."""
         _mark_transition(alarm)
+        self._muted.pop(alarm.name, None)
+        if self._faults.mutes(alarm.name):
+            self._muted[alarm.name] = change
+        else:
+            self._act(alarm, change)
+
+    def _act(self, alarm: Alarm, change: StateChange) -> None:
+        """Publish a change to the topics among its actions; other kinds of action are not simulated."""
         message = alarm_message(self.describe(alarm), change, self._region, self._account_id)
         topics = sns_backends[self._account_id][self._region].topics
         for action in change.actions:
             if action in topics:
                 topics[action].publish(json.dumps(message), subject=alarm_subject(change, self._region))
+
+    def _remember(self, alarm: Alarm) -> None:
+        """Keep the state that is about to change, for those who are shown an old one."""
+        state = {field: getattr(alarm, field, None) for field in _STATE_FIELDS.values()}
+        self._past.setdefault(alarm.name, deque(maxlen=_STATES_KEPT)).append((self._clock.now(), state))
+
+    def _shown(self, alarm: Alarm) -> Alarm:
+        """An alarm as DescribeAlarms shows it: as it is, or while that is stale in the state that it had."""
+        at = self._clock.now() - self._faults.staleness()
+        state = next((state for left_at, state in self._past.get(alarm.name, ()) if left_at > at), None)
+        if state is None:
+            return alarm
+        shown = copy(alarm)
+        vars(shown).update(state)
+        return shown
 
 
 def _described(alarm: Alarm) -> dict[str, Any]:
@@ -171,13 +216,13 @@ def _validate(settings: Mapping[str, Any]) -> None:
             raise ValidationError(f"{kind}: at most {_MAX_ACTIONS} actions are allowed for a state")
 
 
-def _describe_alarms(response: CloudWatchResponse) -> ActionResult:
+def _describe_alarms(response: CloudWatchResponse, shown: Callable[[Alarm], Alarm]) -> ActionResult:
     """DescribeAlarms with every filter and, unlike moto's, in pages."""
     parameters = response.params
     names = parameters.get("AlarmNames")
     alarms = [
         alarm
-        for alarm in response.cloudwatch_backend.alarms.values()
+        for alarm in map(shown, response.cloudwatch_backend.alarms.values())
         if (not names or alarm.name in names)
         and alarm.name.startswith(parameters.get("AlarmNamePrefix", ""))
         and parameters.get("StateValue", alarm.state_value) == alarm.state_value

@@ -8,7 +8,7 @@ from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
 from moto.core.exceptions import JsonRESTError
-from moto.kinesis.models import KinesisBackend, Stream, kinesis_backends
+from moto.kinesis.models import Consumer, KinesisBackend, Stream, kinesis_backends
 
 from simulator.aws.kinesis import KinesisAccount, KinesisError, Minute, StreamModel
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from simulator.aws.clock import VirtualClock
     from simulator.aws.metrics import MetricStore
     from simulator.traffic import Traffic
+
+_OF_THE_MODEL = ("OpenShardCount", "ConsumerCount")
+"""What of DescribeStreamSummary moto does not know."""
 
 
 class Streams:
@@ -57,6 +60,7 @@ class Streams:
         """Patch moto, which reshards at once and knows neither limits nor quotas."""
         find_stream = KinesisBackend.describe_stream
         delete_stream = KinesisBackend.delete_stream
+        register_consumer = KinesisBackend.register_stream_consumer
         summarise = Stream.to_json_summary
 
         def describe_stream(backend: KinesisBackend, stream_arn: str | None, stream_name: str | None) -> Stream:
@@ -66,8 +70,8 @@ class Streams:
 
         def to_json_summary(stream: Stream) -> dict[str, Any]:
             summary: dict[str, Any] = summarise(stream)
-            state = self._model(stream).describe(self._clock.now())
-            summary["StreamDescriptionSummary"]["OpenShardCount"] = state["StreamDescriptionSummary"]["OpenShardCount"]
+            state = self._model(stream).describe(self._clock.now())["StreamDescriptionSummary"]
+            summary["StreamDescriptionSummary"] |= {name: state[name] for name in _OF_THE_MODEL}
             return summary
 
         def update_shard_count(
@@ -89,6 +93,17 @@ class Streams:
             self.account.streams.remove(self._model(stream))
             return stream
 
+        def register(backend: KinesisBackend, stream_arn: str, consumer_name: str) -> Consumer:
+            stream = backend.describe_stream(stream_arn, None)
+            _refusable(lambda: self._model(stream).register_consumer(consumer_name))
+            return register_consumer(backend, stream_arn, consumer_name)
+
+        def deregister(backend: KinesisBackend, stream_arn: str, consumer_name: str, consumer_arn: str) -> None:
+            consumer = backend.describe_stream_consumer(stream_arn, consumer_name, consumer_arn)
+            stream = backend.describe_stream(consumer.stream_arn, None)
+            stream.consumers.remove(consumer)  # moto, asked by name, removes the others
+            del self._model(stream).fan_out[consumer.consumer_name]
+
         def describe_limits(_: KinesisBackend) -> dict[str, int]:
             return self.account.describe_limits(self._clock.now())
 
@@ -97,6 +112,8 @@ class Streams:
         yield patch.object(KinesisBackend, "update_stream_mode", update_stream_mode)
         yield patch.object(KinesisBackend, "delete_stream", delete)
         yield patch.object(KinesisBackend, "describe_limits", describe_limits)
+        yield patch.object(KinesisBackend, "register_stream_consumer", register)
+        yield patch.object(KinesisBackend, "deregister_stream_consumer", deregister)
         yield patch.object(KinesisBackend, "split_shard", self._by_hand(KinesisBackend.split_shard))
         yield patch.object(KinesisBackend, "merge_shards", self._by_hand(KinesisBackend.merge_shards))
         yield patch.object(Stream, "to_json_summary", to_json_summary)

@@ -26,7 +26,7 @@ from simulator.aws.kinesis.capacity import (
     SHARD_RECORDS_PER_MINUTE,
     Minute,
 )
-from simulator.aws.kinesis.consumers import Consumer, ConsumerState
+from simulator.aws.kinesis.consumers import Consumer, ConsumerState, FanOutConsumer
 from simulator.aws.kinesis.quotas import KinesisError
 from simulator.aws.kinesis.stream import StreamModel, reshard_seconds
 
@@ -38,6 +38,7 @@ __all__ = [
     "SHARD_RECORDS_PER_MINUTE",
     "Consumer",
     "ConsumerState",
+    "FanOutConsumer",
     "KinesisAccount",
     "KinesisError",
     "Minute",

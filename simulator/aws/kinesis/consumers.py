@@ -24,7 +24,6 @@ class ConsumerState(Enum):
 class Consumer:
     """All polling consumers of a stream, in step with each other. Caught up unless told otherwise.
 
-    Enhanced fan-out, which has a throughput and a lag metric of its own, is not modelled.
     A minute's records are read at the rate of the shards they were written to: more shards do not clear a backlog.
 
     Attributes:
@@ -82,3 +81,25 @@ class Reads:
 
     bytes: float
     iterator_age: timedelta
+
+
+@dataclass
+class FanOutConsumer:
+    """A consumer with enhanced fan-out, which has a throughput of its own: it is as far behind as it is set to be.
+
+    Attributes:
+        name: the name it is registered by.
+        state: what it does. PAUSED, it falls further behind; DEAD, it has no subscription and reports nothing either.
+        lag: how far behind it is. Change both at any time.
+
+    """
+
+    name: str
+    state: ConsumerState = ConsumerState.RUNNING
+    lag: timedelta = timedelta(0)
+
+    def minute(self, retention: timedelta) -> timedelta | None:
+        """Let a minute pass; SubscribeToShardEvent.MillisBehindLatest at its end, None if nothing is reported."""
+        if self.state is not ConsumerState.RUNNING:
+            self.lag = min(self.lag + _MINUTE, retention)
+        return None if self.state is ConsumerState.DEAD else self.lag

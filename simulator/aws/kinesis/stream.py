@@ -15,7 +15,7 @@ from simulator.aws.kinesis.capacity import (
     SHARD_RECORDS_PER_MINUTE,
     Minute,
 )
-from simulator.aws.kinesis.consumers import Consumer
+from simulator.aws.kinesis.consumers import Consumer, FanOutConsumer
 from simulator.aws.kinesis.on_demand import OnDemandCapacity
 from simulator.aws.kinesis.quotas import KinesisError, count_call
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from simulator.aws.metrics import MetricStore
 
 
-_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+_MILLISECOND, _MINUTE, _DAY = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(days=1)
 _RESHARDS_PER_DAY, _MODE_SWITCHES_PER_DAY = 10, 2
 _MAX_SHARDS = 10_000
+_MAX_FAN_OUT_CONSUMERS = 20
 _ROUNDING = 1e-12  # what floats make of a demand that just fits
 
 
@@ -50,7 +51,8 @@ class StreamModel:
         name: the stream's name.
         mode: PROVISIONED or ON_DEMAND.
         key_skew: how much of the traffic the hottest shard gets beyond its even share, from 0 to 1.
-        consumer: who reads from it; None if nobody does.
+        consumer: who polls it; None if nobody does.
+        fan_out: the consumers that are registered for enhanced fan-out, by name.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class StreamModel:
         self.mode = PROVISIONED
         self.key_skew = key_skew
         self.consumer: Consumer | None = consumer or Consumer()
+        self.fan_out: dict[str, FanOutConsumer] = {}
         self._store = store
         self._arn = arn or f"arn:aws:kinesis:us-east-1:123456789012:stream/{name}"
         self._created_at = created_at or datetime.now(UTC)
@@ -126,16 +129,21 @@ class StreamModel:
             self._put(minute, "IncomingBytes", result.accepted_bytes, samples)
             self._put(minute, "IncomingRecords", result.accepted_records, samples)
             self._put(minute, "WriteProvisionedThroughputExceeded", result.throttled_records)
+        for each in self.fan_out.values():
+            if (lag := each.minute(self._retention)) is not None:
+                self._put(
+                    minute, "SubscribeToShardEvent.MillisBehindLatest", lag / _MILLISECOND, ConsumerName=each.name
+                )
         if self.consumer is None:
             return
         reads = self.consumer.minute(minute, result.accepted_bytes, result.shards, self._retention)
         if reads is not None:
             self._put(minute, "GetRecords.Bytes", reads.bytes)
-            self._put(minute, "GetRecords.IteratorAgeMilliseconds", reads.iterator_age / timedelta(milliseconds=1))
+            self._put(minute, "GetRecords.IteratorAgeMilliseconds", reads.iterator_age / _MILLISECOND)
 
-    def _put(self, minute: datetime, metric_name: str, value: float, samples: float = 1) -> None:
+    def _put(self, minute: datetime, metric_name: str, value: float, samples: float = 1, **more: str) -> None:
         if self._store is not None:
-            dimensions = {"StreamName": self.name}
+            dimensions = {"StreamName": self.name, **more}
             self._store.put("AWS/Kinesis", metric_name, dimensions, minute, sum=value, sample_count=samples)
 
     # --- Shards ------------------------------------------------------------------------------------------------------
@@ -210,6 +218,19 @@ class StreamModel:
         self.mode = mode
         self._busy_until = now + _MINUTE
 
+    def register_consumer(self, name: str) -> FanOutConsumer:
+        """Register a consumer for enhanced fan-out, as RegisterStreamConsumer does; it is ACTIVE at once.
+
+        Raises:
+            KinesisError: ResourceInUseException for a name that is taken, LimitExceededException above 20 consumers.
+        """
+        if name in self.fan_out:
+            raise KinesisError("ResourceInUseException", f"Consumer {name} of stream {self.name} already exists.")
+        if len(self.fan_out) >= _MAX_FAN_OUT_CONSUMERS:
+            raise KinesisError("LimitExceededException", f"stream {self.name} has {_MAX_FAN_OUT_CONSUMERS} consumers")
+        consumer = self.fan_out[name] = FanOutConsumer(name)
+        return consumer
+
     def describe(self, now: datetime) -> dict[str, Any]:
         """Answer DescribeStreamSummary."""
         status, shards = self.status(now), self.shard_count(now)
@@ -226,7 +247,7 @@ class StreamModel:
                 "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
                 "EncryptionType": "NONE",
                 "OpenShardCount": shards,
-                "ConsumerCount": 0,
+                "ConsumerCount": len(self.fan_out),
             }
         }
 
