@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+KINESIS_LOCAL := tests/kinesis_local
 
 .DEFAULT_GOAL := help
 
@@ -22,6 +23,15 @@ $(READY): requirements-dev.txt
 .PHONY: setup
 setup: $(READY) ## Make the virtual environment with the pinned packages
 
+.PHONY: kinesis-local
+kinesis-local: ## Install the Kinesis of tests/kinesis_local, which needs Node.js; without it these tests are left out
+	@if { command -v node && command -v npm; } >/dev/null; then $(MAKE) --silent $(KINESIS_LOCAL)/node_modules/.ready; \
+	else echo "Node.js is missing: the tests against kinesis-local are left out."; fi
+
+$(KINESIS_LOCAL)/node_modules/.ready: $(KINESIS_LOCAL)/package-lock.json
+	npm ci --prefix $(KINESIS_LOCAL) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: demo
 demo: $(READY) ## Apply the simple example to a local AWS and replay a day of traffic (TRACE=file.csv: your own)
 	$(BIN)/python -m simulator demo $(if $(TRACE),--trace "$(TRACE)")
@@ -31,7 +41,7 @@ benchmark: $(READY) ## Write docs/benchmarks.md's figures anew: minutes (TRACES=
 	$(BIN)/python -m simulator benchmark $(if $(TRACES),--traces "$(TRACES)") $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 .PHONY: test
-test: $(READY) ## Run every test
+test: $(READY) kinesis-local ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak
