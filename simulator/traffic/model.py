@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from simulator.aws.kinesis import SHARD_BYTES_PER_MINUTE, SHARD_RECORDS_PER_MINUTE
 
 MINUTES_PER_DAY = 24 * 60
-# Records of 2 KiB: bytes are then what fills a shard, records are at half of theirs.
-_RECORD_BYTES = 2048
+MOST_SHARDS = 10_000
+"""To which UpdateShardCount scales a stream at most (botocore's service model of Kinesis)."""
+RECORD_BYTES = 2048
+"""Assumed where only bytes are known: these are then what fills a shard, and records are at half of theirs."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Traffic:
     @classmethod
     def for_shards(cls, shards: float) -> Traffic:
         """A minute that fills this many shards, by its bytes."""
-        return cls(shards * SHARD_BYTES_PER_MINUTE, shards * SHARD_BYTES_PER_MINUTE / _RECORD_BYTES)
+        return cls(shards * SHARD_BYTES_PER_MINUTE, shards * SHARD_BYTES_PER_MINUTE / RECORD_BYTES)
 
     @property
     def shards(self) -> float:

@@ -1,210 +1,175 @@
-"""Traffic to replay: one `Traffic` a minute, generated or read from a file."""
+"""Reads a trace from a file, and says in one line what was read, added up, scaled, filled and assumed."""
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from simulator.traffic.model import Trace, TraceError, Traffic
+import numpy as np
+
+from simulator.aws.kinesis import SHARD_BYTES_PER_MINUTE
+from simulator.traffic.answers import GET_METRIC_DATA, read_json
+from simulator.traffic.minutes import Minutes, Numbers, first_unknown, minutes
+from simulator.traffic.model import MOST_SHARDS, RECORD_BYTES, Trace, TraceError, Traffic
+from simulator.traffic.names import Metric
+from simulator.traffic.series import of_one_stream
+from simulator.traffic.tables import read_csv
+from simulator.traffic.text import read_text
+from simulator.traffic.timestamps import SECOND
 
 DEFAULT_MEAN_SHARDS = 4.0
-_BYTES, _RECORDS = "IncomingBytes", "IncomingRecords"
-
-GET_METRIC_DATA = """\
-aws cloudwatch get-metric-data --start-time 2026-10-01T00:00:00Z --end-time 2026-10-29T00:00:00Z \\
-  --metric-data-queries '[
-    {"Id": "incomingBytes", "MetricStat": {"Stat": "Sum", "Period": 300, "Metric": {
-      "Namespace": "AWS/Kinesis", "MetricName": "IncomingBytes",
-      "Dimensions": [{"Name": "StreamName", "Value": "orders"}]}}},
-    {"Id": "incomingRecords", "MetricStat": {"Stat": "Sum", "Period": 300, "Metric": {
-      "Namespace": "AWS/Kinesis", "MetricName": "IncomingRecords",
-      "Dimensions": [{"Name": "StreamName", "Value": "orders"}]}}}
-  ]' > orders.json"""
-"""How to get a stream's traffic of four weeks. CloudWatch keeps it by the minute for 15 days, by 5 minutes for 63."""
-
-
-def read_trace(path: Path, *, mean_shards: float | None = None) -> Trace:
-    """Read a CSV file of one of two forms, with a header line, or what `aws cloudwatch get-metric-data` answers.
-
-    - `timestamp,value`: a rate in any unit; scaled so that the mean demand is `mean_shards` shards (4 if not given);
-    - `timestamp,bytes,records`: totals of the interval that begins at the timestamp, as CloudWatch reports
-      IncomingBytes and IncomingRecords; scaled only where `mean_shards` is given.
-    - JSON with MetricDataResults, one or several answers one after another (see GET_METRIC_DATA): sums of IncomingBytes
-      and IncomingRecords, told apart by their Id or Label, in either order of time; periods of which CloudWatch has
-      nothing are without traffic. Scaled only where `mean_shards` is given.
-
-    Timestamps are ISO 8601 (UTC where they name no zone) or seconds since 1970, in CSV in rising order; the minutes
-    between two are interpolated. Raises TraceError.
-    """
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
-        raise TraceError(f"{path} cannot be read: {reason}") from error
-    rows, is_rate = _metric_data(path, text) if text.lstrip().startswith("{") else _table(path, text)
-    minutes = _by_minute(rows)
-    mean = sum(load.shards for load in minutes) / len(minutes)
-    if mean == 0:
-        raise TraceError(f"{path}: all values are 0, there is no traffic to replay")
-    if mean_shards is not None or is_rate:
-        factor = (mean_shards or DEFAULT_MEAN_SHARDS) / mean
-        minutes = [Traffic(load.bytes * factor, load.records * factor) for load in minutes]
-    return Trace(path.stem, rows[0].at, minutes)
+_SMALL_RECORD_BYTES = 1024
+"""Records of this size fill a shard by their number just before they fill it by their bytes."""
+_CLI_FORMS = re.compile(
+    r"\s*(?:METRICDATARESULTS\b|MetricDataResults:|-{3,}[\s|]*\n?\|\s*GetMetricData)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
-class _Row:
-    line: int
-    at: datetime
-    load: Traffic
-    is_total: bool
+class ReadTrace:
+    """A trace, and what people need to know of how it was read.
 
+    Attributes:
+        trace: the trace.
+        source: where it was read from.
+        notes: what was added up, scaled, filled and assumed, a phrase each.
 
-def _table(path: Path, text: str) -> tuple[list[_Row], bool]:
-    """The rows of a CSV file, and whether they are rates in any unit."""
-    reader = csv.DictReader(text.splitlines(), restkey="beyond the header", restval="")
-    columns = {name.strip().lower() for name in reader.fieldnames or ()}
-    if not ({"timestamp", "value"} <= columns or {"timestamp", "bytes", "records"} <= columns):
-        raise TraceError(
-            f"{path}, line 1: the header names {', '.join(sorted(columns)) or 'nothing'}; "
-            "it must name timestamp,value or timestamp,bytes,records"
+    """
+
+    trace: Trace
+    source: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        trace = self.trace
+        end = trace.start + timedelta(minutes=len(trace.minutes))
+        peak = max(load.shards for load in trace.minutes)
+        what = (
+            f"Read {self.source}: {len(trace.minutes):,} minutes from {trace.start:%Y-%m-%d %H:%M} to "
+            f"{end:%Y-%m-%d %H:%M} UTC, on average {trace.mean_shards:.2f} shards' worth, {peak:.2f} at most"
         )
-    rows = [_row(path, reader.line_num, row) for row in reader]
-    if len(rows) < 2:
-        raise TraceError(f"{path}: a trace needs at least two lines below its header")
-    for earlier, later in pairwise(rows):
-        if later.at <= earlier.at:
-            raise TraceError(
-                f"{path}, line {later.line}: {later.at} is not after the line before; sort the file by time"
-            )
-    return rows, "value" in columns
+        return "; ".join((what, *self.notes))
 
 
-def _row(path: Path, line: int, row: dict[str, str]) -> _Row:
-    cells = {name.strip().lower(): text for name, text in row.items()}
-    try:
-        at = _moment(cells["timestamp"].strip())
-    except ValueError:
+def read_trace(path: Path, *, mean_shards: float | None = None, stream: str | None = None) -> ReadTrace:
+    """Read the traffic of a stream from a CSV or JSON file.
+
+    - CSV with a header: `timestamp,bytes,records` or CloudWatch's names, totals of the period that begins at the
+      timestamp; one of the two is enough. Or `timestamp,value`, a rate in any unit, which is scaled so that the mean
+      demand is `mean_shards` shards (4 if not given).
+    - JSON: what `aws cloudwatch get-metric-data` answers (see GET_METRIC_DATA), a page or several; or a Grafana export.
+
+    docs/your-traffic.md says which forms are read and by which rules. Totals are scaled only where `mean_shards` is
+    given. `stream` chooses one where the file has several.
+
+    Raises:
+        TraceError: it cannot be read, in one sentence with the line, what is wrong and the remedy.
+
+    """
+    text = read_text(path)
+    if _CLI_FORMS.match(text):
         raise TraceError(
-            f"{path}, line {line}: {cells['timestamp']!r} is no timestamp; "
-            "write 2026-01-05T13:00:00Z or seconds since 1970"
-        ) from None
-    names = ("value",) if "value" in cells else ("bytes", "records")
-    amounts = [_amount(path, f"line {line}: {name}", cells[name]) for name in names]
-    if "value" in cells:
-        return _Row(line, at, Traffic.for_shards(amounts[0]), is_total=False)
-    return _Row(line, at, Traffic(*amounts), is_total=True)
+            f"{path} is not the AWS CLI's JSON: add --output json to the command, like this:\n{GET_METRIC_DATA}"
+        )
+    is_json = text.lstrip()[:1] in {"{", "["}
+    content = read_json(text, path) if is_json else read_csv(text, path)
+    choice = of_one_stream(content, stream, str(path))
+    read = minutes(choice, str(path), content.period_seconds)
+    notes = [*content.notes, *choice.notes, *read.notes, *_gaps(read)]
+    loads, assumed = _loads(read)
+    loads, scaled = _scaled(loads, mean_shards, is_rate=Metric.VALUE in read.of, path=path)
+    start = datetime.fromtimestamp(read.start / SECOND, UTC)
+    return ReadTrace(Trace(path.stem, start, loads), str(path), (*notes, *assumed, *scaled))
 
 
-def _metric_data(path: Path, text: str) -> tuple[list[_Row], bool]:
-    """The rows of one or several answers of GetMetricData, and that they are no rates."""
-    pages = list(_documents(path, text))
-    if pages[-1].get("NextToken"):
+def _gaps(read: Minutes) -> list[str]:
+    """What is said of minutes of which nothing is known."""
+    known = np.logical_or.reduce(list(read.is_known.values()))
+    missing = int((~known).sum())
+    if not missing:
+        return []
+    count = "1 minute" if missing == 1 else f"{missing:,} of {len(known):,} minutes"
+    first = (
+        f"at {first_unknown(known, read.start)}" if missing == 1 else f"the first at {first_unknown(known, read.start)}"
+    )
+    return [f"no value for {count} ({first}): taken as no traffic"]
+
+
+def _loads(read: Minutes) -> tuple[list[Traffic], list[str]]:
+    """The traffic of each minute; what is known of neither bytes nor records is estimated from the other."""
+    notes: list[str] = []
+    if Metric.VALUE in read.of:
+        return [Traffic.for_shards(float(rate)) for rate in read.of[Metric.VALUE]], notes
+    none = np.zeros(len(next(iter(read.of.values()))))
+    volume, records = read.of.get(Metric.BYTES, none), read.of.get(Metric.RECORDS, none)
+    size = _RECORD_SIZES[volume.any(), records.any()]
+    if volume.any() and records.any():
+        volume, records, filled = _completed(volume, records)
+        if filled:
+            notes.append(
+                f"{filled:,} minutes have bytes or records alone: the other is estimated by the mean record size"
+            )
+    elif volume.any():
+        records = volume / size
+        notes.append(
+            f"records are unknown and taken as {size:,} bytes each: if yours are below 1 KiB, "
+            "their number may be the limit instead"
+        )
+    elif records.any():
+        volume = records * size
+        notes.append(
+            f"bytes are unknown and taken as {size:,} a record: if yours are larger, they may be the limit instead"
+        )
+    return [Traffic(float(each), float(count)) for each, count in zip(volume, records, strict=True)], notes
+
+
+_RECORD_SIZES: Mapping[tuple[Any, Any], int] = {
+    (True, False): RECORD_BYTES,
+    (False, True): _SMALL_RECORD_BYTES,
+    (True, True): 0,
+    (False, False): 0,
+}
+
+
+def _completed(volume: Numbers, records: Numbers) -> tuple[Numbers, Numbers, int]:
+    both = (volume > 0) & (records > 0)
+    if not both.any():
+        return volume, records, 0
+    size = float(volume[both].sum() / records[both].sum())
+    lacks_records, lacks_bytes = (volume > 0) & (records == 0), (records > 0) & (volume == 0)
+    records = np.where(lacks_records, volume / size, records)
+    volume = np.where(lacks_bytes, records * size, volume)
+    return volume, records, int((lacks_records | lacks_bytes).sum())
+
+
+def _scaled(
+    loads: list[Traffic], mean_shards: float | None, *, is_rate: bool, path: Path
+) -> tuple[list[Traffic], list[str]]:
+    if mean_shards is None and not is_rate:
+        return loads, []
+    shards = np.array([load.shards for load in loads])
+    top = float(shards.max())
+    if top == 0:
+        return loads, ["all values are 0"]
+    wanted = mean_shards or DEFAULT_MEAN_SHARDS
+    factor = wanted / float((shards / top).mean()) / top  # the mean of the very large would be infinite
+    if top * factor > MOST_SHARDS:
         raise TraceError(
-            f"{path} ends with a NextToken: there are more pages; append them, or let the AWS CLI fetch them all, "
-            "without --no-paginate and --max-items"
+            f"{path}: with a mean of {wanted:g} shards the highest minute would need {top * factor:,.0f}, and Kinesis "
+            f"scales a stream to {MOST_SHARDS:,} at most; give a lower --mean-shards"
         )
-    sums: dict[str, dict[datetime, float]] = {_BYTES: {}, _RECORDS: {}}
-    for page in pages:
-        for result in page.get("MetricDataResults", ()):
-            about = f"{result.get('Id')} {result.get('Label')}"
-            for metric, values in sums.items():
-                if metric.lower() in about.lower():
-                    values.update(_datapoints(path, about, result))
-    for metric, values in sums.items():
-        if not values:
-            raise TraceError(
-                f"{path} has no values of {metric}: no result of MetricDataResults has it in its Id or Label. "
-                f"Get both metrics like this:\n{GET_METRIC_DATA}"
-            )
-    moments = sorted({moment for values in sums.values() for moment in values})
-    if len(moments) < 2:
-        raise TraceError(f"{path}: a trace needs values at two timestamps at least")
-    period = min(later - earlier for earlier, later in pairwise(moments))
-    for moment in moments:
-        if (moment - moments[0]) % period:
-            raise TraceError(
-                f"{path}: {moment} is no multiple of the period of {period.seconds} seconds after {moments[0]}; get "
-                "IncomingBytes and IncomingRecords with the same Period"
-            )
-    rows = []
-    for index in range((moments[-1] - moments[0]) // period + 1):
-        at = moments[0] + index * period
-        rows.append(_Row(0, at, Traffic(sums[_BYTES].get(at, 0.0), sums[_RECORDS].get(at, 0.0)), is_total=True))
-    return rows, False
-
-
-def _documents(path: Path, text: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects that are written one after another."""
-    decoder, rest = json.JSONDecoder(), text.lstrip()
-    while rest:
-        try:
-            document, end = decoder.raw_decode(rest)
-        except ValueError as error:
-            raise TraceError(f"{path} is no JSON: {error}") from None
-        if not isinstance(document, dict) or "MetricDataResults" not in document:
-            raise TraceError(
-                f"{path} has no MetricDataResults; it must be what this command answers:\n{GET_METRIC_DATA}"
-            )
-        yield document
-        rest = rest[end:].lstrip()
-
-
-def _datapoints(path: Path, about: str, result: Mapping[str, Any]) -> dict[datetime, float]:
-    timestamps, values = result.get("Timestamps", ()), result.get("Values", ())
-    if len(timestamps) != len(values):
-        raise TraceError(f"{path}: {about} has {len(timestamps)} Timestamps and {len(values)} Values")
-    points = {}
-    for timestamp, value in zip(timestamps, values, strict=True):
-        try:
-            moment = _moment(str(timestamp))
-        except ValueError:
-            raise TraceError(f"{path}: {about} has the timestamp {timestamp!r}, which is none") from None
-        points[moment] = _amount(path, f"a value of {about}", str(value))
-    return points
-
-
-def _moment(text: str) -> datetime:
-    if text.replace(".", "", 1).isdigit():
-        return datetime.fromtimestamp(float(text), UTC)
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _amount(path: Path, what: str, text: str) -> float:
-    try:
-        amount = float(text)
-    except ValueError:
-        raise TraceError(f"{path}, {what} is {text!r}, which is no number") from None
-    if not 0 <= amount < math.inf:
-        raise TraceError(f"{path}, {what} is {text}; it must be 0 or more and finite")
-    return amount
-
-
-def _by_minute(rows: Sequence[_Row]) -> list[Traffic]:
-    """The rate of each minute from the first row to the last, on the straight line between two rows."""
-    rates = []
-    for row, (earlier, later) in zip(rows, [*pairwise(rows), (rows[-2], rows[-1])], strict=True):
-        minutes = (later.at - earlier.at) / timedelta(minutes=1) if row.is_total else 1
-        rates.append(Traffic(row.load.bytes / minutes, row.load.records / minutes))
-    loads, index = [], 0
-    for minute in range(int((rows[-1].at - rows[0].at) / timedelta(minutes=1)) + 1):
-        at = rows[0].at + timedelta(minutes=minute)
-        while index < len(rows) - 2 and rows[index + 1].at <= at:
-            index += 1
-        share = (at - rows[index].at) / (rows[index + 1].at - rows[index].at)
-        before, after = rates[index], rates[index + 1]
-        loads.append(
-            Traffic(
-                before.bytes + share * (after.bytes - before.bytes),
-                before.records + share * (after.records - before.records),
-            )
-        )
-    return loads
+    loads = [Traffic(load.bytes * factor, load.records * factor) for load in loads]
+    if not is_rate:
+        return loads, [f"scaled by {factor:.4g} to a mean of {wanted:g} shards"]
+    mebibytes = SHARD_BYTES_PER_MINUTE / 60 / 1024**2 * wanted
+    note = (
+        f"values of unknown unit, scaled so that their mean is {wanted:g} shards ({mebibytes:g} MiB/s): "
+        "choose it with --mean-shards, or give real amounts as timestamp,bytes,records"
+    )
+    return loads, [note]

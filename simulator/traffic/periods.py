@@ -1,0 +1,84 @@
+"""The time that each number of a series stands for."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.traffic.model import TraceError
+from simulator.traffic.series import Series
+from simulator.traffic.timestamps import HOUR, MINUTE, SECOND, shown
+
+_USUAL = [each * SECOND for each in (1, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600)]
+_MOST_JITTER = 0.25
+"""Of the period."""
+_LEAST_RUN, _LONG_RUN = 3, 12
+"""So many equal steps in a row, in a short file and in a long one, are a period rather than chance."""
+
+
+def period_of(series: Series) -> int:
+    """The period of a series in order, in microseconds: its least step.
+
+    Raises:
+        TraceError: there are several, or none.
+
+    """
+    at = series.at
+    if len(at) < 2:
+        raise TraceError(
+            f"{series.place(0)}: there is no other value, and a trace needs two at least; "
+            "export a value for each minute of some days"
+        )
+    steps = np.diff(at)
+    least = int(steps.min())
+    if (steps % least).any():
+        least = _nearest_usual(int(np.median(steps)))
+        if least >= MINUTE:
+            _refuse_off_grid(series, least)
+    if least > HOUR:
+        raise TraceError(
+            f"{series.place(1)}: {shown(int(at[1]))} is {least / HOUR:g} hours after {shown(int(at[0]))}, too long for "
+            "a trace; export a value every minute, and an hour at most"
+        )
+    _refuse_mixed(series, np.rint(steps / least).astype(np.int64), least)
+    return least
+
+
+def on_grid(at: NDArray[np.int64], period: int) -> NDArray[np.int64]:
+    """The times moved to the nearest multiple of a period after the first, which is moved to its minute."""
+    moved: NDArray[np.int64] = at[0] // MINUTE * MINUTE + np.rint((at - at[0]) / period).astype(np.int64) * period
+    return moved
+
+
+def _nearest_usual(step: int) -> int:
+    nearest = min(_USUAL, key=lambda usual: abs(usual - step))
+    return nearest if abs(nearest - step) <= nearest // 10 else max(step // SECOND * SECOND, SECOND)
+
+
+def _refuse_off_grid(series: Series, period: int) -> None:
+    places = np.rint((series.at - series.at[0]) / period)
+    off = np.abs(series.at - series.at[0] - places * period) > period * _MOST_JITTER
+    off[1:] |= np.diff(places) < 1
+    for index in np.flatnonzero(off)[:1]:
+        raise TraceError(
+            f"{series.place(int(index))}: {shown(int(series.at[index]))} is no multiple of the period of "
+            f"{period // SECOND} seconds after {shown(int(series.at[0]))}; get all values with the same period"
+        )
+
+
+def _refuse_mixed(series: Series, steps: NDArray[np.int64], period: int) -> None:
+    """Refuse a stretch of values that are evenly further apart: theirs is another period, not a gap after each."""
+    if (steps == 1).all():
+        return
+    changes = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(steps)]
+    longest = min(max(_LEAST_RUN, len(steps) // 4), _LONG_RUN)
+    for begin, end in pairwise(changes):
+        other = int(steps[begin]) * period
+        if other > period and other > MINUTE and end - begin >= longest:
+            raise TraceError(
+                f"{series.place(begin)}: from {shown(int(series.at[begin]))} to {shown(int(series.at[end]))} values "
+                f"come every {other // SECOND:,} seconds and elsewhere every {period // SECOND:,}; "
+                "get all of them with the same period"
+            )

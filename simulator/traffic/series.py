@@ -1,0 +1,165 @@
+"""The series of numbers that a file holds, and those of one stream among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.traffic.model import TraceError
+from simulator.traffic.names import SUM, Metric, Name
+from simulator.traffic.timestamps import Place
+
+
+@dataclass(frozen=True)
+class Series:
+    """The numbers of one metric in the order in which the file has them.
+
+    Attributes:
+        name: what its header or label says.
+        label: the header or label itself, for people.
+        at: when each was, in microseconds since 1970.
+        amounts: the numbers; NaN where there is none.
+        place: where in the file each is.
+        is_naive: whether the times name no zone.
+        is_per_second: whether the numbers are per second.
+
+    """
+
+    name: Name
+    label: str
+    at: NDArray[np.int64]
+    amounts: NDArray[np.float64]
+    place: Place
+    is_naive: bool = False
+    is_per_second: bool = False
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds.
+
+    Attributes:
+        series: every series of a metric that counts.
+        notes: what people need to know of how they were read.
+        period_seconds: the time that each number stands for, where the file says it.
+
+    """
+
+    series: Sequence[Series]
+    notes: Sequence[str] = ()
+    period_seconds: int | None = None
+
+
+@dataclass
+class Choice:
+    """The series of one stream: each metric's, several where shards are to be added up."""
+
+    of: dict[Metric, list[Series]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def of_one_stream(content: Content, stream: str | None, where: str) -> Choice:
+    """The series that make a stream's traffic.
+
+    Raises:
+        TraceError: they are several streams' and none was named, or they hold no sums.
+
+    """
+    series = [each for each in content.series if each.name.metric is not Metric.VALUE]
+    choice = Choice()
+    for metric in Metric:
+        found = [each for each in (series or content.series) if each.name.metric is metric]
+        if metric is not Metric.VALUE:
+            found = _sums(found, metric, where, choice)
+        if found:
+            choice.of[metric] = found
+    _keep_stream(choice, stream, where)
+    for metric, found in choice.of.items():
+        choice.of[metric] = _shards(found, metric, where, choice)
+    return choice
+
+
+def _keep_stream(choice: Choice, stream: str | None, where: str) -> None:
+    streams = unique(each.name.stream for found in choice.of.values() for each in found if each.name.stream)
+    if stream is not None and stream not in streams:
+        names = ", ".join(streams)
+        raise TraceError(
+            f"{where} has no stream {stream}: it has {names}"
+            if streams
+            else f"{where} does not say whose traffic it is: leave out --stream {stream}"
+        )
+    if stream is None and len(streams) > 1:
+        raise TraceError(
+            f"{where} has the traffic of {len(streams)} streams, {_listed(streams)}; "
+            f"choose one with --stream {streams[0]}"
+        )
+    if stream is not None and len(streams) > 1:
+        for metric, found in list(choice.of.items()):
+            kept = [each for each in found if each.name.stream == stream]
+            if kept:
+                choice.of[metric] = kept
+            else:
+                del choice.of[metric]
+        choice.notes.append(f"only {stream} of {len(streams)} streams")
+
+
+def _sums(found: Sequence[Series], metric: Metric, where: str, choice: Choice) -> list[Series]:
+    statistics = unique(each.name.statistic for each in found)
+    sums = [each for each in found if each.name.statistic in {"", SUM}]
+    if found and not sums:
+        raise TraceError(
+            f"{where} has the {_listed(statistics)} of {metric.value}, of which no total can be made: "
+            "get the statistic Sum"
+        )
+    if any(each.name.statistic == SUM for each in sums):
+        sums = [each for each in sums if each.name.statistic == SUM]
+    if len(sums) < len(found):
+        choice.notes.append(f"of the statistics of {metric.value} only {SUM}")
+    return sums
+
+
+def _shards(found: Sequence[Series], metric: Metric, where: str, choice: Choice) -> list[Series]:
+    whole = [each for each in found if not each.name.shard]
+    shards = unique(each.name.shard for each in found if each.name.shard)
+    if len(whole) > 1 or (not whole and len(shards) < len(found)):
+        labels = [each.label for each in (whole or found)]
+        raise TraceError(
+            f"{where} has {len(labels)} series of {metric.value}, {_listed(labels)}, and does not say of which streams "
+            "they are; keep one of them, or label each with the stream's name"
+        )
+    if shards and not whole:
+        note = f"the sum of {len(shards)} shards" if len(shards) > 1 else f"only of {shards[0]}"
+        if note not in choice.notes:
+            choice.notes.append(note)
+    return whole or list(found)
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """Each name once, in order."""
+    return list(dict.fromkeys(names))
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def joined(parts: Sequence[Series]) -> Series:
+    """Pages of one series as one."""
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([len(each.at) for each in parts])
+
+    def place(index: int) -> str:
+        part = int(np.searchsorted(ends, index, side="right"))
+        return parts[part].place(index - int(ends[part]) + len(parts[part].at))
+
+    return replace(
+        parts[0],
+        at=np.concatenate([each.at for each in parts]),
+        amounts=np.concatenate([each.amounts for each in parts]),
+        place=place,
+    )
