@@ -8,13 +8,14 @@ import sys
 from rich.console import Console
 
 from simulator.commands import benchmark, compare, demo, fleet, function_figures, replay
+from simulator.commands.flags import OutputError
 from simulator.deployment.module_inputs import InvalidInputError
 from simulator.deployment.terraform import TerraformError, TerraformMissingError
 from simulator.reports.markdown import MissingSectionError
 from simulator.traffic import TraceError
 
 _INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
-_PLAIN_ERRORS = (InvalidInputError, MissingSectionError, TerraformError, TerraformMissingError, TraceError)
+_PLAIN_ERRORS = (InvalidInputError, MissingSectionError, OutputError, TerraformError, TerraformMissingError, TraceError)
 """What a person can mend by what the message says."""
 
 _COMMANDS = {
@@ -44,7 +45,7 @@ def main() -> int:
         console.print("\nStopped.")
         return _INTERRUPTED
     except _PLAIN_ERRORS as error:
-        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        Console(file=sys.stderr).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
 
 

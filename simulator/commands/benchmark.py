@@ -25,13 +25,13 @@ from rich.progress import track
 from simulator.aws.prices import US_EAST_1
 from simulator.commands import fleet
 from simulator.comparison.corpus import DEVELOPMENT, Case, cases
-from simulator.comparison.generator import DAYS, LEAST_DAYS
 from simulator.comparison.outcomes import DEFAULT, Kind, Outcome
 from simulator.comparison.results import Match, Mean, Result, geometric_mean, matches, mean_of, serve
 from simulator.deployment.terraform import REPOSITORY
 from simulator.reports import comparison_chart as chart
 from simulator.reports.function_figures import markdown as figures_of_function
 from simulator.reports.markdown import table, with_sections
+from simulator.traffic.generator import DAYS, LEAST_DAYS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from simulator.aws.prices import US_EAST_1
-from simulator.commands.flags import positive
+from simulator.commands.flags import check_writable, output_folder
+from simulator.commands.given_traffic import add_traffic_arguments, given_settings, read_given
 from simulator.comparison.outcomes import DEFAULT, UNLIMITED, Demand, Kind, Outcome, outcomes
 from simulator.deployment import module_inputs
 from simulator.deployment.presets import PRESETS, settings
 from simulator.deployment.terraform import REPOSITORY
 from simulator.reports import comparison_chart as chart
-from simulator.traffic import read_trace
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -39,16 +39,19 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
-    parser.usage = "%(prog)s FILE [--mean-shards N] [--preset NAME] [settings] [--output FOLDER]"
-    parser.add_argument("trace", type=Path, metavar="FILE", help="the traffic: a CSV or JSON file, as for replay")
-    parser.add_argument("--mean-shards", type=positive, metavar="N", help="scale its mean to N shards")
+    parser.usage = "%(prog)s FILE|--stream NAME|--sample NAME [--preset NAME] [settings] [--output FOLDER]"
+    add_traffic_arguments(parser)
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FOLDER",
         help="where table, chart and JSON go (build/compare/<name of the trace>)",
     )
-    parser.add_argument("--preset", choices=PRESETS, default=DEFAULT, help=f"what settings start from ({DEFAULT})")
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help="what settings start from (those of the stream's alarms if known, else default)",
+    )
     module_inputs.add_setting_flags(parser, all_optional=True)
 
 
@@ -57,13 +60,18 @@ def run(options: Namespace, console: Console) -> bool:
 
     Raises:
         TraceError: the trace cannot be read.
+        OutputError: the result cannot be written.
         InvalidInputError: the module would refuse the settings.
 
     """
     presets = {name: {**UNLIMITED, **inputs} for name, inputs in PRESETS.items()}
-    base = presets[options.preset]
-    given = module_inputs.inputs(options, base=base)
-    trace = read_trace(options.trace, mean_shards=options.mean_shards)
+    base = presets[options.preset or DEFAULT]
+    module_inputs.inputs(options, base=base)  # better refused before anything is read
+    if options.output:
+        check_writable(options.output)
+    read = read_given(options, console)
+    trace, given = read.trace, given_settings(options, read, base=UNLIMITED)
+    folder = output_folder(options.output, REPOSITORY / "build" / "compare", trace)
     demand = Demand.of(trace)
     with console.status("Serving the trace under every policy"):
         results = outcomes(
@@ -74,12 +82,11 @@ def run(options: Namespace, console: Console) -> bool:
     days = demand.hours / 24
     mean, most = float(demand.shards.mean()), float(demand.shards.max())
     subtitle = f"{trace.name}: {days:.1f} days, {mean:.1f} shards' worth on average, {most:.1f} at most"
-    folder = options.output or REPOSITORY / "build" / "compare" / trace.name
-    folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("png", "svg"):
         chart.draw(results, subtitle=subtitle, path=folder / f"comparison.{suffix}")
     report = {
         "trace": trace.name,
+        "read": {"from": read.source, "notes": read.notes},
         "days": days,
         "mean_shards": mean,
         "peak_shards": most,

@@ -20,12 +20,15 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.rule import Rule
 from rich.table import Table
 
+from simulator.commands.flags import check_writable, mean_shards, number
+from simulator.commands.given_traffic import tell
 from simulator.deployment.terraform import REPOSITORY, WorkingCopy
 from simulator.local_aws import START, LocalAWS, Transport
 from simulator.local_aws.environment import with_aws
 from simulator.local_aws.replay_loop import StreamReplay, replay
 from simulator.reports import charts
 from simulator.traffic import generated_day, read_trace
+from simulator.traffic.ordering import MOST_DAYS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -40,23 +43,32 @@ EXAMPLE = "examples/simple"
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
     parser.add_argument("--trace", type=Path, metavar="FILE", help="traffic, in a file as for replay")
-    parser.add_argument("--mean-shards", type=float, metavar="N", help="scale its mean to N shards (4)")
-    parser.add_argument("--days", type=int, default=1, metavar="N", help="days to replay, for each stream (1)")
+    parser.add_argument("--stream", metavar="NAME", help="whose traffic, where the trace has several streams'")
+    parser.add_argument("--mean-shards", type=mean_shards, metavar="N", help="scale its mean to N shards (4)")
+    parser.add_argument(
+        "--days", type=number(int, 1, MOST_DAYS), default=1, metavar="N", help="days to replay, for each stream (1)"
+    )
     parser.add_argument(
         "--output", type=Path, default=REPOSITORY / "build" / "demo", metavar="FOLDER", help="where the chart goes"
     )
 
 
 def run(options: Namespace, console: Console) -> bool:
-    """Run the demo; whether everything happened that should: scalings both ways, and a plan without changes.
+    """Run the demo; whether everything happened that should: a plan without changes, and of generated days scalings.
 
     Raises:
         TerraformMissingError: Terraform is missing or too old.
         TerraformError: a Terraform command failed.
         TraceError: the trace cannot be read.
+        OutputError: the chart cannot be written.
 
     """
-    trace = read_trace(options.trace, mean_shards=options.mean_shards) if options.trace else None
+    check_writable(options.output)
+    trace = None
+    if options.trace:
+        read = read_trace(options.trace, mean_shards=options.mean_shards, stream=options.stream)
+        tell(read, console)
+        trace = read.trace
     start = trace.start.replace(second=0, microsecond=0) if trace else START
     with LocalAWS(Transport.HTTP, start=start) as aws, WorkingCopy(EXAMPLE, aws=aws.environment) as example:
         variables = {"region": aws.region}
@@ -89,6 +101,8 @@ def run(options: Namespace, console: Console) -> bool:
         console.print(_summary(replays))
         console.print(_proof(aws))
         console.print(f"Chart: {chart}")
+    if trace:  # one's own traffic may need no scaling
+        return not plan.has_changes
     return not plan.has_changes and _scaled_both_ways(replays)
 
 

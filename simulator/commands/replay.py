@@ -4,8 +4,9 @@ The real function, from lambda/package.zip, scales a stream of the local AWS in 
 modules/stream makes of the settings given below; metrics, alarms, retries, reconcile, the time that a reshard takes and
 the quotas of Kinesis are modelled as AWS documents them. Neither an account nor Terraform is needed.
 
-FILE is a CSV with `timestamp,value` (any unit: --mean-shards says how much it is), a CSV with
-`timestamp,bytes,records`, or what `aws cloudwatch get-metric-data` answers, as below.
+The traffic is read from AWS (--stream), or it is a FILE: a CSV with `timestamp,bytes,records` or with `timestamp,value`
+(any unit: --mean-shards says how much it is), an export of CloudWatch's console or of Grafana, or what
+`aws cloudwatch get-metric-data` answers, as below. docs/your-traffic.md has the forms and the rules.
 
 Not in the traffic is what the stream refused at the time: IncomingBytes and IncomingRecords count what was accepted.
 And for the first week the autoscaler knows less of the stream's past than it would have known.
@@ -31,7 +32,8 @@ from rich.table import Table
 
 from kinesis_autoscaler.model import CALLS_PER_DAY
 from simulator.aws.prices import US_EAST_1
-from simulator.commands.flags import number, positive
+from simulator.commands.flags import check_writable, number, output_folder, seconds
+from simulator.commands.given_traffic import add_traffic_arguments, given_settings, read_given
 from simulator.deployment import add_stream, deploy, module_inputs
 from simulator.deployment.presets import PRESETS
 from simulator.deployment.terraform import REPOSITORY
@@ -39,7 +41,7 @@ from simulator.local_aws import LocalAWS
 from simulator.local_aws.replay_loop import StreamReplay, replay
 from simulator.local_aws.replay_outcome import Outcome
 from simulator.reports import charts
-from simulator.traffic import GET_METRIC_DATA, MINUTES_PER_DAY, read_trace
+from simulator.traffic import GET_METRIC_DATA, MINUTES_PER_DAY, MOST_SHARDS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -54,33 +56,35 @@ _MINUTES_PER_HOUR = 60
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
-    parser.usage = "%(prog)s FILE --max-shard-count N [--preset NAME] [settings] [world]"
+    parser.usage = "%(prog)s FILE|--stream NAME|--sample NAME --max-shard-count N [--preset NAME] [settings] [world]"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = f"Get the traffic of a stream with the AWS CLI:\n\n{GET_METRIC_DATA}"
-    parser.add_argument("file", type=Path, metavar="FILE", help="the traffic")
-    parser.add_argument("--mean-shards", type=positive, metavar="N", help="scale the traffic's mean to N shards")
+    add_traffic_arguments(parser)
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="where result and chart go (build/replay/<name of the file>)"
     )
-    parser.add_argument("--preset", choices=PRESETS, default="default", help="settings to begin with (default)")
-    module_inputs.add_setting_flags(parser)
+    parser.add_argument(
+        "--preset", choices=PRESETS, help="settings to begin with (those of the stream's alarms if known, else default)"
+    )
+    module_inputs.add_setting_flags(parser, all_optional=True)
     world = parser.add_argument_group("world", "what AWS does not document, or what only you know")
     world.add_argument(
         "--shards",
-        type=number(int, 1),
+        type=number(int, 1, MOST_SHARDS),
         metavar="N",
-        help="open shards at the start (as many as let the first hour's peak use the target utilization)",
+        help="open shards at the start (those that the stream has, or as many as let the first hour's peak use the "
+        "target utilization)",
     )
     world.add_argument(
         "--reshard-seconds",
-        type=positive,
+        type=seconds,
         metavar="S",
         help="how long a reshard takes (three minutes, a second more for each shard that comes or goes, and half as "
         "long again if the target is no multiple of 25%% of the count)",
     )
     world.add_argument(
         "--metric-delay-seconds",
-        type=number(int, 0),
+        type=number(int, 0, 24 * 60 * 60),
         default=60,
         metavar="S",
         help="how late metrics are (%(default)s)",
@@ -106,13 +110,22 @@ def run(options: Namespace, console: Console) -> bool:
 
     Raises:
         TraceError: the traffic cannot be read.
+        OutputError: the result cannot be written.
         InvalidInputError: a setting is one that the module refuses.
         KeyboardInterrupt: it was ended early.
 
     """
-    settings = module_inputs.inputs(options, base=PRESETS[options.preset])
-    trace = read_trace(options.file, mean_shards=options.mean_shards)
-    shards = options.shards or _first_shard_count(trace, settings)
+    module_inputs.inputs(options, base=PRESETS[options.preset or "default"])  # better refused before anything is read
+    if options.output:
+        check_writable(options.output)
+    read = read_given(options, console)
+    trace, settings = read.trace, given_settings(options, read)
+    if "max_shard_count" not in settings:
+        raise module_inputs.InvalidInputError(
+            "--max-shard-count is needed: how many shards you would pay for at most, from 1 to 10,000"
+        )
+    folder = output_folder(options.output, REPOSITORY / "build" / "replay", trace)
+    shards = options.shards or (read.stream and read.stream.shards) or _first_shard_count(trace, settings)
     world: dict[str, Any] = {"metric_delay_seconds": options.metric_delay_seconds, "key_skew": options.key_skew}
     if options.reshard_seconds is not None:
         world["reshard_seconds"] = options.reshard_seconds
@@ -132,10 +145,13 @@ def run(options: Namespace, console: Console) -> bool:
         log = autoscaler.audit_log(stream_name)
     outcome = Outcome.of(record, trace, calls)
     _show_log(log, console)
+    if not record.events and not record.throttled_share:
+        console.print(f"This traffic needs no scaling: {record.minutes[0].open_shards} shards carry all of it.")
     console.print(Rule("Result", align="left"))
     console.print(_table(record, outcome))
     about = {
         "trace": trace.name,
+        "read": {"from": read.source, "notes": read.notes, "mean_shards": trace.mean_shards},
         "start": record.minutes[0].at.isoformat(),
         "end": (record.minutes[-1].at + timedelta(minutes=1)).isoformat(),
         "complete": finished,
@@ -144,7 +160,6 @@ def run(options: Namespace, console: Console) -> bool:
         "world": {**world, "shards": shards, "reconcile_interval_minutes": options.reconcile_interval_minutes},
         "prices": asdict(US_EAST_1),
     }
-    folder = options.output or REPOSITORY / "build" / "replay" / trace.name
     _write(folder, about, outcome, record, log)
     console.print(f"\nChart: {folder / 'replay.png'}", soft_wrap=True)
     if not finished:
@@ -251,7 +266,6 @@ def _write(
     folder: Path, about: dict[str, Any], outcome: Outcome, record: StreamReplay, log: list[dict[str, Any]]
 ) -> None:
     """Write replay.json, replay.png and replay.svg."""
-    folder.mkdir(parents=True, exist_ok=True)
     result = {**about, "result": asdict(outcome), "scalings": _scalings(log), "not_scaled": _not_scaled(log)}
     (folder / "replay.json").write_text(json.dumps(result, indent=2) + "\n")
     for suffix in ("png", "svg"):

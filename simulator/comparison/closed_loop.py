@@ -95,10 +95,10 @@ class Alarm:
         # Datapoints by the minute at which they end; those that reach back before the beginning are missing.
         ends = np.arange(first - loop.metric_delay - (periods - 1) * period, last - loop.metric_delay + 1)
         real = ends >= period
-        ends = np.where(real, ends, period)
-        usage = (loop.accepted_sums[ends] - loop.accepted_sums[ends - period]) / (period * self.shard_count)
+        ends, begins = np.where(real, ends, 0), np.where(real, ends - period, 0)
+        usage = (loop.accepted_sums[ends] - loop.accepted_sums[begins]) / (period * self.shard_count)
         if self._on_throttling:
-            usage += (loop.throttled_minutes[ends] - loop.throttled_minutes[ends - period]) > 0
+            usage += (loop.throttled_minutes[ends] - loop.throttled_minutes[begins]) > 0
         if self._above:
             breaches = usage >= rule.threshold
         else:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from simulator.comparison.closed_loop import MINUTES_PER_DAY, Series
-from simulator.comparison.generator import DAYS, MEAN_SHARDS, generate
 from simulator.comparison.outcomes import Demand
 from simulator.traffic import TraceError, read_trace
+from simulator.traffic.generator import DAYS, MEAN_SHARDS, generate
 
 DEVELOPMENT_SEED = 1
 """The module's defaults and presets were chosen on this seed's traces and the given ones; other seeds are held out."""
@@ -32,7 +32,7 @@ class Case:
     Attributes:
         name: the kind of stream, or the file's name.
         group: what it is averaged with: DEVELOPMENT, or a held-out seed.
-        is_generated: whether it comes from `simulator.comparison.generator`.
+        is_generated: whether it comes from `simulator.traffic.generator`.
         demand: its traffic.
     """
 
@@ -75,7 +75,7 @@ def cases(seeds: Sequence[int], folder: Path | None, *, days: int = DAYS) -> Ite
     if folder and not files:
         raise TraceError(f"{folder} has no CSV files: name a folder of traces with timestamp,value")
     for path in files:
-        trace = read_trace(path, mean_shards=MEAN_SHARDS)
+        trace = read_trace(path, mean_shards=MEAN_SHARDS).trace
         yield Case(path.stem, DEVELOPMENT, False, Demand.of_shards(_with_noise(Demand.of(trace).shards)))
     for seed in seeds:
         group = DEVELOPMENT if seed == DEVELOPMENT_SEED else f"held out, seed {seed}"

@@ -83,7 +83,12 @@ class Demand:
     @property
     def charged_bytes(self) -> float:
         """Its bytes as on-demand mode counts them, every record rounded up to a whole KB; records are all alike."""
-        return self.records * math.ceil(self.bytes / self.records / _KILOBYTE) * _KILOBYTE
+        return self.records * math.ceil(self.record_bytes / _KILOBYTE) * _KILOBYTE
+
+    @property
+    def record_bytes(self) -> float:
+        """The mean size of its records; 0 if it has none."""
+        return self.bytes / self.records if self.records else 0.0
 
     @property
     def hours(self) -> float:
@@ -93,7 +98,8 @@ class Demand:
     @property
     def first_count(self) -> int:
         """The shards with which every policy starts."""
-        return max(1, int(2 ** round(math.log2(float(self.shards.mean())))))
+        mean = float(self.shards.mean())
+        return max(1, int(2 ** round(math.log2(mean)))) if mean else 1
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def outcomes(
 
     def provisioned(shard_hours: float, accepted_share: float = 1.0) -> float:
         records = demand.records * accepted_share
-        return per_month * prices.provisioned(shard_hours, records, demand.bytes / demand.records)
+        return per_month * prices.provisioned(shard_hours, records, demand.record_bytes)
 
     least_bill = provisioned(bound)
 

@@ -133,6 +133,34 @@ def inputs(arguments: argparse.Namespace, *, base: Mapping[str, Any] | None = No
     return chosen
 
 
+def known(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs among what a file says of a stream's settings; what the module has no input for is left out.
+
+    Raises:
+        InvalidInputError: a value is not of its input's type.
+
+    """
+    chosen: dict[str, Any] = {}
+    for each in module_inputs():
+        *objects, name = each.path
+        given = document.get(objects[0], {}) if objects else document
+        if not isinstance(given, dict):
+            raise InvalidInputError(f"{objects[0]} is {given!r} and must be an object; read the stream again")
+        if name not in given:
+            continue
+        value = given[name]
+        if not (value is None and each.is_nullable) and not _is_of(each.type, value):
+            raise InvalidInputError(f"{each.name} is {value!r:.40} and must be a {each.type}; read the stream again")
+        (chosen.setdefault(objects[0], {}) if objects else chosen)[name] = value
+    return chosen
+
+
+def _is_of(type_: str, value: object) -> bool:
+    if type_ == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+    return isinstance(value, bool if type_ == "bool" else str)
+
+
 def check(chosen: Mapping[str, Any]) -> None:
     """Refuse inputs that the module refuses.
 

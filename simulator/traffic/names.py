@@ -20,8 +20,8 @@ SUM = "Sum"
 _TIME = {
     "timestamp", "time", "date", "datetime", "ts", "starttime", "start", "periodstart", "utc", "timestamputc",
     "timeutc", "datetimeutc", "utctime", "utctimestamp", "utcdatetime", "dateutc", "bin", "binm", "minute", "when",
-    "timestampms", "timems", "timestamps", "timestampns", "timens", "timeus", "timestampus", "epoch", "epochms", "unixtime",
-    "localtime", "timelocal", "timestamplocal", "localtimestamp",
+    "timestampms", "timems", "timestamps", "timestampns", "timens", "timeus", "timestampus", "epoch", "epochms",
+    "unixtime", "localtime", "timelocal", "timestamplocal", "localtimestamp",
 }  # fmt: skip
 _METRIC = re.compile(r"incoming[\s_.-]*(bytes|records|data)", re.IGNORECASE)
 _PLAIN = {

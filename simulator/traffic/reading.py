@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from simulator.aws.kinesis import SHARD_BYTES_PER_MINUTE
-from simulator.traffic.answers import GET_METRIC_DATA, read_json
+from simulator.traffic.answers import read_json
+from simulator.traffic.from_aws import save_stream
+from simulator.traffic.metric_data import GET_METRIC_DATA
 from simulator.traffic.minutes import Minutes, Numbers, first_unknown, minutes
 from simulator.traffic.model import MOST_SHARDS, RECORD_BYTES, Trace, TraceError, Traffic
 from simulator.traffic.names import Metric
-from simulator.traffic.series import of_one_stream
+from simulator.traffic.sample import SAMPLES, SETTINGS
+from simulator.traffic.series import Stream, of_one_stream
 from simulator.traffic.tables import read_csv
 from simulator.traffic.text import read_text
 from simulator.traffic.timestamps import SECOND
@@ -37,12 +40,14 @@ class ReadTrace:
         trace: the trace.
         source: where it was read from.
         notes: what was added up, scaled, filled and assumed, a phrase each.
+        stream: what is known of the stream beside its traffic: its settings and shards, if it was read from AWS.
 
     """
 
     trace: Trace
     source: str
     notes: tuple[str, ...] = ()
+    stream: Stream | None = None
 
     @property
     def summary(self) -> str:
@@ -85,7 +90,35 @@ def read_trace(path: Path, *, mean_shards: float | None = None, stream: str | No
     loads, assumed = _loads(read)
     loads, scaled = _scaled(loads, mean_shards, is_rate=Metric.VALUE in read.of, path=path)
     start = datetime.fromtimestamp(read.start / SECOND, UTC)
-    return ReadTrace(Trace(path.stem, start, loads), str(path), (*notes, *assumed, *scaled))
+    name = content.stream.name if content.stream else path.stem
+    return ReadTrace(Trace(name, start, loads), str(path), (*notes, *assumed, *scaled), content.stream)
+
+
+def read_sample(name: str, *, mean_shards: float | None = None) -> ReadTrace:
+    """Read traffic that comes with the project, with settings that fit it: one of SAMPLES."""
+    read = read_trace(SAMPLES[name], mean_shards=mean_shards)
+    return replace(read, source=f"the sample {name}", stream=Stream(name, settings=SETTINGS))
+
+
+def read_stream(
+    stream: str,
+    folder: Path,
+    *,
+    days: int = 14,
+    region: str | None = None,
+    profile: str | None = None,
+    mean_shards: float | None = None,
+) -> ReadTrace:
+    """Read the traffic of a stream from AWS, with its settings and shards, and keep it in a file of `folder`.
+
+    The same as `read_trace` of that file, which is the result's `source`. See `simulator.traffic.from_aws`.
+
+    Raises:
+        TraceError: AWS cannot be asked, refuses, or has no such stream or no traffic of it.
+
+    """
+    path = save_stream(stream, folder, days=days, region=region, profile=profile)
+    return read_trace(path, mean_shards=mean_shards)
 
 
 def _gaps(read: Minutes) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,26 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """What is known of a stream beside its traffic.
+
+    Attributes:
+        name: its name.
+        region: where it is; empty if it is nowhere.
+        shards: how many are open.
+        is_on_demand: whether Kinesis scales it by itself.
+        settings: inputs of modules/stream, as its alarms have them; None if it has none of the module's alarms.
+
+    """
+
+    name: str
+    region: str = ""
+    shards: int | None = None
+    is_on_demand: bool = False
+    settings: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class Content:
     """What a file holds.
 
@@ -45,12 +66,14 @@ class Content:
         series: every series of a metric that counts.
         notes: what people need to know of how they were read.
         period_seconds: the time that each number stands for, where the file says it.
+        stream: what else is known of the stream, where the file says it.
 
     """
 
     series: Sequence[Series]
     notes: Sequence[str] = ()
     period_seconds: int | None = None
+    stream: Stream | None = None
 
 
 @dataclass

@@ -13,13 +13,13 @@ from itertools import pairwise
 import pytest
 
 from simulator.comparison.closed_loop import MINUTES_PER_DAY, ClosedLoop
-from simulator.comparison.generator import generate
 from simulator.comparison.policies.autoscaler import START, Autoscaler
 from simulator.deployment import add_stream, deploy
 from simulator.deployment.presets import PRESETS, settings
 from simulator.local_aws import LocalAWS
 from simulator.local_aws.replay_loop import replay
 from simulator.traffic import Trace, Traffic
+from simulator.traffic.generator import generate
 
 DAYS, SHARDS = 2, 8
 UP_MINUTES, DOWN_MINUTES = 1, 30

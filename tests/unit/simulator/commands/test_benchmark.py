@@ -13,12 +13,12 @@ from rich.console import Console
 
 from simulator.commands.benchmark import DAILY_LIKENESS, PAGE, SECTIONS, Benchmark
 from simulator.comparison.corpus import DEVELOPMENT, Case, cases
-from simulator.comparison.generator import KINDS
 from simulator.comparison.outcomes import BOUND, OTHERS, Demand, Kind, Outcome
 from simulator.comparison.results import Result, geometric_mean, matches, mean_of, serve
 from simulator.deployment.presets import PRESETS
 from simulator.deployment.terraform import REPOSITORY
 from simulator.traffic import TraceError
+from simulator.traffic.generator import KINDS
 
 CELL = re.compile(r"^\*{0,2}\d+\.\d\d, (\d+\.\d{3}%|0)\*{0,2}$")
 

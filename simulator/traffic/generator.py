@@ -8,10 +8,14 @@ Monday 00:00 UTC on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simulator.comparison.closed_loop import MINUTES_PER_DAY, Series
+from simulator.traffic.model import MINUTES_PER_DAY
+
+Series: TypeAlias = NDArray[np.float64]
 
 DAYS = 28
 LEAST_DAYS = 3
@@ -23,10 +27,16 @@ _MINUTES_PER_HOUR = 60
 
 def generate(seed: int, *, days: int = DAYS) -> Iterator[tuple[str, Series]]:
     """Every kind of stream once: its name and its traffic, of LEAST_DAYS or more."""
-    for number, (name, make) in enumerate(KINDS.items()):
-        maker = _Maker(np.random.default_rng([seed, number]), days)
-        demand = make(maker)
-        yield name, demand * (maker.mean / demand.mean())
+    for name in KINDS:
+        yield name, generate_kind(name, seed, days=days)
+
+
+def generate_kind(name: str, seed: int, *, days: int = DAYS) -> Series:
+    """The traffic of one kind of stream."""
+    maker = _Maker(np.random.default_rng([seed, list(KINDS).index(name)]), days)
+    demand = KINDS[name](maker)
+    scaled: Series = demand * (maker.mean / demand.mean())
+    return scaled
 
 
 class _Maker:

@@ -1,0 +1,103 @@
+"""The flags that say whose traffic a command is about, and the reading of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.commands.flags import check_writable, mean_shards, number
+from simulator.deployment import module_inputs
+from simulator.deployment.presets import PRESETS
+from simulator.deployment.terraform import REPOSITORY
+from simulator.traffic import SAMPLES, TraceError, read_sample, read_stream, read_trace
+from simulator.traffic.from_aws import MOST_DAYS
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from rich.console import Console
+
+    from simulator.traffic import ReadTrace
+
+KEPT = REPOSITORY / "build" / "traffic"
+"""Where what was read from AWS is kept."""
+
+_DAYS = 14
+
+
+def add_traffic_arguments(parser: ArgumentParser) -> None:
+    """Name the ways in which traffic is given: a file, a stream in AWS, or a sample."""
+    group = parser.add_argument_group("traffic", "a FILE, a --stream in AWS, or a --sample")
+    group.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="a CSV or JSON file: see docs/your-traffic.md"
+    )
+    group.add_argument(
+        "--stream",
+        metavar="NAME",
+        help="read this stream's traffic, settings and shards from AWS; with FILE: which of the file's streams",
+    )
+    group.add_argument(
+        "--days", type=number(int, 1, MOST_DAYS), metavar="N", help=f"of --stream in AWS, up to {MOST_DAYS} ({_DAYS})"
+    )
+    group.add_argument("--region", metavar="NAME", help="of --stream in AWS (AWS_REGION, or the profile's)")
+    group.add_argument("--profile", metavar="NAME", help="of the AWS configuration, for --stream in AWS")
+    group.add_argument(
+        "--sample", choices=sorted(SAMPLES), help="traffic that comes with the project: a week of a shop"
+    )
+    group.add_argument("--mean-shards", type=mean_shards, metavar="N", help="scale the traffic's mean to N shards")
+
+
+def read_given(options: Namespace, console: Console) -> ReadTrace:
+    """Read the traffic that the flags name, and say in a line how it was read.
+
+    Raises:
+        TraceError: it cannot be read, or the flags do not name it clearly.
+
+    """
+    from_aws = options.stream is not None and options.file is None
+    if [options.file is not None, from_aws, options.sample is not None].count(True) != 1:
+        raise TraceError(
+            "Name the traffic: a FILE, or --stream NAME to read it from AWS, or --sample shop; one of them"
+        )
+    for flag in ("days", "region", "profile"):
+        if not from_aws and getattr(options, flag) is not None:
+            raise TraceError(f"--{flag} belongs to --stream, which reads from AWS: leave it out, or leave out the file")
+    if from_aws:
+        check_writable(KEPT)
+        with console.status(f"Reading the traffic of {options.stream} from AWS"):
+            read = read_stream(
+                options.stream,
+                KEPT,
+                days=options.days or _DAYS,
+                region=options.region,
+                profile=options.profile,
+                mean_shards=options.mean_shards,
+            )
+    elif options.sample:
+        read = read_sample(options.sample, mean_shards=options.mean_shards)
+    else:
+        read = read_trace(options.file, mean_shards=options.mean_shards, stream=options.stream)
+    tell(read, console)
+    if from_aws:
+        console.print(f"Kept in {read.source}: name this file to get the same again.", soft_wrap=True, highlight=False)
+    return read
+
+
+def tell(read: ReadTrace, console: Console) -> None:
+    """Say how a trace was read."""
+    console.print(read.summary, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def given_settings(options: Namespace, read: ReadTrace, *, base: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The inputs of modules/stream: what flags say goes before a preset that was asked for, and both before `read`'s.
+
+    A preset leaves the bounds of the stream as its alarms have them.
+
+    Raises:
+        InvalidInputError: the module would refuse them.
+
+    """
+    known = module_inputs.known(read.stream.settings or {}) if read.stream else {}
+    if options.preset:
+        known = {name: known[name] for name in ("min_shard_count", "max_shard_count") if name in known}
+    return module_inputs.inputs(options, base={**(base or {}), **known, **PRESETS[options.preset or "default"]})

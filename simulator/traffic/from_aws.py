@@ -1,0 +1,236 @@
+"""Reads a stream's traffic and settings straight from AWS, and keeps them in a file. It only reads: see PERMISSIONS."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from kinesis_autoscaler.alarms import Alarm
+from kinesis_autoscaler.settings import DISABLED, TAG_PREFIX, InvalidSettingsError, parse_settings
+from simulator.traffic.model import TraceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+PERMISSIONS = (
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricData",
+    "cloudwatch:ListTagsForResource",
+    "kinesis:DescribeStreamSummary",
+)
+"""What the caller must be allowed to do, and all that is done."""
+
+MOST_DAYS = 15
+"""CloudWatch keeps values by the minute for 15 days (CloudWatch User Guide, metrics retention)."""
+
+_PERIOD_SECONDS = 60
+_SETTLED = timedelta(minutes=5)
+"""Metrics of the latest minutes may not be complete yet."""
+_ATTEMPTS = 3
+_CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=30)
+_METRICS = ("IncomingBytes", "IncomingRecords")
+_DIRECTIONS = ("scale_up", "scale_down")
+_REFUSALS = ("AccessDenied", "UnauthorizedOperation", "Forbidden")
+_CREDENTIALS = (
+    "ExpiredToken",
+    "UnrecognizedClient",
+    "InvalidClientTokenId",
+    "InvalidSignature",
+    "SignatureDoesNotMatch",
+)
+
+
+def save_stream(
+    stream: str, folder: Path, *, days: int = 14, region: str | None = None, profile: str | None = None
+) -> Path:
+    """Read a stream's traffic by the minute, its settings and its shard count; the file that `read_trace` reads.
+
+    `region` and `profile` are those of the environment where they are not given: AWS_REGION, AWS_DEFAULT_REGION, the
+    profile's. Settings are those on the alarms of modules/stream, if the stream has them.
+
+    Raises:
+        TraceError: AWS cannot be asked, refuses, or has no such stream or no traffic of it.
+
+    """
+    with _plain_errors(stream, profile):
+        session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
+        kinesis = session.client("kinesis", config=_CONFIG)
+        cloudwatch = session.client("cloudwatch", config=_CONFIG)
+        about = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+        document = {
+            **_traffic(cloudwatch, stream, days),
+            "Period": _PERIOD_SECONDS,
+            "Stream": {
+                "Name": stream,
+                "Region": cloudwatch.meta.region_name,
+                "Mode": about.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED"),
+                "OpenShardCount": about["OpenShardCount"],
+                **_settings(cloudwatch, stream),
+            },
+        }
+    if not any(result["Values"] for result in document["MetricDataResults"]):
+        raise TraceError(
+            f"CloudWatch has no IncomingBytes of {stream} in the last {days} days in {cloudwatch.meta.region_name}: "
+            "check the region, or replay a file"
+        )
+    path = folder / f"{stream}-{cloudwatch.meta.region_name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, default=_iso) + "\n")
+    except OSError as error:
+        raise TraceError(f"{path} cannot be written: {error.strerror}; make room for it") from None
+    return path
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _traffic(cloudwatch: CloudWatchClient, stream: str, days: int) -> dict[str, Any]:
+    """Both metrics by the minute, as GetMetricData answers them, all pages as one."""
+    end = datetime.now(UTC).replace(second=0, microsecond=0) - _SETTLED
+    for _ in range(_ATTEMPTS):
+        results: dict[str, dict[str, Any]] = {}
+        messages: list[dict[str, Any]] = []
+        for page in _pages(cloudwatch, stream, end - timedelta(days=days), end):
+            messages += page.get("Messages", [])
+            for each in page["MetricDataResults"]:
+                result = results.setdefault(each["Id"], {**each, "Timestamps": [], "Values": []})
+                result["Timestamps"] += each["Timestamps"]
+                result["Values"] += each["Values"]
+                result["StatusCode"] = each["StatusCode"]
+        if all(result["StatusCode"] == "Complete" for result in results.values()):
+            break
+    else:
+        statuses = ", ".join(f"{result['StatusCode']} for {result['Label']}" for result in results.values())
+        raise TraceError(
+            f"CloudWatch answered {statuses} {_ATTEMPTS} times, so that values may be missing; try again later"
+        )
+    return {"MetricDataResults": list(results.values()), "Messages": messages}
+
+
+def _pages(cloudwatch: CloudWatchClient, stream: str, start: datetime, end: datetime) -> Iterator[Mapping[str, Any]]:
+    queries: Any = [
+        {
+            "Id": metric[0].lower() + metric[1:],
+            "Label": metric,
+            "MetricStat": {
+                "Stat": "Sum",
+                "Period": _PERIOD_SECONDS,
+                "Metric": {
+                    "Namespace": "AWS/Kinesis",
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": "StreamName", "Value": stream}],
+                },
+            },
+        }
+        for metric in _METRICS
+    ]
+    yield from cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
+    )
+
+
+def _settings(cloudwatch: CloudWatchClient, stream: str) -> dict[str, Any]:
+    """What the stream's pair of alarms says: the inputs of modules/stream; nothing if it has none."""
+    pairs: dict[str, dict[str, Any]] = {}
+    for page in cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"]):
+        for alarm in page["MetricAlarms"]:
+            name = alarm["AlarmName"]
+            direction = next((each for each in _DIRECTIONS if name.endswith(each.replace("_", "-"))), None)
+            if direction and _watches(alarm, stream):
+                pairs.setdefault(name.removesuffix(direction.replace("_", "-")), {})[direction] = alarm
+    for pair in (pairs[name] for name in sorted(pairs)):
+        if len(pair) == len(_DIRECTIONS):
+            answer = cloudwatch.list_tags_for_resource(ResourceARN=pair["scale_up"]["AlarmArn"])
+            tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+            if any(key.startswith(TAG_PREFIX) for key in tags):
+                return _of_alarms(pair, tags)
+    return {}
+
+
+def _watches(alarm: Mapping[str, Any], stream: str) -> bool:
+    metrics = (query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query)
+    wanted = {"Name": "StreamName", "Value": stream}
+    return any(each["Namespace"] == "AWS/Kinesis" and wanted in each.get("Dimensions", ()) for each in metrics)
+
+
+def _of_alarms(pair: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """The alarms' tags and rules as inputs of modules/stream, which made them of these."""
+    rules = {direction: Alarm(pair[direction]).rule for direction in _DIRECTIONS}
+    parse_settings(tags, **rules)  # which refuses what the function would refuse
+    settings: dict[str, Any] = {
+        direction: {
+            "threshold": rule.threshold,
+            "period_seconds": rule.period_seconds,
+            "evaluation_periods": rule.evaluation_periods,
+            "datapoints_to_alarm": rule.datapoints_to_alarm,
+        }
+        for direction, rule in rules.items()
+    }
+    for key, text in tags.items():
+        name = key.removeprefix(TAG_PREFIX).replace("-", "_")
+        if not key.startswith(TAG_PREFIX) or "/" in name:
+            continue
+        value = _value(text)
+        direction = next((each for each in _DIRECTIONS if name == f"{each}_cooldown_minutes"), None)
+        (settings[direction] if direction else settings)[name.removeprefix(f"{direction}_")] = value
+    return {"Alarms": sorted(alarm["AlarmName"] for alarm in pair.values()), "Settings": settings}
+
+
+def _value(text: str) -> Any:  # noqa: ANN401 - as Terraform wrote it
+    if text == DISABLED:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@contextmanager
+def _plain_errors(stream: str, profile: str | None) -> Iterator[None]:
+    """What goes wrong between here and AWS, as a sentence with the remedy."""
+    try:
+        yield
+    except ClientError as error:
+        raise TraceError(_refusal(error, stream)) from None
+    except NoCredentialsError:
+        raise TraceError(
+            "There are no AWS credentials: log in with `aws sso login` or `aws configure`, name a --profile, "
+            "or replay a file instead"
+        ) from None
+    except NoRegionError:
+        raise TraceError(f"It is not known in which region {stream} is: give --region, or set AWS_REGION") from None
+    except InvalidSettingsError as error:
+        raise TraceError(f"The alarms of {stream} cannot be read: {error}") from None
+    except (BotoCoreError, ValueError) as error:
+        of_profile = f" (profile {profile})" if profile else ""
+        raise TraceError(f"AWS cannot be asked for {stream}{of_profile}: {str(error).splitlines()[0]}") from None
+
+
+def _refusal(error: ClientError, stream: str) -> str:
+    code = str(error.response.get("Error", {}).get("Code", "an error"))
+    said = " ".join(str(error.response.get("Error", {}).get("Message", "")).split())
+    if code == "ResourceNotFoundException":
+        return f"There is no stream {stream} in this account and region: check its name, --region and --profile"
+    if code.startswith(_REFUSALS):
+        return (
+            f"AWS does not allow {error.operation_name}: {said} Reading a stream takes {_and(PERMISSIONS)}, "
+            "or replay a file instead"
+        )
+    if code.startswith(_CREDENTIALS):
+        return f"AWS does not accept the credentials ({code}): log in again, or name a --profile"
+    return f"AWS answered {code} to {error.operation_name} for {stream}: {said}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
