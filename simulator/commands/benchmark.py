@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import platform
 import time
-from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +23,8 @@ from rich.progress import track
 
 from simulator.aws.prices import US_EAST_1
 from simulator.commands import fleet
+from simulator.commands.flags import OutputError, check_writable, number
+from simulator.commands.given_traffic import tell
 from simulator.comparison.corpus import DEVELOPMENT, Case, cases
 from simulator.comparison.outcomes import DEFAULT, Kind, Outcome
 from simulator.comparison.results import Match, Mean, Result, geometric_mean, matches, mean_of, serve
@@ -32,11 +33,14 @@ from simulator.reports import comparison_chart as chart
 from simulator.reports.function_figures import markdown as figures_of_function
 from simulator.reports.markdown import table, with_sections
 from simulator.traffic.generator import DAYS, LEAST_DAYS
+from simulator.traffic.ordering import MOST_DAYS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from rich.console import Console
+
+    from simulator.traffic import ReadTrace
 
 SEEDS = (1, 2, 3)
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
@@ -55,11 +59,24 @@ _ALL = "all traces"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
-    parser.add_argument("--traces", type=Path, metavar="FOLDER", help="CSV files (timestamp,value) to serve as well")
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=SEEDS, metavar="N", help="of the generated traffic (1 2 3)"
+        "--traces", type=Path, metavar="FOLDER", help="CSV and JSON files to serve as well, as for replay"
     )
-    parser.add_argument("--days", type=_days, default=DAYS, metavar="N", help=f"length of a generated trace ({DAYS})")
+    parser.add_argument(
+        "--seeds",
+        type=number(int, 0, 2**63 - 1),
+        nargs="+",
+        default=SEEDS,
+        metavar="N",
+        help="of the generated traffic (1 2 3)",
+    )
+    parser.add_argument(
+        "--days",
+        type=number(int, LEAST_DAYS, MOST_DAYS),
+        default=DAYS,
+        metavar="N",
+        help=f"length of a generated trace ({DAYS})",
+    )
     names = list(SECTIONS)
     parser.add_argument(
         "--sections", nargs="+", choices=names, default=names, metavar="NAME", help=f"only these: {', '.join(names)}"
@@ -67,21 +84,24 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE", help="the page that is written")
 
 
-def _days(text: str) -> int:
-    if not (text.isdigit() and int(text) >= LEAST_DAYS):
-        raise ArgumentTypeError(f"{text!r} is no whole number of days from {LEAST_DAYS} on")
-    return int(text)
-
-
 def run(options: Namespace, console: Console) -> bool:
     """Write the sections; always True.
 
     Raises:
-        TraceError: the folder has no CSV file, or one that cannot be read.
+        TraceError: the folder has no trace, or one that cannot be read.
+        OutputError: the page cannot be read or written.
         MissingSectionError: the page has no place for a section.
 
     """
-    with_sections(options.page.read_text(), dict.fromkeys(options.sections, ""))  # better refused now than in minutes
+    try:
+        page = options.page.read_text()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"{options.page} cannot be read: {reason}; name the page to write, as docs/benchmarks.md"
+        ) from None
+    with_sections(page, dict.fromkeys(options.sections, ""))  # better refused now than in minutes
+    check_writable(options.page.parent)
     benchmark = Benchmark(tuple(options.seeds), options.traces, options.days, options.page.parent / "images", console)
     texts = {name: SECTIONS[name](benchmark) for name in options.sections}
     options.page.write_text(with_sections(options.page.read_text(), texts))
@@ -100,10 +120,13 @@ class Benchmark:
     console: Console
     seconds: float = field(default=0.0, init=False)
 
+    def _tell(self, read: ReadTrace) -> None:
+        tell(read, self.console)
+
     @cached_property
     def cases(self) -> list[Case]:
         """Every trace."""
-        return list(cases(self.seeds, self.folder, days=self.days))
+        return list(cases(self.seeds, self.folder, days=self.days, tell=self._tell))
 
     @cached_property
     def results(self) -> list[Result]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from simulator.commands.flags import number
 from simulator.fleets.fleet import CONCURRENCY
 from simulator.fleets.measurements import Drain, Sweep, drain, sweep
 from simulator.reports.fleet_figures import in_words, rows
@@ -40,11 +41,15 @@ def _both(streams: int, sweep_streams: int, concurrency: int, console: Console) 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
-    parser.add_argument("--streams", type=int, default=STREAMS, metavar="N", help=f"whose alarms fire ({STREAMS})")
-    parser.add_argument("--sweep", type=int, default=SWEEP, metavar="N", help=f"streams of the reconcile ({SWEEP})")
+    parser.add_argument(
+        "--streams", type=number(int, 1, 100_000), default=STREAMS, metavar="N", help=f"whose alarms fire ({STREAMS})"
+    )
+    parser.add_argument(
+        "--sweep", type=number(int, 1, 100_000), default=SWEEP, metavar="N", help=f"streams of the reconcile ({SWEEP})"
+    )
     parser.add_argument(
         "--concurrency",
-        type=int,
+        type=number(int, 1, 10_000),
         default=CONCURRENCY,
         metavar="N",
         help=f"reserved_concurrent_executions, or the account's limit ({CONCURRENCY})",

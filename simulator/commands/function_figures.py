@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from simulator.commands.flags import number
 from simulator.fleets.alone import measure
 from simulator.reports.function_figures import rows
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Name what the command line takes."""
-    parser.add_argument("--starts", type=int, default=15, metavar="N", help="fresh interpreters of each kind (15)")
+    parser.add_argument(
+        "--starts", type=number(int, 1, 1000), default=15, metavar="N", help="fresh interpreters of each kind (15)"
+    )
 
 
 def run(options: Namespace, console: Console) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.comparison.closed_loop import MINUTES_PER_DAY, Series
 from simulator.comparison.outcomes import Demand
-from simulator.traffic import TraceError, read_trace
+from simulator.traffic import ReadTrace, TraceError, read_trace
 from simulator.traffic.generator import DAYS, MEAN_SHARDS, generate
 
 DEVELOPMENT_SEED = 1
@@ -51,7 +51,9 @@ class Case:
         """The correlation of every hour's traffic with that of the same hour a day later."""
         shards = self.demand.shards
         hours = shards[: len(shards) // 60 * 60].reshape(-1, 60).mean(axis=1)
-        return float(np.corrcoef(hours[24:], hours[:-24])[0, 1]) if len(hours) > _HOURS_TO_COMPARE else 0.0
+        if len(hours) <= _HOURS_TO_COMPARE or not (hours[24:].std() and hours[:-24].std()):
+            return 0.0
+        return float(np.corrcoef(hours[24:], hours[:-24])[0, 1])
 
     @property
     def surge(self) -> float:
@@ -65,17 +67,31 @@ class Case:
         return float(np.quantile(now / np.maximum(hours, _LEAST_LEVEL * shards.mean()), 0.999))
 
 
-def cases(seeds: Sequence[int], folder: Path | None, *, days: int = DAYS) -> Iterator[Case]:
-    """Every trace: those of the folder's CSV files, and each seed's.
+def cases(
+    seeds: Sequence[int],
+    folder: Path | None,
+    *,
+    days: int = DAYS,
+    tell: Callable[[ReadTrace], object] = lambda _: None,
+) -> Iterator[Case]:
+    """Every trace: those of the folder's files, and each seed's. `tell` is given what is to be said of a file.
 
     Raises:
-        TraceError: the folder has no CSV file, or one that cannot be read.
+        TraceError: the folder has no such file, or one that cannot be read.
     """
-    files = sorted(folder.glob("*.csv")) if folder else []
+    files = sorted(path for path in folder.glob("*") if path.suffix in {".csv", ".json"}) if folder else []
     if folder and not files:
-        raise TraceError(f"{folder} has no CSV files: name a folder of traces with timestamp,value")
+        raise TraceError(
+            f"{folder} has no CSV or JSON files: name a folder of traces, as docs/your-traffic.md has them"
+        )
     for path in files:
-        trace = read_trace(path, mean_shards=MEAN_SHARDS).trace
+        read = read_trace(path, mean_shards=MEAN_SHARDS)
+        trace = read.trace
+        if len(trace.minutes) < MINUTES_PER_DAY or not trace.mean_shards:
+            raise TraceError(
+                f"{path} has less than a day of traffic: a benchmark needs a day at least, and better weeks"
+            )
+        tell(read)
         yield Case(path.stem, DEVELOPMENT, False, Demand.of_shards(_with_noise(Demand.of(trace).shards)))
     for seed in seeds:
         group = DEVELOPMENT if seed == DEVELOPMENT_SEED else f"held out, seed {seed}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from simulator.traffic.model import TraceError
 from simulator.traffic.names import is_time, name_of
@@ -31,7 +31,7 @@ class _GrafanaData(BaseModel):
 
 
 class _GrafanaFrame(BaseModel):
-    schema_: _GrafanaSchema
+    schema_: _GrafanaSchema = Field(alias="schema")
     data: _GrafanaData
 
 
@@ -70,8 +70,7 @@ def of_frames(frames: Sequence[Any], path: Path) -> Content:
     series, labels = [], []
     for number, document in enumerate(frames):
         where = f"{path}, frame {number + 1}"
-        renamed = {**document, "schema_": document.get("schema")} if isinstance(document, dict) else document
-        frame = valid(_GrafanaFrame, renamed, where)
+        frame = valid(_GrafanaFrame, document, where)
         fields, columns = frame.schema_.fields, frame.data.values
         if len(fields) != len(columns) or len({len(column) for column in columns}) > 1:
             raise TraceError(

@@ -54,7 +54,7 @@ def minutes(choice: Choice, where: str, period_seconds: int | None = None) -> Mi
     notes += [f"{was}: sorted" for was in unique(each.was for found in every.values() for each in found if each.was)]
     series = {metric: [each.series for each in found] for metric, found in every.items()}
     parts = [each for found in series.values() for each in found if len(each.at)]
-    if not parts:
+    if not any((~np.isnan(each.amounts)).any() for each in parts):
         raise TraceError(f"{where} has no values; export a time in which the stream had traffic")
     if any(each.is_naive for each in parts):
         notes.append("times without a zone are taken as UTC")

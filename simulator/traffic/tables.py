@@ -137,14 +137,17 @@ def read_rows(names: Sequence[str], rows: Sequence[Sequence[str]], path: Path, p
         )
     columns = {index: name for index, text in enumerate(names) if index != time and (name := name_of(text))}
     lower = [name.lower().strip() for name in names]
+    label = next((index for index, name in enumerate(lower) if name in _LONG_FORM), None)
+    value = next((lower.index(name) for name in _VALUES if name in lower), None)
+    is_long = value is not None and (label is not None or "unit" in lower)
+    if not columns and not is_long:
+        raise TraceError(f"{path}: the columns are {_quoted(names)}; among them must be {FORMS}")
     if not rows:
         raise TraceError(f"{path} has no rows below its header; export a value for each minute")
     table = pd.DataFrame(list(rows), dtype="str")
     at = instants(table[time], place)
     if is_utc(names[time]):
         at = replace(at, is_naive=False)
-    label = next((index for index, name in enumerate(lower) if name in _LONG_FORM), None)
-    value = next((lower.index(name) for name in _VALUES if name in lower), None)
     if not {name.metric for name in columns.values()} - {Metric.VALUE} and value is not None:
         said = None if label is None else table[label]
         if said is None and "unit" in lower:
@@ -153,8 +156,6 @@ def read_rows(names: Sequence[str], rows: Sequence[Sequence[str]], path: Path, p
             for index in (index for index, name in enumerate(lower) if name in _STREAMS | _SHARDS):
                 said = said + " " + table[index]
             return Content(_long(table, at, said, value, path, place))
-    if not columns:
-        raise TraceError(f"{path}, line 1: the header names {_quoted(names)}; it must name {FORMS}")
     series = [_series(table[index], name, names[index], at, place) for index, name in columns.items()]
     for kind, set_name in ((_STREAMS, "stream"), (_SHARDS, "shard")):
         column = next((index for index, name in enumerate(lower) if name in kind), None)

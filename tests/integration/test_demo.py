@@ -42,7 +42,8 @@ def run_command(monkeypatch, capsys):
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["simulator", *arguments])
         status = command_line.main()
-        return status, capsys.readouterr().out
+        told = capsys.readouterr()
+        return status, told.out + told.err
 
     return run
 

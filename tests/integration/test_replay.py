@@ -41,7 +41,8 @@ def run(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["simulator", "replay", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "150")
         status = command_line.main()
-        return status, capsys.readouterr().out
+        told = capsys.readouterr()
+        return status, told.out + told.err
 
     return run
 
@@ -126,7 +127,7 @@ def test_traffic_from_cloudwatch_can_be_replayed(run, tmp_path):
     (tmp_path / "orders.json").write_text(json.dumps({"MetricDataResults": results, "Messages": []}))
     status, output = run(tmp_path / "orders.json", *SETTINGS, "--output", tmp_path)
     assert status == 0
-    assert "05 Oct 2026 07:30 to 05 Oct 2026 08:31" in output
+    assert "05 Oct 2026 07:30 to 05 Oct 2026 08:35" in output
 
 
 @pytest.mark.parametrize(
@@ -148,13 +149,15 @@ def test_a_setting_that_the_module_refuses_is_refused_before_anything_starts(
 @pytest.mark.parametrize(
     ("flag", "value", "complaint"),
     [
-        ("--shards", "0", "'0' is not a whole number 1 or more"),
+        ("--shards", "0", "'0' is not a whole number from 1 to 10,000"),
+        ("--shards", "20000", "'20000' is not a whole number from 1 to 10,000"),
         ("--shards", "1.5", "'1.5' is not a whole number"),
         ("--key-skew", "1.5", "'1.5' is not a number from 0 to 1"),
-        ("--reshard-seconds", "0", ""),
-        ("--metric-delay-seconds", "soon", "'soon' is not a whole number 0 or more"),
+        ("--reshard-seconds", "0", "'0' is not a number above 0 and up to 86,400"),
+        ("--metric-delay-seconds", "soon", "'soon' is not a whole number from 0 to 86,400"),
         ("--reconcile-interval-minutes", "61", "'61' is not a whole number from 1 to 60"),
-        ("--mean-shards", "0", ""),
+        ("--mean-shards", "0", "'0' is not a number above 0 and up to 10,000"),
+        ("--days", "16", "'16' is not a whole number from 1 to 15"),
         ("--preset", "bold", "invalid choice: 'bold'"),
     ],
 )

@@ -93,7 +93,7 @@ def test_given_traces_are_noisy_from_minute_to_minute_and_have_the_mean_of_the_g
 
 
 def test_a_folder_without_traces_is_refused(tmp_path):
-    with pytest.raises(TraceError, match="has no CSV files"):
+    with pytest.raises(TraceError, match="has no CSV or JSON files"):
         next(cases((1,), tmp_path))
 
 
@@ -160,7 +160,7 @@ def test_the_command_refuses_a_page_without_places_before_it_serves_anything(tmp
     command = [sys.executable, "-m", "simulator", "benchmark", "--page", str(page)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "The page lacks <!-- begin run -->" in " ".join(done.stdout.split())
+    assert "The page lacks <!-- begin run -->" in " ".join(done.stderr.split())
     assert page.read_text() == "by hand\n"
 
 
@@ -168,7 +168,7 @@ def test_the_command_refuses_days_too_few_for_an_outage():
     command = [sys.executable, "-m", "simulator", "benchmark", "--days", "2"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "'2' is no whole number of days from 3 on" in done.stderr
+    assert "'2' is not a whole number from 3 to 400" in done.stderr
 
 
 def committed(name: str) -> str:
