@@ -105,8 +105,10 @@ def test_a_change_that_begins_just_before_the_call_is_recognised_by_kinesis_refu
     w.before_call = lambda _, call: next(somebody, int)() if call.operation == "UpdateShardCount" else None
     w.demand["orders"] = 3.9
     w.run_until(lambda: w.log() != [])
-    assert w.reshards == []
-    assert "UPDATING" not in w.statuses()
+    [record] = w.log()
+    assert (record["status"], record["reason"]) == ("SKIPPED", "STREAM_UPDATING")
+    assert "ResourceInUseException" in record["error"]
+    assert w.reshards == failures(w) == []
     w.settle()
     w.run_until(lambda: w.reshards != [])
     w.settle()
