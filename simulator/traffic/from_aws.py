@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ PERMISSIONS = (
 MOST_DAYS = 15
 """CloudWatch keeps values by the minute for 15 days (CloudWatch User Guide, metrics retention)."""
 
+_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 _PERIOD_SECONDS = 60
 _SETTLED = timedelta(minutes=5)
 """Metrics of the latest minutes may not be complete yet."""
@@ -61,6 +63,11 @@ def save_stream(
         TraceError: AWS cannot be asked, refuses, or has no such stream or no traffic of it.
 
     """
+    if not _NAME.fullmatch(stream):
+        raise TraceError(
+            f"{stream[:140]!r} is no name of a stream, which has up to 128 letters, digits, hyphens, underscores and "
+            "periods: give the name, not the ARN"
+        )
     with _plain_errors(stream, profile):
         session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
         kinesis = session.client("kinesis", config=_CONFIG)

@@ -16,6 +16,8 @@ _MOST_JITTER = 0.25
 """Of the period."""
 _LEAST_RUN, _LONG_RUN = 3, 12
 """So many equal steps in a row, in a short file and in a long one, are a period rather than chance."""
+_FEW_PARTS = 3
+"""A file of no more parts of equal steps is put together of several."""
 
 
 def period_of(series: Series) -> int:
@@ -73,7 +75,8 @@ def _refuse_mixed(series: Series, steps: NDArray[np.int64], period: int) -> None
     if (steps == 1).all():
         return
     changes = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(steps)]
-    longest = min(max(_LEAST_RUN, len(steps) // 4), _LONG_RUN)
+    is_in_parts = len(changes) <= _FEW_PARTS + 1 and int(np.diff(changes).min()) >= _LEAST_RUN
+    longest = _LEAST_RUN if is_in_parts else min(max(_LEAST_RUN, len(steps) // 4), _LONG_RUN)
     for begin, end in pairwise(changes):
         other = int(steps[begin]) * period
         if other > period and other > MINUTE and end - begin >= longest:

@@ -143,6 +143,8 @@ def _loads(read: Minutes) -> tuple[list[Traffic], list[str]]:
     volume, records = read.of.get(Metric.BYTES, none), read.of.get(Metric.RECORDS, none)
     size = _RECORD_SIZES[volume.any(), records.any()]
     if volume.any() and records.any():
+        if volume.sum() < records.sum():
+            notes.append("there are fewer bytes than records: are the two exchanged?")
         volume, records, filled = _completed(volume, records)
         if filled:
             notes.append(

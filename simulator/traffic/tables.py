@@ -152,7 +152,8 @@ def read_rows(names: Sequence[str], rows: Sequence[Sequence[str]], path: Path, p
         said = None if label is None else table[label]
         if said is None and "unit" in lower:
             said = table[lower.index("unit")].map(_metric_of_unit)
-        if said is not None:
+        names_metrics = said is not None and any(name_of(str(each)) for each in said.unique())
+        if said is not None and (names_metrics or not columns):  # else a label of something else
             for index in (index for index, name in enumerate(lower) if name in _STREAMS | _SHARDS):
                 said = said + " " + table[index]
             return Content(_long(table, at, said, value, path, place))

@@ -85,6 +85,7 @@ SAME_DAY = {
     "trailing separators": values(end=",\n").replace("value,\n", "value\n"),
     "upper case": values(header="Timestamp,VALUE"),
     "other columns": table(lambda minute: (iso(minute), "eu", wave(minute), "x"), header="timestamp,region,value,note"),
+    "a label of something else": table(lambda minute: (iso(minute), wave(minute), 0), header="timestamp,value,label"),
     "a preamble": "Report of orders\n\n" + values(),
     "BOM": b"\xef\xbb\xbf" + values().encode(),
     "UTF-16": values().encode("utf-16"),
@@ -278,6 +279,11 @@ def test_a_minute_that_lacks_one_of_two_metrics_is_completed_by_the_record_size(
     found = read(tmp_path, "timestamp,bytes,records\n" + "\n".join(rows))
     assert found.trace.minutes[3].records == pytest.approx(1000)
     assert "1 minutes have bytes or records alone" in found.summary
+
+
+def test_fewer_bytes_than_records_are_asked_about(tmp_path):
+    text = table(lambda minute: (iso(minute), 60, 9000), header="timestamp,bytes,records", minutes=range(5))
+    assert "there are fewer bytes than records: are the two exchanged?" in read(tmp_path, text).summary
 
 
 def test_shards_are_added_up(tmp_path):

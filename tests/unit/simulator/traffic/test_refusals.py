@@ -103,6 +103,10 @@ REFUSALS = {
         "timestamp,bytes\n" + MIXED,
         "line 2: from 2026-10-05 00:00:00 to 2026-10-05 12:00:00 values come every 300 seconds",
     ),
+    "hours and then minutes": (
+        "timestamp,bytes\n" + "\n".join(f"{iso(m)},5" for m in [*range(0, 600, 60), *range(600, 900, 5)]),
+        "line 2: from 2026-10-05 00:00:00 to 2026-10-05 10:00:00 values come every 3,600 seconds and elsewhere",
+    ),
     "no period": (
         rows(
             f"{iso(0)},1", f"{iso(5)},1", f"{iso(10)},1", f"{iso(12)},1", f"{iso(15)},1", f"{iso(20)},1", f"{iso(25)},1"
