@@ -4,6 +4,8 @@ resource "aws_dynamodb_table" "audit" {
   name         = local.audit_table_name
   billing_mode = "PAY_PER_REQUEST"
 
+  deletion_protection_enabled = var.audit_deletion_protection
+
   # One item per alarm transition: the key makes a notification that is delivered twice collide with itself.
   hash_key  = "stream_name"
   range_key = "event_time"

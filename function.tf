@@ -4,7 +4,7 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:Every action is in the audit table and the JSON logs; tracing would add cost and permissions, not knowledge.
   #checkov:skip=CKV_AWS_116:Failed asynchronous events go to the queue by aws_lambda_function_event_invoke_config, which sends more context than dead_letter_config.
   #checkov:skip=CKV_AWS_272:The package is checked in and its hash is part of every plan; code signing needs a signing profile of the caller's.
-  #checkov:skip=CKV_AWS_117:The function calls AWS APIs only; inside a VPC it would need endpoints or a NAT gateway to reach them.
+  #checkov:skip=CKV_AWS_117:The function calls AWS APIs only; inside a VPC it needs endpoints or a NAT gateway to reach them. vpc_config is for those who must.
   function_name = var.name
   description   = "Scales Kinesis data streams when their alarms fire, and reconciles alarms and audit records."
   role          = aws_iam_role.function.arn
@@ -13,7 +13,7 @@ resource "aws_lambda_function" "this" {
   source_code_hash = filebase64sha256("${path.module}/lambda/package.zip")
   handler          = "kinesis_autoscaler.handler.handler"
   runtime          = "python3.13"
-  architectures    = ["arm64"]
+  architectures    = [var.architecture]
   memory_size      = 256
   timeout          = 900
 
@@ -31,6 +31,15 @@ resource "aws_lambda_function" "this" {
       },
       var.notification_topic_arn == null ? {} : { NOTIFICATION_TOPIC_ARN = var.notification_topic_arn },
     )
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc_config[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   logging_config {

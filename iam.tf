@@ -1,9 +1,11 @@
 # What the function may do, who may invoke it, and who may publish to the topic.
 
 locals {
-  # The names of roles are global to an account, those of everything else here to a region: with the region in them, the
-  # autoscaler can be deployed under one name in several regions.
-  role_name_prefix = "${var.name}-${local.region}"
+  # The names of roles are global to an account, those of everything else here to a region. So that the autoscaler can be
+  # deployed under one name in several regions, AWS's provider ends them with digits of its own. They could hold the region, but
+  # where a module block has depends_on, Terraform may not know it before the apply, and would replace the roles.
+  # Of 64 characters the digits take 26.
+  role_name_prefix = substr(var.name, 0, 28)
 
   # ARNs in policies are put together, not taken from the resources: so every plan, the first too, shows what is granted,
   # and no policy is "known after apply" because a tag of what it names changes.
@@ -24,11 +26,17 @@ locals {
 # ----------------------------------------------------------------------------------------------------------------------
 
 resource "aws_iam_role" "function" {
-  name                 = "${local.role_name_prefix}-function"
+  name_prefix          = "${local.role_name_prefix}-function-"
+  path                 = var.iam_role_path
   description          = "What the Kinesis autoscaler's function may do."
   assume_role_policy   = data.aws_iam_policy_document.function_trust.json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
+
+  # A function is never without a role, or its role without permissions.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "function_trust" {
@@ -38,7 +46,7 @@ data "aws_iam_policy_document" "function_trust" {
 
     principals {
       type        = "Service"
-      identifiers = ["lambda.amazonaws.com"]
+      identifiers = [data.aws_service_principal.this["lambda"].name]
     }
   }
 }
@@ -143,6 +151,24 @@ data "aws_iam_policy_document" "function" {
     }
   }
 
+  # The network interfaces by which Lambda reaches into a VPC; of these actions most know no resources.
+  dynamic "statement" {
+    for_each = var.vpc_config == null ? [] : [true]
+
+    content {
+      sid = "AttachToVpc"
+      actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+      ]
+      resources = ["*"]
+    }
+  }
+
   # For the audit table, the dead-letter queue, the function's environment, and a notification topic with the same key.
   dynamic "statement" {
     for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
@@ -163,11 +189,16 @@ data "aws_iam_policy_document" "function" {
 # ----------------------------------------------------------------------------------------------------------------------
 
 resource "aws_iam_role" "schedule" {
-  name                 = "${local.role_name_prefix}-schedule"
+  name_prefix          = "${local.role_name_prefix}-schedule-"
+  path                 = var.iam_role_path
   description          = "Lets EventBridge Scheduler invoke the Kinesis autoscaler's function."
   assume_role_policy   = data.aws_iam_policy_document.schedule_trust.json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "schedule_trust" {
@@ -177,7 +208,7 @@ data "aws_iam_policy_document" "schedule_trust" {
 
     principals {
       type        = "Service"
-      identifiers = ["scheduler.amazonaws.com"]
+      identifiers = [data.aws_service_principal.this["scheduler"].name]
     }
 
     condition {
@@ -220,7 +251,7 @@ data "aws_iam_policy_document" "topic" {
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com"]
+      identifiers = [data.aws_service_principal.this["cloudwatch"].name]
     }
 
     condition {

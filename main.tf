@@ -6,6 +6,12 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
+data "aws_service_principal" "this" {
+  for_each = toset(["cloudwatch", "lambda", "scheduler"])
+
+  service_name = each.key
+}
+
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
@@ -51,7 +57,7 @@ resource "aws_lambda_permission" "topic" {
   statement_id  = "AlarmNotifications"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this.function_name
-  principal     = "sns.amazonaws.com"
+  principal     = "sns.amazonaws.com" # in every partition; it can't be changed, so it comes from no data source
   source_arn    = aws_sns_topic.this.arn
 }
 

@@ -64,11 +64,11 @@ locals {
 }
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Health alarms: only where someone is told
+# Health alarms
 # ----------------------------------------------------------------------------------------------------------------------
 
 resource "aws_cloudwatch_metric_alarm" "health" {
-  for_each = length(var.alarm_actions) > 0 ? local.health_alarms : {}
+  for_each = var.health_alarms_enabled ? local.health_alarms : {}
 
   alarm_name        = "${local.health_alarm_prefix}${each.key}"
   alarm_description = "${each.value.meaning} What to do: docs/operations.md#${each.key}"
@@ -270,15 +270,15 @@ locals {
     },
   ]
 
-  health_alarm_names = length(var.alarm_actions) > 0 ? [for name in keys(local.health_alarms) : "${local.health_alarm_prefix}${name}"] : []
+  health_alarm_arns = var.health_alarms_enabled ? [for name in keys(local.health_alarms) : "${local.alarm_arn_prefix}${local.health_alarm_prefix}${name}"] : []
   health_widgets = [
-    for names in [local.health_alarm_names] : {
+    for arns in [local.health_alarm_arns] : {
       type = "alarm", x = 12, y = 0, width = 12, height = 3
       properties = {
         title  = "Health"
-        alarms = [for name in names : "${local.alarm_arn_prefix}${name}"]
+        alarms = arns
       }
-    } if length(names) > 0
+    } if length(arns) > 0
   ]
 }
 

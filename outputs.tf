@@ -8,6 +8,26 @@ output "alarm_name_prefix" {
   value       = var.name
 }
 
+output "region" {
+  description = "Region of the autoscaler, in which the streams have to be."
+  value       = local.region
+}
+
+output "account_id" {
+  description = "Account of the autoscaler, in which the streams have to be."
+  value       = local.account_id
+}
+
+output "stream_arns" {
+  description = "What the autoscaler may scale: the input `stream_arns`."
+  value       = var.stream_arns
+}
+
+output "consumer_function_arns" {
+  description = "Whose concurrency the autoscaler may set: the input `consumer_function_arns`."
+  value       = var.consumer_function_arns
+}
+
 output "function_name" {
   description = "Name of the Lambda function that scales."
   value       = aws_lambda_function.this.function_name
@@ -23,6 +43,11 @@ output "role_arn" {
   value       = aws_iam_role.function.arn
 }
 
+output "role_name" {
+  description = "Name of the function's IAM role."
+  value       = aws_iam_role.function.name
+}
+
 output "audit_table_name" {
   description = "Name of the DynamoDB table that records every decision."
   value       = aws_dynamodb_table.audit.name
@@ -36,6 +61,16 @@ output "audit_table_arn" {
 output "dead_letter_queue_arn" {
   description = "ARN of the SQS queue that receives events which the function could not handle."
   value       = aws_sqs_queue.dead_letter.arn
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the SQS queue that receives events which the function could not handle."
+  value       = aws_sqs_queue.dead_letter.url
+}
+
+output "health_alarm_arns" {
+  description = "ARNs of the health alarms, by what they are about (`failures`, `no-reconcile`, …); empty where they are not enabled."
+  value       = { for name, alarm in aws_cloudwatch_metric_alarm.health : name => alarm.arn }
 }
 
 output "log_group_name" {

@@ -26,6 +26,11 @@ variable "stream_arns" {
     ])
     error_message = "stream_arns must be null (every stream) or hold at least one ARN of a stream: arn:<partition>:kinesis:<region>:<account>:stream/<name>."
   }
+
+  validation {
+    condition     = var.stream_arns == null ? true : alltrue([for arn in var.stream_arns : startswith(arn, "arn:${local.partition}:kinesis:${local.arn_scope}:")])
+    error_message = "stream_arns must hold streams of the autoscaler's account and region, ${local.arn_scope}: it scales no others."
+  }
 }
 
 variable "dry_run" {
@@ -61,6 +66,13 @@ variable "audit_retention_days" {
     condition     = var.audit_retention_days >= 2 && var.audit_retention_days <= 3650 && floor(var.audit_retention_days) == var.audit_retention_days
     error_message = "audit_retention_days must be a whole number of days from 2 to 3650."
   }
+}
+
+variable "audit_deletion_protection" {
+  description = "Whether DynamoDB refuses to delete the audit table, also where Terraform asks for it."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "log_retention_days" {
@@ -103,10 +115,22 @@ variable "notification_topic_arn" {
     condition     = var.notification_topic_arn == null ? true : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[a-zA-Z0-9_-]{1,256}$", var.notification_topic_arn))
     error_message = "notification_topic_arn must be null or the ARN of a standard (not FIFO) SNS topic: arn:<partition>:sns:<region>:<account>:<name>."
   }
+
+  validation {
+    condition     = var.notification_topic_arn == null ? true : startswith(var.notification_topic_arn, "arn:${local.partition}:sns:${local.region}:")
+    error_message = "notification_topic_arn must be a topic in the autoscaler's region, ${local.region}: SNS publishes to no topic of another. Another account's will do."
+  }
+}
+
+variable "health_alarms_enabled" {
+  description = "Whether to make the health alarms, which watch the autoscaler itself: seven, at $0.10 each a month. They are on the fleet's dashboard, and `alarm_actions` are told of them."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "alarm_actions" {
-  description = "ARNs of what CloudWatch notifies when the autoscaler itself is unwell, and of SNS topics also when it is well again. The health alarms exist if this has entries: seven, at $0.10 each a month. An SNS topic among them that is encrypted needs a key whose policy lets `cloudwatch.amazonaws.com` use it, as in `examples/complete`."
+  description = "ARNs of what the health alarms notify when the autoscaler itself is unwell, and of SNS topics also when it is well again. An SNS topic among them that is encrypted needs a key whose policy lets `cloudwatch.amazonaws.com` use it, as in `examples/complete`."
   type        = list(string)
   default     = []
   nullable    = false
@@ -117,8 +141,13 @@ variable "alarm_actions" {
   }
 
   validation {
-    condition     = alltrue([for arn in var.alarm_actions : !endswith(arn, ":${var.name}") || !strcontains(arn, ":sns:")])
+    condition     = !contains(var.alarm_actions, local.topic_arn)
     error_message = "alarm_actions must not hold the autoscaler's own topic: it calls the function, not people."
+  }
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_actions : contains(["", local.region], element(split(":", arn), 3))])
+    error_message = "alarm_actions must be in the region of the autoscaler and its alarms, ${local.region}: CloudWatch notifies nothing in another. Another account's will do."
   }
 }
 
@@ -153,11 +182,51 @@ variable "consumer_function_arns" {
     ])
     error_message = "consumer_function_arns must hold ARNs of Lambda functions, without version or alias: arn:<partition>:lambda:<region>:<account>:function:<name>."
   }
+
+  validation {
+    condition     = alltrue([for arn in var.consumer_function_arns : startswith(arn, "arn:${local.partition}:lambda:${local.arn_scope}:")])
+    error_message = "consumer_function_arns must hold functions of the autoscaler's account and region, ${local.arn_scope}: it sets the concurrency of no others."
+  }
 }
 
 # ----------------------------------------------------------------------------------------------------------------------
 # The function and its surroundings
 # ----------------------------------------------------------------------------------------------------------------------
+
+variable "architecture" {
+  description = "Processor that the function runs on: `arm64`, or `x86_64` in a region whose Lambda has no other. The function is the same on both; `arm64` costs less."
+  type        = string
+  default     = "arm64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64."
+  }
+}
+
+variable "vpc_config" {
+  description = <<-EOT
+    VPC that the function is attached to. `null` attaches it to none, which is enough: it calls AWS APIs only.
+    - `subnet_ids`: private subnets, from which a NAT gateway or endpoints lead to CloudWatch, Kinesis, DynamoDB, Lambda, SNS, SQS and, with a key of your own, KMS.
+    - `security_group_ids`: security groups that let HTTPS out.
+  EOT
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc_config == null ? true : length(var.vpc_config.subnet_ids) > 0 && alltrue([for id in var.vpc_config.subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    error_message = "vpc_config.subnet_ids must hold at least one ID of a subnet: subnet-<hexadecimal digits>."
+  }
+
+  validation {
+    condition     = var.vpc_config == null ? true : length(var.vpc_config.security_group_ids) > 0 && alltrue([for id in var.vpc_config.security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
+    error_message = "vpc_config.security_group_ids must hold at least one ID of a security group: sg-<hexadecimal digits>."
+  }
+}
 
 variable "reserved_concurrent_executions" {
   description = "Concurrency to reserve for the function. `null` reserves none, and fits accounts whose limit is too low to reserve anything; at least 1 otherwise."
@@ -179,6 +248,23 @@ variable "kms_key_arn" {
     condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
     error_message = "kms_key_arn must be null or the ARN of a KMS key, not of an alias: arn:<partition>:kms:<region>:<account>:key/<id>."
   }
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : startswith(var.kms_key_arn, "arn:${local.partition}:kms:${local.region}:")
+    error_message = "kms_key_arn must be a key in the autoscaler's region, ${local.region}: AWS services encrypt with no key of another. Another account's will do."
+  }
+}
+
+variable "iam_role_path" {
+  description = "Path of the IAM roles made here, `/team/` for instance."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([!-~]+/)?$", var.iam_role_path)) && length(var.iam_role_path) <= 512
+    error_message = "iam_role_path must begin and end with a slash, and have at most 512 characters: /team/, for instance."
+  }
 }
 
 variable "permissions_boundary_arn" {
@@ -189,6 +275,11 @@ variable "permissions_boundary_arn" {
   validation {
     condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
     error_message = "permissions_boundary_arn must be null or the ARN of an IAM policy: arn:<partition>:iam::<account>:policy/<name>."
+  }
+
+  validation {
+    condition     = var.permissions_boundary_arn == null ? true : contains([local.account_id, "aws"], element(split(":", var.permissions_boundary_arn), 4))
+    error_message = "permissions_boundary_arn must be a policy of the autoscaler's account, ${local.account_id}, or one that AWS manages."
   }
 }
 

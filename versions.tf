@@ -5,8 +5,8 @@ terraform {
   required_providers {
     aws = {
       source = "hashicorp/aws"
-      # 5.76 is the first release that accepts the runtime python3.13 (5.75.1 refuses it at plan time).
-      version = ">= 5.76"
+      # As modules/stream: before 5.81, data.aws_kinesis_stream fails above 1,000 shards.
+      version = ">= 5.81"
     }
   }
 }

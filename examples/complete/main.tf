@@ -50,8 +50,8 @@ resource "aws_kinesis_stream" "orders" {
 module "orders_scaling" {
   source = "../../modules/stream"
 
-  autoscaler  = module.kinesis_autoscaler
-  stream_name = aws_kinesis_stream.orders.name
+  autoscaler = module.kinesis_autoscaler
+  stream_arn = aws_kinesis_stream.orders.arn
 
   min_shard_count    = 2
   max_shard_count    = 64

@@ -28,7 +28,7 @@ module "scaling" {
   for_each = var.streams
 
   autoscaler               = module.kinesis_autoscaler
-  stream_name              = aws_kinesis_stream.fleet[each.key].name
+  stream_arn               = aws_kinesis_stream.fleet[each.key].arn
   min_shard_count          = each.value.min_shard_count
   max_shard_count          = each.value.max_shard_count
   scaling_strategy         = each.value.scaling_strategy

@@ -61,7 +61,7 @@ variable "streams" {
       max_shard_count     = 128
       scaling_strategy    = "double"
       scale_up            = { threshold = 0.7, evaluation_periods = 3, datapoints_to_alarm = 2 }
-      scale_down          = { threshold = 0.3, period_seconds = 3600, datapoints_to_alarm = 24 }
+      scale_down          = { threshold = 0.3, period_seconds = 3600, evaluation_periods = 24, datapoints_to_alarm = 24 }
     }
 
     # Read by many consumers that may lag overnight: sized by its reads too, at a high utilization, whatever their lag.

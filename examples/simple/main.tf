@@ -24,7 +24,7 @@ module "orders_scaling" {
   source = "../../modules/stream"
 
   autoscaler      = module.kinesis_autoscaler
-  stream_name     = aws_kinesis_stream.orders.name
+  stream_arn      = aws_kinesis_stream.orders.arn
   max_shard_count = 16
 }
 
@@ -44,7 +44,7 @@ module "clicks_scaling" {
   source = "../../modules/stream"
 
   autoscaler       = module.kinesis_autoscaler
-  stream_name      = aws_kinesis_stream.clicks.name
+  stream_arn       = aws_kinesis_stream.clicks.arn
   min_shard_count  = 2
   max_shard_count  = 32
   scaling_strategy = "double"

@@ -3,8 +3,8 @@
 # the past too, and a scaling leaves nothing to plan.
 
 locals {
-  graph     = { region = data.aws_region.current.id, view = "timeSeries", stacked = false, period = 60, stat = "Sum", yAxis = { left = { min = 0 } } }
-  of_stream = ["StreamName", var.stream_name]
+  graph     = { region = local.region, view = "timeSeries", stacked = false, period = 60, stat = "Sum", yAxis = { left = { min = 0 } } }
+  of_stream = ["StreamName", local.stream_name]
 
   # The function reports the count at every reconcile; until the next one it stays what it was.
   reported_shard_count = concat(["KinesisAutoscaler", "ShardCount"], local.of_stream, [{ id = "reported", stat = "Maximum", visible = false }])
@@ -79,8 +79,8 @@ locals {
       properties = {
         # Links within the console are relative, and so the same in every partition.
         markdown = join("\n", [
-          "## ${var.stream_name}",
-          "${var.min_shard_count} to ${var.max_shard_count} shards · [alarms](#alarmsV2:?search=${var.autoscaler.alarm_name_prefix}/${var.stream_name}/) · [fleet](#dashboards:name=${var.autoscaler.alarm_name_prefix}) · audit table `${var.autoscaler.audit_table_name}`",
+          "## ${local.stream_name}",
+          "${var.min_shard_count} to ${var.max_shard_count} shards · [alarms](#alarmsV2:?search=${var.autoscaler.alarm_name_prefix}/${local.stream_name}/) · [fleet](#dashboards:name=${var.autoscaler.alarm_name_prefix}) · audit table `${var.autoscaler.audit_table_name}`",
           "",
           "Why it was scaled, and why not: the module's output `scaling_log_command`. What to do: `docs/operations.md`.",
         ])
@@ -89,7 +89,7 @@ locals {
     {
       type = "alarm", x = 12, y = 0, width = 12, height = 3
       properties = {
-        title  = "Alarms of ${var.stream_name}"
+        title  = "Alarms of ${local.stream_name}"
         alarms = concat(aws_cloudwatch_metric_alarm.scale_up[*].arn, aws_cloudwatch_metric_alarm.scale_down[*].arn)
       }
     },
@@ -113,7 +113,7 @@ locals {
       properties = merge(local.graph, {
         title = "Decisions not to scale, by reason", stacked = true, period = 900
         metrics = [[{
-          expression = "FILL(SEARCH('{KinesisAutoscaler,StreamName,Reason} StreamName=\"${var.stream_name}\" MetricName=\"Skips\"', 'Sum', 900), 0)"
+          expression = "FILL(SEARCH('{KinesisAutoscaler,StreamName,Reason} StreamName=\"${local.stream_name}\" MetricName=\"Skips\"', 'Sum', 900), 0)"
           label      = "$${PROP('Dim.Reason')}"
         }]]
       })
@@ -178,8 +178,8 @@ resource "aws_cloudwatch_dashboard" "this" {
   # A dashboard's name may have neither slashes nor periods. The digits tell streams apart whose names differ in nothing else.
   dashboard_name = join("-", [
     var.autoscaler.alarm_name_prefix,
-    replace(var.stream_name, ".", "_"),
-    substr(sha256("${var.autoscaler.alarm_name_prefix}/${var.stream_name}"), 0, 8),
+    replace(local.stream_name, ".", "_"),
+    substr(sha256("${var.autoscaler.alarm_name_prefix}/${local.stream_name}"), 0, 8),
   ])
   dashboard_body = jsonencode({
     start = "-P1D"

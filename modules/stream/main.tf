@@ -4,24 +4,23 @@
 # in the expression `shardCount`, once it has scaled. Terraform reads the same number from the stream whenever it plans, so
 # that it finds nothing to change after a scaling, and stays the owner of everything else.
 
-data "aws_region" "current" {}
-
+# Read whenever Terraform plans, and so without a precondition or postcondition: Terraform puts off the reading of a data
+# source that has one while the stream has any change pending, a tag say. What it has to be is checked by the alarms.
 data "aws_kinesis_stream" "this" {
   count = var.enabled ? 1 : 0
 
-  name = var.stream_name
-
-  lifecycle {
-    postcondition {
-      condition     = one(self.stream_mode_details[*].stream_mode) == "PROVISIONED"
-      error_message = "The stream ${var.stream_name} is in on-demand mode, in which Kinesis scales it by itself. Switch it to provisioned mode (stream_mode = \"PROVISIONED\", with a shard_count), or remove this module block or set enabled = false."
-    }
-  }
+  name = local.stream_name
 }
 
 locals {
-  scale_up_alarm_name   = "${var.autoscaler.alarm_name_prefix}/${var.stream_name}/scale-up"
-  scale_down_alarm_name = "${var.autoscaler.alarm_name_prefix}/${var.stream_name}/scale-down"
+  # arn:<partition>:kinesis:<region>:<account>:stream/<name>
+  stream_name = element(split("/", var.stream_arn), 1)
+  partition   = element(split(":", var.stream_arn), 1)
+  region      = element(split(":", var.stream_arn), 3)
+  account_id  = element(split(":", var.stream_arn), 4)
+
+  scale_up_alarm_name   = "${var.autoscaler.alarm_name_prefix}/${local.stream_name}/scale-up"
+  scale_down_alarm_name = "${var.autoscaler.alarm_name_prefix}/${local.stream_name}/scale-down"
 
   open_shard_count = one([for stream in data.aws_kinesis_stream.this : length(stream.open_shards)])
 
@@ -69,6 +68,13 @@ locals {
     usage         = "${local.highest_usage} + (shardCount <= minShardCount)"
   })
 
+  # While the count is not known yet, the alarm's queries are not known as a whole rather than in one of their expressions:
+  # of a set with an unknown part the provider says after the apply that it "produced inconsistent final plan".
+  # Whether the count is null Terraform knows even then, so it is compared with a number.
+  is_counted         = coalesce(local.open_shard_count, 1) > 0
+  scale_up_queries   = local.is_counted ? local.scale_up_expressions : {}
+  scale_down_queries = local.is_counted ? local.scale_down_expressions : {}
+
   # What the function has to know of this stream and no expression says. On both alarms, since either may call it.
   settings = merge(
     {
@@ -94,7 +100,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_up" {
   alarm_name = local.scale_up_alarm_name
   alarm_description = format(
     "Scales the Kinesis stream %s up when it uses at least %g%% of its capacity in %d of %d periods of %d seconds. The autoscaler keeps the number in shardCount.",
-    var.stream_name, var.scale_up.threshold * 100,
+    local.stream_name, var.scale_up.threshold * 100,
     var.scale_up.datapoints_to_alarm, var.scale_up.evaluation_periods, var.scale_up.period_seconds,
   )
 
@@ -116,7 +122,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_up" {
       metric {
         namespace   = "AWS/Kinesis"
         metric_name = metric_query.value
-        dimensions  = { StreamName = var.stream_name }
+        dimensions  = { StreamName = local.stream_name }
         period      = var.scale_up.period_seconds
         stat        = "Sum"
       }
@@ -124,7 +130,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_up" {
   }
 
   dynamic "metric_query" {
-    for_each = local.scale_up_expressions
+    for_each = local.scale_up_queries
 
     content {
       id          = metric_query.key
@@ -134,6 +140,23 @@ resource "aws_cloudwatch_metric_alarm" "scale_up" {
   }
 
   tags = merge(var.tags, local.settings)
+
+  lifecycle {
+    precondition {
+      condition = alltrue([
+        for stream in data.aws_kinesis_stream.this :
+        element(split(":", stream.arn), 3) == local.region && element(split(":", stream.arn), 4) == local.account_id
+      ])
+      error_message = "With the provider of this module block the stream is ${join("", data.aws_kinesis_stream.this[*].arn)}, and stream_arn is ${var.stream_arn}. Give the block the provider of the stream's account and region: providers = { aws = aws.<alias> }."
+    }
+
+    precondition {
+      condition = alltrue([
+        for stream in data.aws_kinesis_stream.this : one(stream.stream_mode_details[*].stream_mode) == "PROVISIONED"
+      ])
+      error_message = "The stream ${local.stream_name} is in on-demand mode, in which Kinesis scales it by itself. Switch it to provisioned mode (stream_mode = \"PROVISIONED\", with a shard_count), or remove this module block or set enabled = false."
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "scale_down" {
@@ -142,7 +165,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_down" {
   alarm_name = local.scale_down_alarm_name
   alarm_description = format(
     "Scales the Kinesis stream %s down when it uses less than %g%% of its capacity in %d of %d periods of %d seconds. The autoscaler keeps the number in shardCount.",
-    var.stream_name, var.scale_down.threshold * 100,
+    local.stream_name, var.scale_down.threshold * 100,
     var.scale_down.datapoints_to_alarm, var.scale_down.evaluation_periods, var.scale_down.period_seconds,
   )
 
@@ -163,7 +186,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_down" {
       metric {
         namespace   = "AWS/Kinesis"
         metric_name = metric_query.value
-        dimensions  = { StreamName = var.stream_name }
+        dimensions  = { StreamName = local.stream_name }
         period      = var.scale_down.period_seconds
         stat        = "Sum"
       }
@@ -171,7 +194,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_down" {
   }
 
   dynamic "metric_query" {
-    for_each = local.scale_down_expressions
+    for_each = local.scale_down_queries
 
     content {
       id          = metric_query.key
@@ -181,4 +204,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_down" {
   }
 
   tags = merge(var.tags, local.settings)
+
+  # Where the stream is refused, no alarm is made of it.
+  depends_on = [aws_cloudwatch_metric_alarm.scale_up]
 }

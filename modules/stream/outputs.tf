@@ -1,3 +1,13 @@
+output "stream_name" {
+  description = "Name of the stream."
+  value       = local.stream_name
+}
+
+output "stream_arn" {
+  description = "ARN of the stream."
+  value       = var.stream_arn
+}
+
 output "scale_up_alarm_name" {
   description = "Name of the alarm that scales the stream up; `null` where scaling is not enabled."
   value       = one(aws_cloudwatch_metric_alarm.scale_up[*].alarm_name)
@@ -24,7 +34,7 @@ output "shard_count" {
 }
 
 output "scaling_log_command" {
-  description = "Shell command that prints the last 50 entries of the stream's scaling log, newest last. Needs the AWS CLI, and permission to query the audit table."
+  description = "Command that prints the latest 50 records of the stream's scaling log, newest last: when each was last seen, how many times, its status, reason, shards and message. For bash, zsh, PowerShell and cmd. Needs the AWS CLI, and permission to query the audit table."
   value       = local.scaling_log_command
 }
 

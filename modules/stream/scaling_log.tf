@@ -1,27 +1,28 @@
 # The command that prints the stream's scaling log: a line a decision, the sentence last, so that a terminal may wrap it.
 
 locals {
-  # Title and item attribute (as JMESPath) of each column. What a decision not to scale has no value for is shown as "-".
+  # Title and value (as JMESPath, of a DynamoDB item) of each column.
   scaling_log_columns = [
-    ["time", "event_time.S"],
-    ["action", "action.S"],
+    ["last seen", "last_seen_at.S || started_at.S"],
+    ["times", "occurrences.N || '1'"],
     ["status", "status.S"],
     ["reason", "reason.S"],
-    ["from", "from_shard_count.N"],
-    ["to", "to_shard_count.N"],
+    ["shards", "join(' -> ', [from_shard_count.N, to_shard_count.N][?@]) || '-'"],
     ["message", "message.S"],
   ]
-  scaling_log_titles = join(", ", [for column in local.scaling_log_columns : "`\"${column[0]}\"`"])
-  scaling_log_values = join(", ", [for column in local.scaling_log_columns : "${column[1]} || `\"-\"`"])
+  scaling_log_titles = join(", ", [for column in local.scaling_log_columns : "'${column[0]}'"])
+  scaling_log_values = join(", ", [for column in local.scaling_log_columns : column[1]])
 
-  # Queried newest first, to get the latest; printed newest last, as logs are read.
+  # Queried newest first, to get the latest; printed newest last, as logs are read. It is a single page: the CLI applies
+  # --query to each page by itself. Double quotes, with nothing in them that a shell replaces, mean the same to bash, zsh,
+  # PowerShell and cmd.
   scaling_log_command = join(" ", [
     "aws dynamodb query",
-    "--region ${data.aws_region.current.id}",
+    "--region ${local.region}",
     "--table-name ${var.autoscaler.audit_table_name}",
-    "--key-condition-expression 'stream_name = :stream'",
-    "--expression-attribute-values '${jsonencode({ ":stream" = { S = var.stream_name } })}'",
-    "--no-scan-index-forward --max-items 50 --output text",
-    "--query '[[[${local.scaling_log_titles}]], reverse(Items)[].[${local.scaling_log_values}]][]'",
+    "--key-condition-expression \"stream_name = :stream\"",
+    "--expression-attribute-values \":stream={S=${local.stream_name}}\"",
+    "--no-scan-index-forward --limit 50 --no-paginate --output text",
+    "--query \"[[[${local.scaling_log_titles}]], reverse(Items)[].[${local.scaling_log_values}]][]\"",
   ])
 }

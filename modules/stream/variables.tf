@@ -1,26 +1,59 @@
 variable "autoscaler" {
-  description = "The autoscaler that scales the stream: pass the root module whole, `autoscaler = module.kinesis_autoscaler`. It has to be in the stream's account and region. Used of it are `topic_arn`, `alarm_name_prefix` and `audit_table_name`."
+  description = <<-EOT
+    The autoscaler that scales the stream: the root module passed whole, `autoscaler = module.kinesis_autoscaler`, or, where it is
+    applied with a state of its own, its outputs or strings.
+    - `topic_arn`, `alarm_name_prefix`, `audit_table_name`: outputs of the root module under these names.
+    - `region`, `account_id`: where the autoscaler is, and the stream has to be; if left out, as `topic_arn` says.
+    - `stream_arns`, `consumer_function_arns`: what the autoscaler may scale and set. The stream and `consumer_functions` have to be
+      among them; if left out, that is not checked.
+  EOT
   type = object({
-    topic_arn         = string
-    alarm_name_prefix = string
-    audit_table_name  = string
+    topic_arn              = string
+    alarm_name_prefix      = string
+    audit_table_name       = string
+    region                 = optional(string)
+    account_id             = optional(string)
+    stream_arns            = optional(list(string))
+    consumer_function_arns = optional(list(string))
   })
   nullable = false
 
   validation {
-    condition     = length("${var.autoscaler.alarm_name_prefix}/${var.stream_name}/scale-down") <= 255
-    error_message = "The alarms would be named <alarm_name_prefix>/<stream_name>/scale-up and /scale-down, and CloudWatch allows 255 characters: shorten the autoscaler's name."
+    condition     = can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[a-zA-Z0-9_-]{1,256}$", var.autoscaler.topic_arn))
+    error_message = "autoscaler.topic_arn must be the ARN of the autoscaler's SNS topic, as its output topic_arn has it."
+  }
+
+  validation {
+    condition     = can(regex("^[a-zA-Z][a-zA-Z0-9_-]{0,39}$", var.autoscaler.alarm_name_prefix))
+    error_message = "autoscaler.alarm_name_prefix must be the autoscaler's name, as its output alarm_name_prefix has it: the function ignores alarms with any other."
   }
 }
 
-variable "stream_name" {
-  description = "Name of the Kinesis data stream: one in provisioned mode, whose own resource ignores changes of `shard_count`. Given as that resource's attribute, `aws_kinesis_stream.orders.name`, the stream is created first; a stream that does not exist fails the plan with \"couldn't find resource\"."
+variable "stream_arn" {
+  description = "ARN of the Kinesis data stream: one in provisioned mode, whose own resource ignores changes of `shard_count`. Given as that resource's attribute, `aws_kinesis_stream.orders.arn`, the stream is created first, and the block needs no `depends_on`. A stream that does not exist fails the plan with \"couldn't find resource\". With `depends_on` at the block, every plan in which what it names has a change also shows both alarms as changed: Terraform can't know the stream's shards before the apply, which then leaves the alarms as they were."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_.-]{1,128}$", var.stream_name))
-    error_message = "stream_name must be the name of a stream, not its ARN: 1 to 128 letters, digits, hyphens, underscores and periods."
+    condition     = can(regex("^arn:[a-z-]+:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.-]{1,128}$", var.stream_arn))
+    error_message = "stream_arn must be the ARN of a stream, not its name: arn:<partition>:kinesis:<region>:<account>:stream/<name>."
+  }
+
+  validation {
+    condition = (
+      element(split(":", var.stream_arn), 3) == coalesce(var.autoscaler.region, element(split(":", var.autoscaler.topic_arn), 3)) &&
+      element(split(":", var.stream_arn), 4) == coalesce(var.autoscaler.account_id, element(split(":", var.autoscaler.topic_arn), 4))
+    )
+    error_message = "The stream ${var.stream_arn} is not in the account and region of its autoscaler, ${coalesce(var.autoscaler.account_id, element(split(":", var.autoscaler.topic_arn), 4))} and ${coalesce(var.autoscaler.region, element(split(":", var.autoscaler.topic_arn), 3))}. An autoscaler scales the streams of its own account and region: use the one of the stream's."
+  }
+
+  # As IAM reads the policy of the function: `*` is any number of characters, `?` is one.
+  validation {
+    condition = var.autoscaler.stream_arns == null ? true : anytrue([
+      for pattern in var.autoscaler.stream_arns :
+      can(regex("^${replace(replace(replace(pattern, ".", "\\."), "*", ".*"), "?", ".")}$", var.stream_arn))
+    ])
+    error_message = "The autoscaler may not scale the stream ${var.stream_arn}: add it to the stream_arns of the autoscaler, or leave those out to allow every stream of the account and region."
   }
 }
 
@@ -267,6 +300,16 @@ variable "consumer_functions" {
     condition     = alltrue([for concurrency in values(var.consumer_functions) : concurrency >= 1 && concurrency <= 10 && floor(concurrency) == concurrency])
     error_message = "The values of consumer_functions must be whole numbers from 1 to 10: the concurrency per shard."
   }
+
+  validation {
+    condition = var.autoscaler.consumer_function_arns == null ? true : alltrue([
+      for name in keys(var.consumer_functions) : anytrue([
+        for pattern in var.autoscaler.consumer_function_arns :
+        can(regex("^${replace(replace(pattern, "*", ".*"), "?", ".")}$", "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${name}"))
+      ])
+    ])
+    error_message = "The autoscaler may not set the concurrency of every one of the consumer_functions: ${join(", ", keys(var.consumer_functions))}. Add the missing functions' ARNs to the consumer_function_arns of the autoscaler."
+  }
 }
 
 variable "enabled" {
@@ -295,7 +338,7 @@ variable "tags" {
   }
 
   validation {
-    condition     = length(var.tags) + length(var.consumer_functions) <= 39
-    error_message = "tags and consumer_functions must have at most 39 entries together: an alarm has at most 50 tags, of which 11 hold the stream's settings."
+    condition     = length(var.tags) + length(local.settings) <= 50
+    error_message = "tags and consumer_functions must have at most ${50 - length(local.settings) + length(var.consumer_functions)} entries together: an alarm has at most 50 tags, of which ${length(local.settings) - length(var.consumer_functions)} hold the stream's settings."
   }
 }

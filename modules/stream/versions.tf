@@ -4,8 +4,9 @@ terraform {
 
   required_providers {
     aws = {
-      source  = "hashicorp/aws"
-      version = ">= 5.30"
+      source = "hashicorp/aws"
+      # Before 5.81, data.aws_kinesis_stream fails above 1,000 shards.
+      version = ">= 5.81"
     }
   }
 }

@@ -25,7 +25,7 @@ from hcl2 import SerializationOptions
 from simulator.deployment.terraform import REPOSITORY
 
 _VARIABLES = REPOSITORY / "modules" / "stream" / "variables.tf"
-_SURROUNDINGS = {"autoscaler", "stream_name", "consumer_functions", "enabled", "dashboard_enabled", "tags"}
+_SURROUNDINGS = {"autoscaler", "stream_arn", "consumer_functions", "enabled", "dashboard_enabled", "tags"}
 _PLAIN = SerializationOptions(with_comments=False, preserve_heredocs=False, strip_string_quotes=True)
 _ATTRIBUTE = re.compile(r"(\w+) = optional\((\w+), ([^()]+)\)")
 _BULLET = re.compile(r"^\s*- `(\w+)`: (.+)$", re.MULTILINE)

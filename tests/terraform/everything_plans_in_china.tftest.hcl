@@ -64,6 +64,7 @@ run "stream" {
   override_data {
     target = data.aws_kinesis_stream.this
     values = {
+      arn                 = "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/orders"
       open_shards         = ["shardId-000000000000"]
       stream_mode_details = [{ stream_mode = "PROVISIONED" }]
     }
@@ -75,7 +76,7 @@ run "stream" {
       alarm_name_prefix = "kinesis-autoscaler"
       audit_table_name  = "kinesis-autoscaler-audit"
     }
-    stream_name     = "orders"
+    stream_arn      = "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/orders"
     max_shard_count = 64
   }
 

@@ -149,3 +149,55 @@ run "refuses_arns_of_other_things" {
 
   expect_failures = [var.stream_arns, var.notification_topic_arn, var.consumer_function_arns, var.kms_key_arn, var.permissions_boundary_arn]
 }
+
+run "accepts_topics_and_keys_of_other_accounts" {
+  command = plan
+
+  variables {
+    notification_topic_arn   = "arn:aws:sns:eu-west-1:210987654321:kinesis-autoscaler"
+    kms_key_arn              = "arn:aws:kms:eu-west-1:210987654321:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/team/boundary"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.function_name == var.name
+    error_message = "Valid inputs have to make a function."
+  }
+}
+
+run "refuses_what_is_in_another_region" {
+  command = plan
+
+  variables {
+    stream_arns            = ["arn:aws:kinesis:eu-west-1:123456789012:stream/orders", "arn:aws:kinesis:us-east-1:123456789012:stream/orders"]
+    notification_topic_arn = "arn:aws:sns:us-east-1:123456789012:platform"
+    consumer_function_arns = ["arn:aws:lambda:us-east-1:123456789012:function:orders-*"]
+    kms_key_arn            = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  expect_failures = [var.stream_arns, var.notification_topic_arn, var.consumer_function_arns, var.kms_key_arn]
+}
+
+run "refuses_what_is_in_another_account_where_aws_does" {
+  command = plan
+
+  variables {
+    stream_arns              = ["arn:aws:kinesis:eu-west-1:210987654321:stream/orders"]
+    consumer_function_arns   = ["arn:aws:lambda:eu-west-1:210987654321:function:orders-*"]
+    permissions_boundary_arn = "arn:aws:iam::210987654321:policy/boundary"
+  }
+
+  expect_failures = [var.stream_arns, var.consumer_function_arns, var.permissions_boundary_arn]
+}
+
+run "refuses_other_processors_paths_and_parts_of_a_vpc" {
+  command = plan
+
+  variables {
+    architecture  = "arm"
+    iam_role_path = "team"
+    vpc_config    = { subnet_ids = [], security_group_ids = ["default"] }
+  }
+
+  expect_failures = [var.architecture, var.iam_role_path, var.vpc_config]
+}

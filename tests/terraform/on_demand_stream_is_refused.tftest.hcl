@@ -12,6 +12,7 @@ provider "aws" {
 override_data {
   target = data.aws_kinesis_stream.this
   values = {
+    arn                 = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
     open_shards         = ["shardId-000000000007", "shardId-000000000008", "shardId-000000000009"]
     closed_shards       = ["shardId-000000000005", "shardId-000000000006"]
     stream_mode_details = [{ stream_mode = "PROVISIONED" }]
@@ -24,7 +25,7 @@ variables {
     alarm_name_prefix = "kinesis-autoscaler"
     audit_table_name  = "kinesis-autoscaler-audit"
   }
-  stream_name     = "orders"
+  stream_arn      = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
   max_shard_count = 64
 }
 
@@ -41,6 +42,25 @@ run "provisioned_stream_is_accepted" {
   }
 }
 
+run "stream_of_another_region_than_the_providers_fails_the_plan" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  override_data {
+    target = data.aws_kinesis_stream.this
+    values = {
+      arn                 = "arn:aws:kinesis:us-east-1:123456789012:stream/orders"
+      open_shards         = ["shardId-000000000000"]
+      stream_mode_details = [{ stream_mode = "PROVISIONED" }]
+    }
+  }
+
+  expect_failures = [aws_cloudwatch_metric_alarm.scale_up]
+}
+
 run "on_demand_stream_fails_the_plan" {
   command = plan
 
@@ -51,10 +71,11 @@ run "on_demand_stream_fails_the_plan" {
   override_data {
     target = data.aws_kinesis_stream.this
     values = {
+      arn                 = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
       open_shards         = ["shardId-000000000000"]
       stream_mode_details = [{ stream_mode = "ON_DEMAND" }]
     }
   }
 
-  expect_failures = [data.aws_kinesis_stream.this]
+  expect_failures = [aws_cloudwatch_metric_alarm.scale_up]
 }

@@ -12,6 +12,7 @@ provider "aws" {
 override_data {
   target = data.aws_kinesis_stream.this
   values = {
+    arn                 = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
     open_shards         = ["shardId-000000000007", "shardId-000000000008", "shardId-000000000009"]
     closed_shards       = ["shardId-000000000005", "shardId-000000000006"]
     stream_mode_details = [{ stream_mode = "PROVISIONED" }]
@@ -24,7 +25,7 @@ variables {
     alarm_name_prefix = "kinesis-autoscaler"
     audit_table_name  = "kinesis-autoscaler-audit"
   }
-  stream_name     = "orders"
+  stream_arn      = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
   max_shard_count = 64
 }
 
@@ -41,15 +42,20 @@ run "command_names_the_stream_the_table_and_the_region" {
   }
 
   assert {
-    condition     = strcontains(output.scaling_log_command, " --expression-attribute-values '{\":stream\":{\"S\":\"orders\"}}' ")
+    condition     = strcontains(output.scaling_log_command, " --expression-attribute-values \":stream={S=orders}\" ")
     error_message = "The command has to ask for this stream."
   }
 
   assert {
     condition = alltrue([
-      for column in ["time", "action", "status", "reason", "from", "to", "message"] : strcontains(output.scaling_log_command, "`\"${column}\"`")
+      for column in ["last seen", "times", "status", "reason", "shards", "message"] : strcontains(output.scaling_log_command, "'${column}'")
     ])
     error_message = "The log has to have these columns."
+  }
+
+  assert {
+    condition     = length(regexall("[\n$`!\\\\]", output.scaling_log_command)) == 0 && length(regexall("\"", output.scaling_log_command)) % 2 == 0
+    error_message = "Nothing in the command's double quotes may be something that a shell replaces."
   }
 
   assert {

@@ -13,6 +13,7 @@ provider "aws" {
 override_data {
   target = data.aws_kinesis_stream.this
   values = {
+    arn                 = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
     open_shards         = ["shardId-000000000007", "shardId-000000000008", "shardId-000000000009"]
     closed_shards       = ["shardId-000000000005", "shardId-000000000006"]
     stream_mode_details = [{ stream_mode = "PROVISIONED" }]
@@ -38,7 +39,7 @@ variables {
     alarm_name_prefix = "kinesis-autoscaler"
     audit_table_name  = "kinesis-autoscaler-audit"
   }
-  stream_name     = "orders"
+  stream_arn      = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
   max_shard_count = 64
 }
 
@@ -151,7 +152,7 @@ run "a_stream_with_periods_in_its_name_has_one_too" {
   }
 
   variables {
-    stream_name       = "prod.orders.v2"
+    stream_arn        = "arn:aws:kinesis:eu-west-1:123456789012:stream/prod.orders.v2"
     dashboard_enabled = true
   }
 
@@ -169,7 +170,7 @@ run "streams_whose_names_differ_in_a_period_have_dashboards_of_their_own" {
   }
 
   variables {
-    stream_name       = "prod_orders.v2"
+    stream_arn        = "arn:aws:kinesis:eu-west-1:123456789012:stream/prod_orders.v2"
     dashboard_enabled = true
   }
 

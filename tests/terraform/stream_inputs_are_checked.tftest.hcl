@@ -14,6 +14,7 @@ provider "aws" {
 override_data {
   target = data.aws_kinesis_stream.this
   values = {
+    arn                 = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
     open_shards         = ["shardId-000000000007", "shardId-000000000008", "shardId-000000000009"]
     closed_shards       = ["shardId-000000000005", "shardId-000000000006"]
     stream_mode_details = [{ stream_mode = "PROVISIONED" }]
@@ -26,7 +27,7 @@ variables {
     alarm_name_prefix = "kinesis-autoscaler"
     audit_table_name  = "kinesis-autoscaler-audit"
   }
-  stream_name     = "orders"
+  stream_arn      = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
   max_shard_count = 64
 }
 
@@ -38,7 +39,7 @@ run "accepts_the_least" {
   }
 
   variables {
-    stream_name                 = "o"
+    stream_arn                  = "arn:aws:kinesis:eu-west-1:123456789012:stream/o"
     max_shard_count             = 1
     min_shard_count             = 1
     target_utilization          = 0.02
@@ -65,7 +66,7 @@ run "accepts_the_most" {
   }
 
   variables {
-    stream_name                 = join("", [for number in range(128) : "s"])
+    stream_arn                  = "arn:aws:kinesis:eu-west-1:123456789012:stream/${join("", [for number in range(128) : "s"])}"
     max_shard_count             = 10000
     min_shard_count             = 10000
     target_utilization          = 0.99
@@ -92,7 +93,7 @@ run "accepts_the_longest_windows_and_any_iterator_age" {
   }
 
   variables {
-    stream_name              = "Orders_2.eu-west"
+    stream_arn               = "arn:aws:kinesis:eu-west-1:123456789012:stream/Orders_2.eu-west"
     max_iterator_age_minutes = null
     scale_up                 = { period_seconds = 60, evaluation_periods = 1440 }
     scale_down               = { period_seconds = 3600, evaluation_periods = 168 }
@@ -168,7 +169,7 @@ run "refuses_more_than_the_most" {
   }
 
   variables {
-    stream_name                 = join("", [for number in range(129) : "s"])
+    stream_arn                  = "arn:aws:kinesis:eu-west-1:123456789012:stream/${join("", [for number in range(129) : "s"])}"
     max_shard_count             = 10001
     calls_reserved_for_scale_up = 10
     burst_memory_days           = 7.5
@@ -176,7 +177,7 @@ run "refuses_more_than_the_most" {
     scale_up                    = { cooldown_minutes = 1441 }
   }
 
-  expect_failures = [var.stream_name, var.max_shard_count, var.calls_reserved_for_scale_up, var.burst_memory_days, var.consumer_functions, var.scale_up]
+  expect_failures = [var.stream_arn, var.max_shard_count, var.calls_reserved_for_scale_up, var.burst_memory_days, var.consumer_functions, var.scale_up]
 }
 
 run "refuses_parts_of_what_is_counted" {
@@ -197,7 +198,7 @@ run "refuses_parts_of_what_is_counted" {
   expect_failures = [var.max_shard_count, var.max_iterator_age_minutes, var.calls_reserved_for_scale_up, var.consumer_functions, var.scale_up]
 }
 
-run "refuses_arns_for_names" {
+run "refuses_names_for_arns_and_arns_for_names" {
   command = plan
 
   module {
@@ -205,11 +206,11 @@ run "refuses_arns_for_names" {
   }
 
   variables {
-    stream_name        = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
+    stream_arn         = "orders"
     consumer_functions = { "arn:aws:lambda:eu-west-1:123456789012:function:orders" = 1 }
   }
 
-  expect_failures = [var.stream_name, var.consumer_functions]
+  expect_failures = [var.stream_arn, var.consumer_functions]
 }
 
 run "refuses_alarm_names_that_are_too_long" {

@@ -12,6 +12,7 @@ provider "aws" {
 override_data {
   target = data.aws_kinesis_stream.this
   values = {
+    arn                 = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
     open_shards         = ["shardId-000000000007", "shardId-000000000008", "shardId-000000000009"]
     closed_shards       = ["shardId-000000000005", "shardId-000000000006"]
     stream_mode_details = [{ stream_mode = "PROVISIONED" }]
@@ -24,7 +25,7 @@ variables {
     alarm_name_prefix = "kinesis-autoscaler"
     audit_table_name  = "kinesis-autoscaler-audit"
   }
-  stream_name     = "orders"
+  stream_arn      = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
   max_shard_count = 64
 }
 

@@ -38,6 +38,7 @@ mock_resource "aws_dynamodb_table" {
 
 mock_data "aws_kinesis_stream" {
   defaults = {
+    arn                 = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
     open_shards         = ["shardId-000000000000", "shardId-000000000001"]
     stream_mode_details = [{ stream_mode = "PROVISIONED" }]
   }

@@ -14,12 +14,17 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-run "none_where_nobody_is_told" {
+run "none_on_request" {
   command = plan
 
+  variables {
+    health_alarms_enabled = false
+    alarm_actions         = ["arn:aws:sns:eu-west-1:123456789012:on-call"]
+  }
+
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.health) == 0
-    error_message = "An alarm that tells nobody costs money for nothing."
+    condition     = length(aws_cloudwatch_metric_alarm.health) == 0 && length(output.health_alarm_arns) == 0
+    error_message = "There may be no health alarms."
   }
 
   assert {
@@ -28,7 +33,16 @@ run "none_where_nobody_is_told" {
   }
 }
 
-run "all_where_someone_is" {
+run "by_default_they_are_there_and_tell_nobody" {
+  command = plan
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.health) == 7 && alltrue([for alarm in aws_cloudwatch_metric_alarm.health : length(alarm.alarm_actions) == 0])
+    error_message = "The dashboard shows how the autoscaler is, also where nobody is told."
+  }
+}
+
+run "people_are_told_of_each" {
   command = plan
 
   variables {
@@ -147,6 +161,29 @@ run "refuses_the_autoscalers_own_topic" {
 
   variables {
     alarm_actions = ["arn:aws:sns:eu-west-1:123456789012:kinesis-autoscaler"]
+  }
+
+  expect_failures = [var.alarm_actions]
+}
+
+run "accepts_another_accounts_topic_that_has_the_autoscalers_name" {
+  command = plan
+
+  variables {
+    alarm_actions = ["arn:aws:sns:eu-west-1:210987654321:kinesis-autoscaler", "arn:aws:lambda:eu-west-1:123456789012:function:kinesis-autoscaler"]
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.health : length(alarm.alarm_actions) == 2])
+    error_message = "CloudWatch notifies another account's topics."
+  }
+}
+
+run "refuses_what_is_in_another_region" {
+  command = plan
+
+  variables {
+    alarm_actions = ["arn:aws:sns:us-east-1:123456789012:on-call"]
   }
 
   expect_failures = [var.alarm_actions]
