@@ -14,7 +14,7 @@ plugin "aws" {
   source  = "github.com/terraform-linters/tflint-ruleset-aws"
 }
 
-# A file is named after what it holds, so modules have more than main.tf.
+# It asks every root for a variables.tf and an outputs.tf, and the roots that tests apply are a single file.
 rule "terraform_standard_module_structure" {
   enabled = false
 }

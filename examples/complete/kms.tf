@@ -4,6 +4,15 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
+data "aws_service_principal" "cloudwatch" {
+  service_name = "cloudwatch"
+}
+
+# That of CloudWatch Logs names the region, in China the partition too.
+data "aws_service_principal" "logs" {
+  service_name = "logs"
+}
+
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
@@ -47,7 +56,7 @@ data "aws_iam_policy_document" "key" {
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com"]
+      identifiers = [data.aws_service_principal.cloudwatch.name]
     }
   }
 
@@ -59,7 +68,7 @@ data "aws_iam_policy_document" "key" {
 
     principals {
       type        = "Service"
-      identifiers = ["logs.${var.region}.amazonaws.com"]
+      identifiers = [data.aws_service_principal.logs.name]
     }
 
     condition {

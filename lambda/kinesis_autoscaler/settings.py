@@ -18,6 +18,10 @@ CONSUMER_TAG_PREFIX = "consumer/"
 DISABLED = "disabled"
 """Tag value of a limit that is switched off."""
 
+_DAY_MINUTES = 24 * 60
+_YEAR_MINUTES = 365 * _DAY_MINUTES  # the longest that Kinesis retains records
+_COOLDOWN_RULE = f"a whole number of minutes from 0 to {_DAY_MINUTES}"
+
 _T = TypeVar("_T")
 
 
@@ -96,17 +100,15 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
         target_utilization=read(
             "target-utilization", _fraction, Settings.target_utilization, "a fraction between 0 and 1"
         ),
-        scale_up_cooldown=read(
-            "scale-up-cooldown-minutes", _minutes, Settings.scale_up_cooldown, "a number of minutes, 0 or more"
-        ),
+        scale_up_cooldown=read("scale-up-cooldown-minutes", _cooldown, Settings.scale_up_cooldown, _COOLDOWN_RULE),
         scale_down_cooldown=read(
-            "scale-down-cooldown-minutes", _minutes, Settings.scale_down_cooldown, "a number of minutes, 0 or more"
+            "scale-down-cooldown-minutes", _cooldown, Settings.scale_down_cooldown, _COOLDOWN_RULE
         ),
         max_iterator_age=read(
             "max-iterator-age-minutes",
-            lambda text: None if text == DISABLED else _minutes(text),
+            lambda text: None if text == DISABLED else _age(text),
             Settings.max_iterator_age,
-            f'a number of minutes or "{DISABLED}"',
+            f'a whole number of minutes from 1 to {_YEAR_MINUTES} or "{DISABLED}"',
         ),
         calls_reserved_for_scale_up=read(
             "calls-reserved-for-scale-up", _calls, Settings.calls_reserved_for_scale_up, "a whole number from 0 to 9"
@@ -115,7 +117,7 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
         scale_on_throttling=read("scale-on-throttling", _boolean, Settings.scale_on_throttling, "true or false"),
         scale_on_reads=read("scale-on-reads", _boolean, Settings.scale_on_reads, "true or false"),
         consumers={
-            name.removeprefix(CONSUMER_TAG_PREFIX): read(name, _positive, 0.0, "a number above 0")
+            name.removeprefix(CONSUMER_TAG_PREFIX): read(name, _concurrency, 0.0, "a whole number from 1 to 10")
             for name in own
             if name.startswith(CONSUMER_TAG_PREFIX)
         },
@@ -129,6 +131,11 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
         raise InvalidSettingsError(
             f"The target utilization {settings.target_utilization:g} is not below the scale-up threshold "
             f"{scale_up.threshold:g}, so that each scaling would ask for the next; apply the stream module again."
+        )
+    if settings.strategy is Strategy.TARGET and settings.target_utilization <= scale_down.threshold:
+        raise InvalidSettingsError(
+            f"The target utilization {settings.target_utilization:g} is not above the scale-down threshold "
+            f"{scale_down.threshold:g}, so that each scaling would ask for the next; apply the stream module again."
         )
     return settings
 
@@ -156,18 +163,16 @@ def _fraction(text: str) -> float:
     return value
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
-    return value
+def _concurrency(text: str) -> float:
+    return float(_within(int(text), 1, 10))
 
 
-def _minutes(text: str) -> timedelta:
-    value = float(text)
-    if not 0 <= value <= 365 * 24 * 60:  # a year, the longest that Kinesis retains records
-        raise ValueError(text)
-    return timedelta(minutes=value)
+def _cooldown(text: str) -> timedelta:
+    return timedelta(minutes=_within(int(text), 0, _DAY_MINUTES))
+
+
+def _age(text: str) -> timedelta:
+    return timedelta(minutes=_within(int(text), 1, _YEAR_MINUTES))
 
 
 def _days(text: str) -> timedelta:

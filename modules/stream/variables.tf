@@ -233,13 +233,13 @@ variable "scale_down" {
 }
 
 variable "max_iterator_age_minutes" {
-  description = "Age in minutes of the oldest unread record, from which consumers count as behind and the stream is not scaled down. `null` ignores the consumers."
+  description = "Age in minutes of the oldest unread record, from which consumers count as behind and the stream is not scaled down: from 1 to 525,600, the year for which Kinesis keeps records at most. `null` ignores the consumers."
   type        = number
   default     = 30
 
   validation {
-    condition     = var.max_iterator_age_minutes == null ? true : var.max_iterator_age_minutes >= 1 && floor(var.max_iterator_age_minutes) == var.max_iterator_age_minutes
-    error_message = "max_iterator_age_minutes must be null or a whole number of minutes, at least 1."
+    condition     = var.max_iterator_age_minutes == null ? true : var.max_iterator_age_minutes >= 1 && var.max_iterator_age_minutes <= 525600 && floor(var.max_iterator_age_minutes) == var.max_iterator_age_minutes
+    error_message = "max_iterator_age_minutes must be null or a whole number of minutes from 1 to 525,600 (a year, the longest that Kinesis keeps records)."
   }
 }
 

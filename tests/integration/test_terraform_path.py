@@ -5,14 +5,21 @@ One apply serves all of these tests, which run in their order. Each begins and e
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from simulator.deployment.terraform import WorkingCopy
+from simulator.deployment.terraform import REPOSITORY, WorkingCopy
 from simulator.local_aws import LocalAWS, Transport
+from simulator.local_aws.environment import with_aws
 from simulator.traffic import Traffic
 from tests.rules import shard_count
 
@@ -48,8 +55,32 @@ class Root(WorkingCopy):
     def apply_the_plan(self) -> None:
         self._checked("apply", "-no-color", "ahead")
 
+    def actions_of_a_plan(self) -> set[str]:
+        """The IAM actions that a plan needs, by the provider's own log of its calls."""
+        log = self.directory / "calls.log"
+        logging = {"TF_LOG_PROVIDER": "DEBUG", "TF_LOG_PATH": str(log)}
+        self._environment |= logging
+        self.plan(VARIABLES)
+        for name in logging:
+            del self._environment[name]
+        entries = re.split(r"\n(?=\d{4}-\d\d-\d\dT)", log.read_text())
+        sent = [entry for entry in entries if "HTTP Request Sent" in entry]
+        calls = {(_logged("rpc.service", entry), _logged("rpc.method", entry)) for entry in sent}
+        prefixes = {"CloudWatch Logs": "logs"}
+        return {
+            f"{prefixes.get(service, service.lower())}:{method}"
+            for service, method in calls
+            if service != "STS"  # whoever asks who they are needs no permission
+        }
+
     def destroy(self) -> None:
         self._checked("destroy", "-auto-approve", "-no-color", self._variables(VARIABLES))
+
+
+def _logged(key: str, entry: str) -> str:
+    """A value of a log entry, which is quoted if it has spaces."""
+    quoted, plain = re.findall(rf'{re.escape(key)}=(?:"([^"]*)"|(\S+))', entry)[0]
+    return quoted or plain
 
 
 @dataclass
@@ -108,6 +139,62 @@ def test_a_scaling_makes_eleven_calls_and_one_more_to_look_back_before_it_shrink
     applied.run(120, orders=0.1)
     looking = CALLS_OF_A_SCALING.index("GetMetricData")
     assert applied.scalings()[-1] == [*CALLS_OF_A_SCALING[:looking], "GetMetricData", *CALLS_OF_A_SCALING[looking:]]
+
+
+def test_a_plan_calls_what_the_documented_policy_of_a_read_only_planner_allows(applied):
+    page = (REPOSITORY / "docs" / "security.md").read_text()
+    [policy] = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    [statement] = json.loads(policy)["Statement"]
+    assert applied.root.actions_of_a_plan() == set(statement["Action"])
+
+
+def test_the_scaling_log_command_prints_the_latest_records_newest_last_however_many_there_are(applied, tmp_path):
+    # Of another stream, since the function would believe these records.
+    command = applied.root.outputs()["scaling_log_commands"]["clicks"].replace("S=clicks", "S=archived")
+    table = applied.root.outputs()["audit_table_name"]
+    for number in range(3000):  # 3 MB: DynamoDB answers with 1 MB at most
+        write_record(applied.aws, table, number, message=f"Looked {number} times. {'x' * 1000}")
+
+    titles, *rows = printed(applied, tmp_path, command)
+
+    assert titles == ["last seen", "times", "status", "reason", "shards", "message"]
+    assert [int(row[5].split()[1]) for row in rows] == list(range(2950, 3000))
+    assert rows[-1][:5] == ["2026-01-01T00:49:59.500Z", "2999", "SKIPPED", "COOLDOWN", "4"]
+
+
+def test_the_scaling_log_command_tells_of_a_scaling_and_means_the_same_to_every_shell(applied, tmp_path):
+    command = applied.root.outputs()["scaling_log_commands"]["orders"]
+    applied.run(10, orders=0.9)
+    rows = printed(applied, tmp_path, command)
+    scaled = [row for row in rows if row[2] == "SUCCEEDED"]
+    assert {row[4] for row in scaled} >= {"1 -> 2"} or {row[4] for row in scaled} >= {"2 -> 3"}
+    assert all(row[1] == "1" for row in scaled)
+    assert not set("$`!\\\n") & set(command)
+    assert command.count('"') % 2 == 0
+    for shell in filter(shutil.which, ("zsh", "dash", "pwsh")):
+        assert printed(applied, tmp_path, command, shell=shell) == rows
+
+
+def write_record(aws: LocalAWS, table: str, number: int, *, message: str) -> None:
+    """A decision not to scale the stream `archived`, seen `number` times, in the second of that number."""
+    at = f"2026-01-01T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}"
+    texts = {"stream_name": "archived", "event_time": f"{at}.000Z#scale-down", "last_seen_at": f"{at}.500Z"}
+    texts |= {"action": "scale-down", "status": "SKIPPED", "reason": "COOLDOWN", "message": message}
+    numbers = {"from_shard_count": "4", "occurrences": str(number)}
+    item = {key: {"S": text} for key, text in texts.items()} | {key: {"N": text} for key, text in numbers.items()}
+    aws.client("dynamodb").put_item(TableName=table, Item=item)
+
+
+def printed(applied: Applied, folder: Path, command: str, *, shell: str = "bash") -> list[list[str]]:
+    """What a person with the AWS CLI sees: the cells of each line."""
+    aws = folder / "aws"
+    aws.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).parent}/aws" "$@"\n')
+    aws.chmod(0o755)
+    environment = with_aws(applied.aws.environment)
+    environment["PATH"] = os.pathsep.join([str(folder), environment["PATH"]])
+    done = subprocess.run([shell, "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [line.split("\t") for line in done.stdout.splitlines()]
 
 
 def test_a_changed_threshold_is_all_that_is_planned_and_scaling_goes_on_with_it(applied):

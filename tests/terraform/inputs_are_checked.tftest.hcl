@@ -201,3 +201,13 @@ run "refuses_other_processors_paths_and_parts_of_a_vpc" {
 
   expect_failures = [var.architecture, var.iam_role_path, var.vpc_config]
 }
+
+run "refuses_a_vpc_by_its_names" {
+  command = plan
+
+  variables {
+    vpc_config = { subnet_ids = ["private-a"], security_group_ids = ["sg-0123456789abcdef0"] }
+  }
+
+  expect_failures = [var.vpc_config]
+}

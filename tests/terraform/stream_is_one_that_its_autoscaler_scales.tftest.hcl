@@ -260,3 +260,21 @@ run "stream_by_question_marks_is_accepted" {
     }
   }
 }
+
+run "topic_by_its_name_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    autoscaler = {
+      topic_arn         = "kinesis-autoscaler"
+      alarm_name_prefix = "kinesis-autoscaler"
+      audit_table_name  = "kinesis-autoscaler-audit"
+    }
+  }
+
+  expect_failures = [var.autoscaler, var.stream_arn]
+}

@@ -153,13 +153,17 @@ class TestTags:
             ("max-shard-count", "a whole number from 1 to 10000", ["", "0", "-1", "64.0", "10001", "none"]),
             ("scaling-strategy", "target or double", ["", "Target", "triple"]),
             ("target-utilization", "a fraction between 0 and 1", ["", "0", "1", "-0.5", "60%", "60", "nan", "inf"]),
-            ("scale-up-cooldown-minutes", "a number of minutes, 0 or more", ["", "-1", "5m", "nan", "inf"]),
-            ("scale-down-cooldown-minutes", "a number of minutes, 0 or more", ["", "-1", "1h", "nan", "inf"]),
-            ("max-iterator-age-minutes", 'a number of minutes or "disabled"', ["", "-1", "off", "nan", "null"]),
+            ("scale-up-cooldown-minutes", "a whole number of minutes from 0 to 1440", ["", "5m", "nan", "inf"]),
+            ("scale-down-cooldown-minutes", "a whole number of minutes from 0 to 1440", ["", "1h", "nan", "inf"]),
+            (
+                "max-iterator-age-minutes",
+                'a whole number of minutes from 1 to 525600 or "disabled"',
+                ["", "off", "nan", "null"],
+            ),
             ("calls-reserved-for-scale-up", "a whole number from 0 to 9", ["", "-1", "10", "4.0"]),
             ("scale-on-throttling", "true or false", ["", "True", "1", "yes"]),
             ("scale-on-reads", "true or false", ["", "False", "0", "no"]),
-            ("consumer/ship-orders", "a number above 0", ["", "0", "-2", "two", "nan", "inf"]),
+            ("consumer/ship-orders", "a whole number from 1 to 10", ["", "two", "nan", "inf"]),
         ],
     )
     def test_a_malformed_tag_is_refused_with_its_name_its_value_and_the_rule(self, tag, rule, values):

@@ -1,0 +1,130 @@
+"""One table of limits, held against both sides: Terraform refuses exactly the settings that the function refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from kinesis_autoscaler.model import AlarmRule
+from kinesis_autoscaler.settings import InvalidSettingsError, parse_settings
+from tests.static.terraform_code import REPOSITORY
+from tests.static.terraform_without_aws import terraform_without_aws
+
+UP = AlarmRule(threshold=0.8, period_seconds=60, evaluation_periods=2, datapoints_to_alarm=2)
+DOWN = AlarmRule(threshold=0.4, period_seconds=300, evaluation_periods=12, datapoints_to_alarm=12)
+CONSUMER = "consumer/reader"
+
+LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
+    "min-shard-count": ([1, 2, 64], [0, -1, 1.5, 65, 10001]),
+    "max-shard-count": ([1, 64, 10000], [0, -1, 1.5, 10001]),
+    "scaling-strategy": (["target", "double"], ["", "Target", "triple"]),
+    "target-utilization": ([0.41, 0.5, 0.79], [0, 0.3, 0.4, 0.8, 0.81, 1, -0.5, 60]),
+    "scale-up-cooldown-minutes": ([0, 5, 1440], [-1, 0.5, 1441]),
+    "scale-down-cooldown-minutes": ([0, 30, 1440], [-1, 0.5, 1441]),
+    "max-iterator-age-minutes": ([1, 30, 525600, None], [0, -1, 1.5, 525601, 1000000]),
+    "calls-reserved-for-scale-up": ([0, 3, 9], [-1, 0.5, 10]),
+    "burst-memory-days": ([0, 0.5, 7], [-1, 7.5]),
+    "scale-on-throttling": ([True, False], []),
+    "scale-on-reads": ([True, False], []),
+    CONSUMER: ([1, 10], [0, -2, 1.5, 11]),
+}
+"""By tag: what is accepted and what is refused, beside 64 shards at most and the module's defaults."""
+
+
+@dataclass(frozen=True)
+class Case:
+    tag: str
+    value: Any
+    is_accepted: bool
+
+    def __str__(self) -> str:
+        return f"{self.tag}={self.value}"
+
+    @property
+    def written(self) -> str:
+        """The tag's value as Terraform writes it."""
+        if self.value is None:
+            return "disabled"
+        return self.value if isinstance(self.value, str) else json.dumps(self.value)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The module's inputs that lead to the tag."""
+        if self.tag == CONSUMER:
+            return {"consumer_functions": {"reader": self.value}}
+        name = self.tag.replace("-", "_")
+        for direction in ("scale_up", "scale_down"):
+            if name.startswith(f"{direction}_"):
+                return {direction: {name.removeprefix(f"{direction}_"): self.value}}
+        return {name: self.value}
+
+
+CASES = [
+    Case(tag, value, is_accepted)
+    for tag, (accepted, refused) in LIMITS.items()
+    for values, is_accepted in ((accepted, True), (refused, False))
+    for value in values
+]
+
+
+def test_every_tag_that_terraform_writes_has_its_limits_here():
+    code = (REPOSITORY / "modules" / "stream" / "main.tf").read_text()
+    written = re.findall(r'^ *"kinesis-autoscaler:([\w-]+)" += ', code, re.MULTILINE)
+    assert {*written, CONSUMER} == set(LIMITS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_function_keeps_to_the_table(case: Case):
+    tags = {"kinesis-autoscaler:max-shard-count": "64", f"kinesis-autoscaler:{case.tag}": case.written}
+    if case.is_accepted:
+        parse_settings(tags, scale_up=UP, scale_down=DOWN)
+    else:
+        with pytest.raises(InvalidSettingsError):
+            parse_settings(tags, scale_up=UP, scale_down=DOWN)
+
+
+def test_terraform_keeps_to_the_table():
+    by_themselves = refused_by_terraform(CASES)
+    # Rules across inputs Terraform looks at once no input breaks one of its own.
+    together = refused_by_terraform([case for case in CASES if str(case) not in by_themselves])
+    refused = {str(case) for case in CASES if not case.is_accepted}
+    assert {*by_themselves, *together} == refused
+
+
+def refused_by_terraform(cases: list[Case]) -> list[str]:
+    """Those of the cases for which a plan complains of their module block."""
+    blocks = {
+        f"case_{number}": {
+            "source": "../modules/stream",
+            "autoscaler": {
+                "topic_arn": "arn:aws:sns:eu-west-1:123456789012:kinesis-autoscaler",
+                "alarm_name_prefix": "kinesis-autoscaler",
+                "audit_table_name": "kinesis-autoscaler-audit",
+            },
+            "stream_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/orders",
+            "enabled": False,  # inputs are checked all the same, and AWS is not asked
+            "max_shard_count": 64,
+            **case.inputs,
+        }
+        for number, case in enumerate(cases)
+    }
+    offline = dict.fromkeys(
+        ("skip_credentials_validation", "skip_metadata_api_check", "skip_requesting_account_id"), True
+    )
+    provider = {"region": "eu-west-1", "access_key": "offline", "secret_key": "offline", **offline}
+    with terraform_without_aws() as terraform:
+        root = terraform.copy / "limits"
+        root.mkdir()
+        (root / "main.tf.json").write_text(json.dumps({"provider": {"aws": provider}, "module": blocks}, indent=1))
+        initialised = terraform.run(REPOSITORY / "limits", "init", "-backend=false")
+        assert initialised.returncode == 0, initialised.stderr
+        planned = terraform.run(REPOSITORY / "limits", "plan", "-json")
+    messages = [json.loads(line) for line in planned.stdout.splitlines()]
+    problems = [message["diagnostic"] for message in messages if message["type"] == "diagnostic"]
+    assert {problem["summary"] for problem in problems} <= {"Invalid value for variable"}
+    complained = {re.findall(r"case_\d+", problem["snippet"]["context"])[0] for problem in problems}
+    return [str(case) for number, case in enumerate(cases) if f"case_{number}" in complained]
