@@ -169,7 +169,6 @@ run "refuses_more_than_the_most" {
   }
 
   variables {
-    stream_arn                  = "arn:aws:kinesis:eu-west-1:123456789012:stream/${join("", [for number in range(129) : "s"])}"
     max_shard_count             = 10001
     calls_reserved_for_scale_up = 10
     burst_memory_days           = 7.5
@@ -177,7 +176,7 @@ run "refuses_more_than_the_most" {
     scale_up                    = { cooldown_minutes = 1441 }
   }
 
-  expect_failures = [var.stream_arn, var.max_shard_count, var.calls_reserved_for_scale_up, var.burst_memory_days, var.consumer_functions, var.scale_up]
+  expect_failures = [var.max_shard_count, var.calls_reserved_for_scale_up, var.burst_memory_days, var.consumer_functions, var.scale_up]
 }
 
 run "refuses_parts_of_what_is_counted" {
@@ -198,7 +197,7 @@ run "refuses_parts_of_what_is_counted" {
   expect_failures = [var.max_shard_count, var.max_iterator_age_minutes, var.calls_reserved_for_scale_up, var.consumer_functions, var.scale_up]
 }
 
-run "refuses_names_for_arns_and_arns_for_names" {
+run "refuses_arns_for_names" {
   command = plan
 
   module {
@@ -206,11 +205,38 @@ run "refuses_names_for_arns_and_arns_for_names" {
   }
 
   variables {
-    stream_arn         = "orders"
     consumer_functions = { "arn:aws:lambda:eu-west-1:123456789012:function:orders" = 1 }
   }
 
-  expect_failures = [var.stream_arn, var.consumer_functions]
+  expect_failures = [var.consumer_functions]
+}
+
+run "refuses_names_for_arns" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    stream_arn = "orders"
+  }
+
+  expect_failures = [var.stream_arn]
+}
+
+run "refuses_a_name_longer_than_a_stream_has" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    stream_arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/${join("", [for number in range(129) : "s"])}"
+  }
+
+  expect_failures = [var.stream_arn]
 }
 
 run "refuses_alarm_names_that_are_too_long" {

@@ -79,6 +79,11 @@ run "literals_may_leave_out_what_is_then_not_checked" {
     }
     consumer_functions = { anything = 1 }
   }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
+    error_message = "The stream has to have its alarms."
+  }
 }
 
 run "stream_of_another_region_than_the_topic_is_refused" {
@@ -208,6 +213,11 @@ run "stream_by_its_name_is_accepted" {
       stream_arns       = ["arn:aws:kinesis:eu-west-1:123456789012:stream/other", "arn:aws:kinesis:eu-west-1:123456789012:stream/prod.orders"]
     }
   }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
+    error_message = "The stream has to have its alarms."
+  }
 }
 
 run "stream_by_an_asterisk_is_accepted" {
@@ -224,6 +234,11 @@ run "stream_by_an_asterisk_is_accepted" {
       audit_table_name  = "kinesis-autoscaler-audit"
       stream_arns       = ["arn:aws:kinesis:eu-west-1:123456789012:stream/*"]
     }
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
+    error_message = "The stream has to have its alarms."
   }
 }
 
@@ -242,6 +257,11 @@ run "stream_by_an_asterisk_within_is_accepted" {
       stream_arns       = ["arn:aws:kinesis:eu-west-1:123456789012:stream/p*.*s"]
     }
   }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
+    error_message = "The stream has to have its alarms."
+  }
 }
 
 run "stream_by_question_marks_is_accepted" {
@@ -258,6 +278,11 @@ run "stream_by_question_marks_is_accepted" {
       audit_table_name  = "kinesis-autoscaler-audit"
       stream_arns       = ["arn:aws:kinesis:eu-west-1:123456789012:stream/????.orders"]
     }
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
+    error_message = "The stream has to have its alarms."
   }
 }
 
