@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
@@ -68,8 +69,8 @@ class Load:
                 f"RECORD_BYTES is {self.record_bytes} and must be from 1 to {MAX_RECORD_BYTES - _KEY_BYTES:,}: "
                 "a record with its partition key has at most 1 MiB."
             )
-        if self.minutes <= 0:
-            raise LoadError(f"MINUTES is {self.minutes:g} and must be above 0.")
+        if not 0 < self.minutes < math.inf:
+            raise LoadError(f"MINUTES is {self.minutes:g} and must be above 0 and finite.")
 
     @property
     def records(self) -> int:
@@ -168,7 +169,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.yes and console.input("Go on? Type yes: ").strip() != "yes":
         console.print("Nothing was written.")
         return 1
-    kinesis = boto3.client("kinesis", config=Config(retries={"mode": "standard", "total_max_attempts": 8}))
+    region = os.environ.get("AWS_REGION") or None  # which boto3 does not read
+    config = Config(retries={"mode": "standard", "total_max_attempts": 8})
+    try:
+        kinesis = boto3.client("kinesis", region_name=region, config=config)
+    except NoRegionError:
+        console.print("[red]It is not known in which region the stream is: set AWS_REGION.[/]")
+        return 2
     result = Result()
     with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}"), console=console) as progress:
         task = progress.add_task("Writing", total=load.records, note="")
@@ -182,6 +189,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run(load, kinesis, report=report)
         except KeyboardInterrupt:
             console.print("Stopped.")
+        except (BotoCoreError, ClientError) as error:
+            console.print(f"AWS cannot be written to: {error}", style="red", markup=False)
+            return 2
     rate = result.accepted / result.seconds if result.seconds else 0.0
     console.print(
         f"{result.accepted:,} records accepted in {result.seconds:,.0f} s ({rate:,.0f} a second), "

@@ -5,6 +5,7 @@ Everything that Terraform creates lives in a local AWS: no account is needed, an
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.rule import Rule
 from rich.table import Table
 
+from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1
 from simulator.commands.flags import check_writable, mean_shards, number
 from simulator.commands.given_traffic import tell
 from simulator.deployment.terraform import REPOSITORY, WorkingCopy
@@ -99,11 +101,10 @@ def run(options: Namespace, console: Console) -> bool:
         charts.draw(replays, "terraform-aws-kinesis-autoscaler: demand and open shards", chart)
         console.print(Rule("Summary", align="left"))
         console.print(_summary(replays))
+        console.print(f"Dollars are for shards alone, at the prices of {US_EAST_1.region}, {US_EAST_1.date}.")
         console.print(_proof(aws))
         console.print(f"Chart: {chart}")
-    if trace:  # one's own traffic may need no scaling
-        return not plan.has_changes
-    return not plan.has_changes and _scaled_both_ways(replays)
+    return not plan.has_changes and _scaled_as_it_should(replays, is_own=trace is not None)
 
 
 def _traces(stream_names: Sequence[str], trace: Trace | None, days: int) -> dict[str, Trace]:
@@ -186,12 +187,24 @@ def _run_in_shell(command: str, aws: Mapping[str, str], console: Console) -> Non
 
 
 def _summary(replays: Sequence[StreamReplay]) -> Table:
+    """What became of each stream, and what its shards cost, beside a fixed count that carries its highest minute."""
+    a_month = US_EAST_1.shard_hour * HOURS_PER_MONTH
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    for title in ("stream", "scaled up", "scaled down", "shards", "shard-hours", "traffic throttled"):
+    for title in (
+        "stream",
+        "scaled up",
+        "scaled down",
+        "shards",
+        "shard-hours",
+        "throttled",
+        "$ a month",
+        "fixed at the peak",
+    ):
         table.add_column(title, justify="left" if title == "stream" else "right")
     for each in replays:
         ups = sum(event.to_shards > event.from_shards for event in each.events)
         counts = [minute.open_shards for minute in each.minutes]
+        peak = max(1, math.ceil(max(minute.demand_shards for minute in each.minutes)))
         table.add_row(
             each.stream_name,
             str(ups),
@@ -199,6 +212,8 @@ def _summary(replays: Sequence[StreamReplay]) -> Table:
             f"{min(counts)} to {max(counts)}",
             f"{each.shard_hours:,.0f}",
             f"{each.throttled_share:.3%}",
+            f"{each.shard_hours / len(counts) * 60 * a_month:,.2f}",
+            f"{peak} shards: {peak * a_month:,.2f}",
         )
     return table
 
@@ -219,6 +234,7 @@ def _proof(aws: LocalAWS) -> str:
     )
 
 
-def _scaled_both_ways(replays: Sequence[StreamReplay]) -> bool:
+def _scaled_as_it_should(replays: Sequence[StreamReplay], *, is_own: bool) -> bool:
+    """Whether the generated days were scaled both ways; traffic of one's own may need no scaling."""
     directions = {event.to_shards > event.from_shards for each in replays for event in each.events}
-    return directions == {True, False}
+    return is_own or directions == {True, False}

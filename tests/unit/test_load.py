@@ -77,6 +77,17 @@ def test_it_does_not_start_without_a_yes_to_the_cost(aws, monkeypatch, capsys):
     assert records_in(aws) == 0
 
 
+def test_the_region_may_be_named_as_the_aws_cli_has_it(aws, monkeypatch, capsys):
+    asked = ["--stream", "nothing", "--records-per-second", "1", "--minutes", "0.01", "--yes"]
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.delenv("AWS_REGION")
+    assert main(asked) == 2
+    assert "set AWS_REGION" in capsys.readouterr().out
+    monkeypatch.setenv("AWS_REGION", aws.region)
+    assert main(asked) == 2
+    assert "ResourceNotFoundException" in capsys.readouterr().out
+
+
 def test_a_record_costs_a_unit_for_every_25_kb_begun():
     assert Load("orders", 1000, 1024, 60).dollars == pytest.approx(3.6 * 0.014)
     assert Load("orders", 1000, 26 * 1024, 60).dollars == pytest.approx(2 * 3.6 * 0.014)
@@ -84,7 +95,12 @@ def test_a_record_costs_a_unit_for_every_25_kb_begun():
 
 @pytest.mark.parametrize(
     ("numbers", "named"),
-    [((0, 1024, 10), "RECORDS_PER_SECOND"), ((10, 2**20, 10), "RECORD_BYTES"), ((10, 1024, 0), "MINUTES")],
+    [
+        ((0, 1024, 10), "RECORDS_PER_SECOND"),
+        ((10, 2**20, 10), "RECORD_BYTES"),
+        ((10, 1024, 0), "MINUTES"),
+        ((10, 1024, float("nan")), "MINUTES"),
+    ],
 )
 def test_numbers_that_make_no_load_are_refused_by_name(numbers, named):
     with pytest.raises(LoadError, match=named):
