@@ -286,7 +286,7 @@ variable "scale_on_reads" {
 # ----------------------------------------------------------------------------------------------------------------------
 
 variable "consumer_functions" {
-  description = "Lambda functions that read the stream, and the concurrency that each gets per shard: its reserved concurrency follows the shard count. From 1 to 10, the event source mapping's parallelization factor. Each function's ARN has to be in the autoscaler's `consumer_function_arns`."
+  description = "Lambda functions that read the stream, and the concurrency that each gets per shard: its reserved concurrency follows the shard count. From 1 to 10, the event source mapping's parallelization factor. Each function's ARN has to be in the autoscaler's `consumer_function_arns`, and its own resource should ignore changes of `reserved_concurrent_executions`."
   type        = map(number)
   default     = {}
   nullable    = false

@@ -86,7 +86,7 @@ def test_an_event_that_fails_all_its_deliveries_is_in_the_dead_letter_queue():
             w.run(6)
         letter, *_ = w.dead_letters()  # reconcile re-arms the alarm meanwhile, and that is refused as well
         assert letter["requestContext"]["condition"] == "RetriesExhausted"
-        assert "orders-scale-up" in letter["requestPayload"]["Records"][0]["Sns"]["Message"]
+        assert "orders/scale-up" in letter["requestPayload"]["Records"][0]["Sns"]["Message"]
 
 
 def test_a_burst_of_calls_is_not_taken_for_the_end_of_the_days_calls():

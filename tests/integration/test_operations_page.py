@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,45 @@ def folder_with_aws_cli(folder: Path) -> Path:
 def deny_payments(running: Running, call: ApiCall) -> None:
     if call.operation == "UpdateShardCount" and call.parameters["StreamName"] == "payments":
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, call.operation)
+
+
+@pytest.mark.parametrize(
+    ("marker", "count"),
+    [
+        ('":today"', 400),
+        ("WHERE event_date = '$(date", 400),
+        ('":failed"', 200),
+        ("= 'FAILED'", 200),
+        ('":skipped"', 20),
+        ("= 'SKIPPED'", 200),
+    ],
+)
+def test_commands_over_the_audit_table_take_any_number_of_records(long_log: Shell, marker: str, count: int):
+    [command] = [block for block in blocks("sh") if marker in block]
+    rows = [line.split("\t") for line in long_log.run(command).splitlines() if "\t" in line]
+    assert len(rows) == count
+    times = [row[0] for row in rows]
+    assert times == sorted(times, reverse="SKIPPED" in command)
+
+
+@pytest.fixture(scope="module")
+def long_log(tmp_path_factory) -> Iterator[Shell]:
+    """A table with 400 records of today, half of them failures: 3 MB, of which DynamoDB answers with 1 MB at a time."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with LocalAWS(Transport.HTTP, start=today) as aws:
+        w = World(aws, deploy(aws))
+        for number in range(400):
+            at = (today + timedelta(seconds=number)).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+            texts = {
+                "stream_name": "orders",
+                "event_date": at[:10],
+                "event_time": f"{at}#scale-up",
+                "action": "scale-up",
+            }
+            texts |= {"status": ("SKIPPED", "FAILED")[number % 2], "reason": "COOLDOWN", "message": "x" * 8000}
+            item = {key: {"S": text} for key, text in texts.items()} | {"occurrences": {"N": "1"}}
+            aws.client("dynamodb").put_item(TableName=w.deployment.audit_table_name, Item=item)
+        yield Shell(w, folder_with_aws_cli(tmp_path_factory.mktemp("folder")))
 
 
 # The commands, in the order in which they stand on the page
