@@ -152,36 +152,31 @@ def test_the_scaling_log_command_prints_the_latest_records_newest_last_however_m
     # Of another stream, since the function would believe these records.
     command = applied.root.outputs()["scaling_log_commands"]["clicks"].replace("S=clicks", "S=archived")
     table = applied.root.outputs()["audit_table_name"]
-    for number in range(3000):  # 3 MB: DynamoDB answers with 1 MB at most
-        write_record(applied.aws, table, number, message=f"Looked {number} times. {'x' * 1000}")
+    skipped = {"status": "SKIPPED", "reason": "COOLDOWN", "from_shard_count": 4, "message": "x" * 8000}
+    for number in range(300):  # 2.4 MB: DynamoDB answers with 1 MB at most
+        seen = {"occurrences": number, "last_seen_at": f"2026-01-01T{number // 60:02}:{number % 60:02}:30.000Z"}
+        write_record(applied.aws, table, number, **skipped, **seen)
+    scaled = {"status": "SUCCEEDED", "reason": "HIGH_DEMAND", "from_shard_count": 2, "to_shard_count": 4}
+    write_record(applied.aws, table, 300, **scaled, message="Scaled archived from 2 to 4 shards.", occurrences=1)
 
     titles, *rows = printed(applied, tmp_path, command)
 
     assert titles == ["last seen", "times", "status", "reason", "shards", "message"]
-    assert [int(row[5].split()[1]) for row in rows] == list(range(2950, 3000))
-    assert rows[-1][:5] == ["2026-01-01T00:49:59.500Z", "2999", "SKIPPED", "COOLDOWN", "4"]
-
-
-def test_the_scaling_log_command_tells_of_a_scaling_and_means_the_same_to_every_shell(applied, tmp_path):
-    command = applied.root.outputs()["scaling_log_commands"]["orders"]
-    applied.run(10, orders=0.9)
-    rows = printed(applied, tmp_path, command)
-    scaled = [row for row in rows if row[2] == "SUCCEEDED"]
-    assert {row[4] for row in scaled} >= {"1 -> 2"} or {row[4] for row in scaled} >= {"2 -> 3"}
-    assert all(row[1] == "1" for row in scaled)
+    assert [int(row[1]) for row in rows] == [*range(251, 300), 1]
+    assert rows[-2][:5] == ["2026-01-01T04:59:30.000Z", "299", "SKIPPED", "COOLDOWN", "4"]
+    scaled_row = ["2026-01-01T05:00:00.000Z", "1", "SUCCEEDED", "HIGH_DEMAND", "2 -> 4"]
+    assert rows[-1] == [*scaled_row, "Scaled archived from 2 to 4 shards."]
     assert not set("$`!\\\n") & set(command)
     assert command.count('"') % 2 == 0
     for shell in filter(shutil.which, ("zsh", "dash", "pwsh")):
-        assert printed(applied, tmp_path, command, shell=shell) == rows
+        assert printed(applied, tmp_path, command, shell=shell) == [titles, *rows]
 
 
-def write_record(aws: LocalAWS, table: str, number: int, *, message: str) -> None:
-    """A decision not to scale the stream `archived`, seen `number` times, in the second of that number."""
-    at = f"2026-01-01T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}"
-    texts = {"stream_name": "archived", "event_time": f"{at}.000Z#scale-down", "last_seen_at": f"{at}.500Z"}
-    texts |= {"action": "scale-down", "status": "SKIPPED", "reason": "COOLDOWN", "message": message}
-    numbers = {"from_shard_count": "4", "occurrences": str(number)}
-    item = {key: {"S": text} for key, text in texts.items()} | {key: {"N": text} for key, text in numbers.items()}
+def write_record(aws: LocalAWS, table: str, number: int, **attributes: str | int) -> None:
+    """A record of the stream `archived`, in the minute of this number."""
+    at = f"2026-01-01T{number // 60:02}:{number % 60:02}:00.000Z"
+    attributes |= {"stream_name": "archived", "event_time": f"{at}#scale-up", "started_at": at, "action": "scale-up"}
+    item = {key: {"N" if isinstance(value, int) else "S": str(value)} for key, value in attributes.items()}
     aws.client("dynamodb").put_item(TableName=table, Item=item)
 
 

@@ -265,11 +265,10 @@ run "refuses_tags_that_pass_for_settings" {
   }
 
   variables {
-    tags             = { "kinesis-autoscaler:max-shard-count" = "1000" }
-    scaling_strategy = "triple"
+    tags = { "kinesis-autoscaler:max-shard-count" = "1000" }
   }
 
-  expect_failures = [var.tags, var.scaling_strategy]
+  expect_failures = [var.tags]
 }
 
 run "refuses_more_tags_than_an_alarm_takes" {
@@ -280,11 +279,25 @@ run "refuses_more_tags_than_an_alarm_takes" {
   }
 
   variables {
-    tags            = { for number in range(40) : "tag-${number}" => "value" }
-    min_shard_count = 0
+    tags = { for number in range(40) : "tag-${number}" => "value" }
   }
 
-  expect_failures = [var.tags, var.min_shard_count]
+  expect_failures = [var.tags]
+}
+
+run "refuses_other_strategies_and_a_minimum_of_nothing" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    scaling_strategy = "triple"
+    min_shard_count  = 0
+  }
+
+  expect_failures = [var.scaling_strategy, var.min_shard_count]
 }
 
 run "refuses_a_minimum_of_part_of_a_shard" {
