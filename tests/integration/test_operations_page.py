@@ -119,6 +119,7 @@ def long_log(tmp_path_factory) -> Iterator[Shell]:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with LocalAWS(Transport.HTTP, start=today) as aws:
         w = World(aws, deploy(aws))
+        items = []
         for number in range(400):
             at = (today + timedelta(seconds=number)).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
             texts = {
@@ -128,8 +129,10 @@ def long_log(tmp_path_factory) -> Iterator[Shell]:
                 "action": "scale-up",
             }
             texts |= {"status": ("SKIPPED", "FAILED")[number % 2], "reason": "COOLDOWN", "message": "x" * 8000}
-            item = {key: {"S": text} for key, text in texts.items()} | {"occurrences": {"N": "1"}}
-            aws.client("dynamodb").put_item(TableName=w.deployment.audit_table_name, Item=item)
+            items.append({key: {"S": text} for key, text in texts.items()} | {"occurrences": {"N": "1"}})
+        for start in range(0, len(items), 25):  # the most that one call writes
+            puts = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
+            aws.client("dynamodb").batch_write_item(RequestItems={w.deployment.audit_table_name: puts})
         yield Shell(w, folder_with_aws_cli(tmp_path_factory.mktemp("folder")))
 
 
