@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.aws.alarm_reasons import reason, reason_data
 from simulator.aws.alarm_states import BREACHES, TREATMENTS, Datapoint, datapoints_to_alarm, decide, treatment_of
+from simulator.aws.assumptions import ASSUMED
 from simulator.aws.metric_columns import MINUTE
 from simulator.aws.metric_data import MetricProgram
 from simulator.aws.metrics import MetricStore, UnsupportedRequestError
@@ -85,7 +86,12 @@ class AlarmEvaluator:
     """Evaluates alarms as DescribeAlarms returns them. It keeps no state of theirs: that is the caller's."""
 
     def __init__(
-        self, store: MetricStore, clock: Clock, *, window_lag_seconds: int | None = None, extra_datapoints: int = 2
+        self,
+        store: MetricStore,
+        clock: Clock,
+        *,
+        window_lag_seconds: int | None = None,
+        extra_datapoints: int = ASSUMED.extra_datapoints,
     ) -> None:
         """Evaluate over the metrics in `store`, at the time of `clock`.
 

@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from simulator.aws.assumptions import ASSUMED
 from simulator.aws.metric_columns import MINUTE, MinuteColumns
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class MetricStore:
             already answered for. Whoever caches aggregates discards them then.
     """
 
-    def __init__(self, delay_seconds: int = 60) -> None:
+    def __init__(self, delay_seconds: int = ASSUMED.metric_delay_seconds) -> None:
         """Start without any datapoint."""
         self.delay_seconds = delay_seconds
         self.revision = 0

@@ -31,6 +31,7 @@ from rich.rule import Rule
 from rich.table import Table
 
 from kinesis_autoscaler.model import CALLS_PER_DAY
+from simulator.aws.assumptions import ASSUMED
 from simulator.aws.prices import US_EAST_1
 from simulator.commands.flags import check_writable, number, output_folder, seconds
 from simulator.commands.given_traffic import add_traffic_arguments, given_settings, read_given
@@ -85,7 +86,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     world.add_argument(
         "--metric-delay-seconds",
         type=number(int, 0, 24 * 60 * 60),
-        default=60,
+        default=ASSUMED.metric_delay_seconds,
         metavar="S",
         help="how late metrics are (%(default)s)",
     )

@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 
 from kinesis_autoscaler.model import CALLS_PER_DAY, AlarmRule
 from simulator.aws import kinesis
+from simulator.aws.assumptions import ASSUMED
 from simulator.aws.kinesis import KinesisError
 
 Series: TypeAlias = NDArray[np.float64]
 """A value for each minute."""
 
-METRIC_DELAY_MINUTES = 1
-"""How late the metrics of a minute are: an assumption, as in `simulator.aws.metrics`."""
+METRIC_DELAY_MINUTES = ASSUMED.metric_delay_seconds // 60
+"""How late the metrics of a minute are: an assumption."""
 
 MINUTES_PER_DAY = 1440
 _NOTHING = 1e-9  # a share of a shard that is only the rounding of floats

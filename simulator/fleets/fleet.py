@@ -22,6 +22,7 @@ from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from moto.core.botocore_stubber import MockRawResponse
 
+from simulator.aws.assumptions import ASSUMED
 from simulator.aws.kinesis import KinesisAccount
 from simulator.deployment import NAME, PACKAGE, Deployment, add_stream, deploy
 from simulator.fleets.caches import Caches
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-A_CALL = timedelta(milliseconds=20)
+A_CALL = timedelta(seconds=ASSUMED.call_seconds)
 """How long AWS takes for an answer, a refusal included: an assumption."""
 
 SHARDS = 4

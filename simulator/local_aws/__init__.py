@@ -8,7 +8,8 @@ module for each service, each saying what moto does instead:
 - `schedules`: EventBridge Scheduler runs its schedules;
 - `streams`: Kinesis takes time to reshard and enforces its limits;
 - `alarms`: CloudWatch evaluates alarms, acts on their changes and computes metric data;
-- `faults`, `delivery`: what tests may let go wrong with metrics and alarms;
+- `faults`, `delivery`: what tests may let go wrong with metrics, alarms and reshards;
+- `shard_pages`: Kinesis lists shards by filters and in pages;
 - `queues`: SQS reports to CloudWatch how many messages wait;
 - `log_queries`: CloudWatch Logs keeps saved queries;
 - `partiql`: DynamoDB answers SELECT statements;
@@ -35,6 +36,7 @@ from moto.core.serialize import BaseJSONSerializer
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from simulator.aws.assumptions import ASSUMED
 from simulator.aws.clock import VirtualClock
 from simulator.local_aws.alarms import Alarms
 from simulator.local_aws.delivery import DeliveredMetrics
@@ -89,7 +91,7 @@ class LocalAWS:
         functions: Lambda.
         streams: Kinesis.
         observer: sees, and may break, every API call that functions make.
-        faults: what goes wrong in CloudWatch.
+        faults: what goes wrong in CloudWatch, and what Kinesis refuses.
 
     """
 
@@ -101,10 +103,13 @@ class LocalAWS:
         *,
         start: datetime = START,
         region: str = "us-east-1",
-        metric_delay_seconds: int = 60,
+        metric_delay_seconds: int = ASSUMED.metric_delay_seconds,
         **stream_options: Any,  # noqa: ANN401 - passed on
     ) -> None:
-        """Set the world up: a full minute to start at, how late metrics are, and options for every StreamModel."""
+        """Set the world up: a full minute to start at, how late metrics are, and options for every StreamModel.
+
+        Among these are `assumptions`, or single ones by their names (see `simulator.aws.assumptions`).
+        """
         self.transport = transport
         self.region = region
         self.environment = local_variables(region)
@@ -113,7 +118,7 @@ class LocalAWS:
         self.store = DeliveredMetrics(metric_delay_seconds, self.faults)
         self.observer = ApiObserver()
         self.functions = Functions(self.clock, self.store, lambda: self.environment, self.observer)
-        self.streams = Streams(self.clock, self.store, self.account_id, region, stream_options)
+        self.streams = Streams(self.clock, self.store, self.account_id, region, self.faults, stream_options)
         self._topics = Topics(self.functions)
         self._alarms = Alarms(self.clock, self.store, self.account_id, region, self.faults)
         self._queues = Queues(self.clock, self.store, self.account_id, region)

@@ -1,4 +1,4 @@
-"""What goes wrong in this AWS while it is told to: metrics are lost or late, answers are bad, alarms old or mute.
+"""What goes wrong in this AWS while it is told to: metrics lost or late, bad answers, old or mute alarms, refusals.
 
 Each fault begins when it is asked for, and lasts until it is ended or its minutes are over:
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from simulator.aws.kinesis import Limit
 from simulator.aws.metric_data import BadAnswer
 
 if TYPE_CHECKING:
@@ -107,6 +108,14 @@ class _StaleAlarms(Fault):
 
 
 @dataclass
+class _RefusedReshards(Fault):
+    """Kinesis refuses to change streams."""
+
+    limit: Limit = Limit.STREAMS_AT_ONCE
+    prefix: str = ""
+
+
+@dataclass
 class _MutedAlarms(Fault):
     """Alarms change their states, and their actions wait."""
 
@@ -183,6 +192,14 @@ class Faults:
         """
         return self._begin(_MutedAlarms(*self._stretch(minutes), prefix))
 
+    def refuse_reshards(self, limit: Limit, prefix: str = "", *, minutes: float | None = None) -> Fault:
+        """Let Kinesis refuse UpdateShardCount, SplitShard and MergeShards with LimitExceededException and its text.
+
+        It befalls streams whose names begin with `prefix`. A limit that is really reached refuses by itself: set
+        `streams.account.shard_limit`, or call what others would have called.
+        """
+        return self._begin(_RefusedReshards(*self._stretch(minutes), limit, prefix))
+
     def end_all(self) -> None:
         """Put everything right. What was lost stays lost, and what is late comes when it comes."""
         for fault in self._faults:
@@ -214,6 +231,11 @@ class Faults:
     def mutes(self, alarm_name: str) -> bool:
         """Whether an alarm's actions have to wait."""
         return any(alarm_name.startswith(fault.prefix) and fault.lasts() for fault in self._of(_MutedAlarms))
+
+    def refuses_reshards(self, stream_name: str) -> Limit | None:
+        """The limit for which a stream may not be changed now."""
+        refusing = (fault for fault in self._of(_RefusedReshards) if fault.lasts())
+        return next((fault.limit for fault in refusing if stream_name.startswith(fault.prefix)), None)
 
     def _stretch(self, minutes: float | None) -> tuple[VirtualClock, datetime, datetime | None]:
         """From the present minute on, for so long."""

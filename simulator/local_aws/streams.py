@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
 from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult
 from moto.kinesis.models import Consumer, KinesisBackend, Stream, kinesis_backends
+from moto.kinesis.models import Shard as MotoShard
+from moto.kinesis.responses import KinesisResponse
 
-from simulator.aws.kinesis import KinesisAccount, KinesisError, Minute, StreamModel
+from simulator.aws.assumptions import ASSUMED
+from simulator.aws.kinesis import KinesisAccount, KinesisError, Minute, Shard, StreamModel
+from simulator.local_aws.shard_pages import PARAMETERS, ShardPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -18,9 +25,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from simulator.aws.clock import VirtualClock
+    from simulator.aws.kinesis.shards import Layout
     from simulator.aws.metrics import MetricStore
+    from simulator.local_aws.faults import Faults
     from simulator.traffic import Traffic
 
+_RETENTION = timedelta(days=1)
 _OF_THE_MODEL = ("OpenShardCount", "ConsumerCount")
 """What of DescribeStreamSummary moto does not know."""
 
@@ -34,10 +44,19 @@ class Streams:
     """
 
     def __init__(
-        self, clock: VirtualClock, store: MetricStore, account_id: str, region: str, options: Mapping[str, Any]
+        self,
+        clock: VirtualClock,
+        store: MetricStore,
+        account_id: str,
+        region: str,
+        faults: Faults,
+        options: Mapping[str, Any],
     ) -> None:
         """Model the streams of one account and region; `options` go to every StreamModel."""
-        self.account = KinesisAccount()
+        assumptions = options.get("assumptions", ASSUMED)
+        assumed = {field.name: options[field.name] for field in fields(assumptions) if field.name in options}
+        self.account = KinesisAccount(account_id=account_id, region=region, assumptions=replace(assumptions, **assumed))
+        self._faults = faults
         self._clock = clock
         self._store = store
         self._account_id = account_id
@@ -45,7 +64,7 @@ class Streams:
         self._options = options
         self._lock = Lock()
         self._models: WeakKeyDictionary[Stream, StreamModel] = WeakKeyDictionary()
-        self._settled: WeakKeyDictionary[Stream, int] = WeakKeyDictionary()
+        self._settled: WeakKeyDictionary[Stream, Layout] = WeakKeyDictionary()
 
     def model(self, stream_name: str) -> StreamModel:
         """The model behind a stream; raises moto's ResourceNotFoundException where there is no such stream."""
@@ -57,7 +76,7 @@ class Streams:
         return {name: self.model(name).offer(minute, load.bytes, load.records) for name, load in traffic.items()}
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch moto, which reshards at once and knows neither limits nor quotas."""
+        """Patch moto, which reshards at once and knows no limits, no quotas and no filters of shards."""
         find_stream = KinesisBackend.describe_stream
         delete_stream = KinesisBackend.delete_stream
         register_consumer = KinesisBackend.register_stream_consumer
@@ -78,9 +97,26 @@ class Streams:
             backend: KinesisBackend, stream_arn: str | None, stream_name: str | None, target_shard_count: int
         ) -> int:
             stream = backend.describe_stream(stream_arn, stream_name)
-            answer = _refusable(lambda: self._model(stream).update_shard_count(target_shard_count, self._clock.now()))
+            model = self._reshardable(stream)
+            answer = _refusable(lambda: model.update_shard_count(target_shard_count, self._clock.now()))
             self._settle(stream)
             return int(answer["CurrentShardCount"])
+
+        def split_shard(
+            backend: KinesisBackend, stream_arn: str | None, stream_name: str | None, shard: str, hash_key: str
+        ) -> None:
+            stream = backend.describe_stream(stream_arn, stream_name)
+            model = self._reshardable(stream)
+            _refusable(lambda: model.split_shard(shard, int(hash_key), self._clock.now()))
+            self._settle(stream)
+
+        def merge_shards(
+            backend: KinesisBackend, stream_arn: str | None, stream_name: str | None, shard: str, adjacent: str
+        ) -> None:
+            stream = backend.describe_stream(stream_arn, stream_name)
+            model = self._reshardable(stream)
+            _refusable(lambda: model.merge_shards(shard, adjacent, self._clock.now()))
+            self._settle(stream)
 
         def update_stream_mode(backend: KinesisBackend, stream_arn: str, stream_mode: dict[str, str]) -> None:
             stream = backend.describe_stream(stream_arn, None)
@@ -104,6 +140,13 @@ class Streams:
             stream.consumers.remove(consumer)  # moto, asked by name, removes the others
             del self._model(stream).fan_out[consumer.consumer_name]
 
+        def list_shards(response: KinesisResponse) -> ActionResult:
+            now = self._clock.now()
+            parameters = {name: response._get_param(name) for name in PARAMETERS}  # noqa: SLF001 - moto's own way
+            page = _refusable(lambda: ShardPage.asked_for(parameters, now))
+            stream = response.kinesis_backend.describe_stream(page.stream_arn, page.stream_name)
+            return ActionResult(_refusable(lambda: page.of(self._model(stream), now)))
+
         def describe_limits(_: KinesisBackend) -> dict[str, int]:
             return self.account.describe_limits(self._clock.now())
 
@@ -114,19 +157,21 @@ class Streams:
         yield patch.object(KinesisBackend, "describe_limits", describe_limits)
         yield patch.object(KinesisBackend, "register_stream_consumer", register)
         yield patch.object(KinesisBackend, "deregister_stream_consumer", deregister)
-        yield patch.object(KinesisBackend, "split_shard", self._by_hand(KinesisBackend.split_shard))
-        yield patch.object(KinesisBackend, "merge_shards", self._by_hand(KinesisBackend.merge_shards))
+        yield patch.object(KinesisBackend, "split_shard", split_shard)
+        yield patch.object(KinesisBackend, "merge_shards", merge_shards)
+        yield patch.object(KinesisResponse, "list_shards", list_shards)
         yield patch.object(Stream, "to_json_summary", to_json_summary)
 
-    def _by_hand(self, operation: Callable[..., None]) -> Callable[..., None]:
-        """SplitShard or MergeShards, which the model has to hear of."""
-
-        def operate(backend: KinesisBackend, stream_arn: str | None, stream_name: str | None, *shards: str) -> None:
-            stream = backend.describe_stream(stream_arn, stream_name)
-            operation(backend, stream_arn, stream_name, *shards)
-            _refusable(lambda: self._model(stream).reshard_by_hand(_open_shard_count(stream), self._clock.now()))
-
-        return operate
+    def _reshardable(self, stream: Stream) -> StreamModel:
+        """The model of a stream that is about to be resharded, unless a fault refuses that."""
+        model = self._model(stream)
+        if (limit := self._faults.refuses_reshards(stream.stream_name)) is not None:
+            shards = self.account.describe_limits(self._clock.now())
+            more = model.shard_count(self._clock.now())
+            about = {"open": shards["OpenShardCount"], "limit": shards["ShardLimit"], "more": more}
+            refusal = self.account.refusal(limit, stream=stream.stream_name, operation="UpdateShardCount", **about)
+            raise JsonRESTError(refusal.code, str(refusal))
+        return model
 
     def _model(self, stream: Stream) -> StreamModel:
         with self._lock:  # Terraform asks for one stream from several threads at once
@@ -150,15 +195,27 @@ class Streams:
         model, now = self._model(stream), self._clock.now()
         with self._lock:
             stream.status = model.status(now)
-            shard_count = model.shard_count(now)
-            if self._settled.get(stream) != shard_count:  # moto keeps closed shards: counting takes ever longer
-                if _open_shard_count(stream) != shard_count:
-                    stream.update_shard_count(shard_count)
-                self._settled[stream] = shard_count
+            model.shard_level_metrics = frozenset(stream.shard_level_metrics)
+            layout = model.shards.open(now)
+            if self._settled.get(stream) is not layout:
+                lives = {life.shard.id: life for life in model.shards.listed(now, _RETENTION)}
+                stream.shards = {
+                    id_: _moto_shard(life.shard, stream.shards.get(id_), is_open=life.shard in layout)
+                    for id_, life in lives.items()
+                }
+                stream.shard_count = len(layout)
+                self._settled[stream] = layout
 
 
 def _open_shard_count(stream: Stream) -> int:
     return sum(shard.is_open for shard in stream.shards.values())
+
+
+def _moto_shard(shard: Shard, known: MotoShard | None, *, is_open: bool) -> MotoShard:
+    """A shard as moto has it, with the records that moto has of it."""
+    moto_shard = known or MotoShard(shard.number, shard.first, shard.last, shard.parent, shard.adjacent_parent)
+    moto_shard.starting_hash, moto_shard.ending_hash, moto_shard.is_open = shard.first, shard.last, is_open
+    return moto_shard
 
 
 def _refusable(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the request answers

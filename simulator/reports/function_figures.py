@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from simulator.aws.assumptions import ASSUMED
 from simulator.fleets.alone import Figures, measure
 
-A_CALL = 0.02
+A_CALL = ASSUMED.call_seconds
 """What an AWS call is taken to last, in seconds, where the function's own time is held against it: an assumption."""
 
 

@@ -316,6 +316,8 @@ class TestKinesis:
         aws.client("kinesis").split_shard(
             StreamName="orders", ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle)
         )
+        assert self.summary(aws)["StreamStatus"] == "UPDATING"
+        minutes(aws, 1)
         assert self.summary(aws)["OpenShardCount"] == self.open_shards(aws) == 3
 
     def test_the_accounts_limits_tell_its_open_shards(self, aws):

@@ -284,7 +284,7 @@ class TestAlarms:
         assert told(aws) == []
 
     def test_what_is_over_when_the_mute_ends_is_not_told(self, aws):
-        put_alarm(aws)
+        put_alarm(aws, OKActions=[aws.client("sns").create_topic(Name="alarms")["TopicArn"]])
         aws.faults.mute_alarms("busy", minutes=6)
         run(aws, 3, shards=2)
         run(aws, 5, shards=1)

@@ -1,7 +1,7 @@
 """A Kinesis data stream: what it takes and throttles, how it reshards, what it reports to CloudWatch.
 
 Sources: Amazon Kinesis Data Streams Developer Guide, "Quotas and limits", "Choose the data stream capacity mode" and
-"Monitoring with CloudWatch"; UpdateShardCount in the API Reference.
+"Monitoring with CloudWatch"; UpdateShardCount, SplitShard and MergeShards in the API Reference.
 
 Where the documents are silent:
 
@@ -12,11 +12,11 @@ Where the documents are silent:
 - How many shards an account is charged with during a reshard: the larger of the two counts here, although short-lived
   shards count too.
 - Over whom the ten calls a second are counted: the account here, refused calls included.
-- How long a reshard takes, beyond "a few minutes": see reshard_seconds.
-- What an idle stream reports: `reports_when_idle`. What OpenShardCount is while the stream is UPDATING: the old count,
-  unless `count_while_updating` says otherwise.
+- What ListShards shows during a reshard: the shards before it.
+- All else that is a number: `simulator.aws.assumptions`. The texts of LimitExceededException: `quotas`.
 """
 
+from simulator.aws.assumptions import reshard_seconds
 from simulator.aws.kinesis.account import KinesisAccount
 from simulator.aws.kinesis.capacity import (
     ON_DEMAND,
@@ -27,10 +27,13 @@ from simulator.aws.kinesis.capacity import (
     Minute,
 )
 from simulator.aws.kinesis.consumers import Consumer, ConsumerState, FanOutConsumer
-from simulator.aws.kinesis.quotas import KinesisError
-from simulator.aws.kinesis.stream import StreamModel, reshard_seconds
+from simulator.aws.kinesis.keys import HotKey, HotRange, Keys
+from simulator.aws.kinesis.quotas import KinesisError, Limit
+from simulator.aws.kinesis.shards import HASH_KEYS, Shard
+from simulator.aws.kinesis.stream import StreamModel
 
 __all__ = [
+    "HASH_KEYS",
     "ON_DEMAND",
     "PROVISIONED",
     "SHARD_BYTES_PER_MINUTE",
@@ -39,9 +42,14 @@ __all__ = [
     "Consumer",
     "ConsumerState",
     "FanOutConsumer",
+    "HotKey",
+    "HotRange",
+    "Keys",
     "KinesisAccount",
     "KinesisError",
+    "Limit",
     "Minute",
+    "Shard",
     "StreamModel",
     "reshard_seconds",
 ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from simulator.aws.assumptions import ASSUMED, Assumptions
 from simulator.aws.kinesis.capacity import ON_DEMAND
-from simulator.aws.kinesis.quotas import count_call
+from simulator.aws.kinesis.quotas import KinesisError, Limit, count_call
 
-_UPDATE_CALLS_PER_SECOND = 10
+_SECOND = timedelta(seconds=1)
 
 
 class CountedStream(Protocol):
@@ -17,26 +18,75 @@ class CountedStream(Protocol):
 
     mode: str
 
+    def status(self, now: datetime) -> str:
+        """Return ACTIVE or UPDATING."""
+
     def quota_shards(self, now: datetime) -> int:
         """Return how many shards count towards the quota."""
 
 
 class KinesisAccount:
-    """The streams that share an account's quotas in a region."""
+    """The streams that share an account's quotas in a region.
 
-    def __init__(self, shard_limit: int = 20_000) -> None:
-        """Start without streams; 20,000 is the quota of the largest regions, others have 6,000 or 1,000."""
-        self.shard_limit = shard_limit
+    Attributes:
+        shard_limit: how many shards they may have; it may be changed at any time.
+        streams: all of them.
+
+    """
+
+    def __init__(
+        self,
+        shard_limit: int | None = None,
+        *,
+        account_id: str = "123456789012",
+        region: str = "us-east-1",
+        assumptions: Assumptions = ASSUMED,
+    ) -> None:
+        """Start without streams; with the shard limit that is assumed unless another is given."""
+        self.shard_limit = assumptions.shard_limit if shard_limit is None else shard_limit
         self.streams: list[CountedStream] = []
-        self._update_calls: deque[datetime] = deque()
+        self._assumptions = assumptions
+        self._about = {"account": account_id, "region": region}
+        self._calls: defaultdict[str, deque[datetime]] = defaultdict(deque)
 
-    def count_update_call(self, now: datetime) -> None:
+    def count_update_call(self, now: datetime, stream_name: str = "") -> None:
         """Count a call of UpdateShardCount, of which there may be ten a second.
 
         Raises:
             KinesisError: LimitExceededException, the same code as for the ten reshards a day.
+
         """
-        count_call(self._update_calls, _UPDATE_CALLS_PER_SECOND, now, timedelta(seconds=1), "UpdateShardCount")
+        self._count("UpdateShardCount", self._assumptions.update_calls_per_second, now, stream_name)
+
+    def count_split_call(self, now: datetime, stream_name: str) -> None:
+        """Count a call of SplitShard, of which there may be five a second."""
+        self._count("SplitShard", self._assumptions.split_calls_per_second, now, stream_name)
+
+    def count_merge_call(self, now: datetime, stream_name: str) -> None:
+        """Count a call of MergeShards, of which there may be five a second."""
+        self._count("MergeShards", self._assumptions.merge_calls_per_second, now, stream_name)
+
+    def _count(self, operation: str, limit: int, now: datetime, stream_name: str) -> None:
+        refusal = self.refusal(Limit.CALLS_PER_SECOND, stream=stream_name)
+        count_call(self._calls[operation], limit, now, _SECOND, refusal)
+
+    def check_room(self, more: int, now: datetime) -> None:
+        """Check that a reshard may begin that adds so many shards.
+
+        Raises:
+            KinesisError: LimitExceededException, because of the shard limit or of the streams that are being changed.
+
+        """
+        present = self.open_shards(now)
+        if more > 0 and present + more > self.shard_limit:
+            raise self.refusal(Limit.SHARDS_OF_ACCOUNT, open=present, limit=self.shard_limit, more=more)
+        busy = sum(stream.status(now) != "ACTIVE" for stream in self.streams)
+        if self._assumptions.streams_at_once is not None and busy >= self._assumptions.streams_at_once:
+            raise self.refusal(Limit.STREAMS_AT_ONCE)
+
+    def refusal(self, exceeded: Limit, **about: object) -> KinesisError:
+        """Return the error that tells of a limit."""
+        return exceeded.exceeded(**self._about, **about)
 
     def open_shards(self, now: datetime) -> int:
         """Return how many shards count towards the quota."""

@@ -1,9 +1,16 @@
-"""What Kinesis refuses, and what it counts in order to refuse it."""
+"""What Kinesis refuses for a limit, and what it counts in order to refuse it.
+
+LimitExceededException stands for every limit; which one it is, only the text says. No document has the texts. Those of
+SHARDS_OF_ACCOUNT and CALLS_PER_SECOND are as people have reported them from the real service (the one of CreateStream,
+the other of DescribeStream), STREAMS_AT_ONCE is the API Reference's sentence about the exception, and CALLS_PER_DAY is
+made up.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from datetime import datetime, timedelta
+from enum import Enum
 
 
 class KinesisError(Exception):
@@ -19,15 +26,44 @@ class KinesisError(Exception):
         self.code = code
 
 
-def count_call(calls: deque[datetime], limit: int, now: datetime, window: timedelta, operation: str) -> None:
+class Limit(Enum):
+    """What is exceeded, and the text that says so."""
+
+    SHARDS_OF_ACCOUNT = (
+        "This request would exceed the shard limit for the account {account} in {region}. Current shard count for the "
+        "account: {open}. Limit: {limit}. Number of additional shards that would have resulted from this request: "
+        "{more}. Refer to the AWS Service Limits page "
+        "(https://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits and how to request "
+        "higher limits."
+    )
+    STREAMS_AT_ONCE = (
+        "The requested resource exceeds the maximum number allowed, or the number of concurrent stream requests "
+        "exceeds the maximum number allowed."
+    )
+    CALLS_PER_SECOND = "Rate exceeded for stream {stream} under account {account}."
+    CALLS_PER_DAY = "{operation} was called {limit} times for stream {stream} within 24 hours, and may not be again."
+
+    def exceeded(self, **about: object) -> KinesisError:
+        """Return the refusal; `about` has what the text names."""
+        return KinesisError("LimitExceededException", self.value.format_map(_Named(about)))
+
+
+class _Named(dict[str, object]):
+    """What a text names; what nobody knows is told as 0."""
+
+    def __missing__(self, name: str) -> object:
+        return 0
+
+
+def count_call(calls: deque[datetime], limit: int, now: datetime, window: timedelta, refusal: KinesisError) -> None:
     """Count a call towards a quota per rolling window.
 
     Raises:
-        KinesisError: LimitExceededException, the quota is used up.
+        KinesisError: the refusal; the quota is used up.
 
     """
     while calls and calls[0] <= now - window:
         calls.popleft()
     if len(calls) >= limit:
-        raise KinesisError("LimitExceededException", f"{operation} was called {limit} times within {window}")
+        raise refusal
     calls.append(now)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from simulator.aws.assumptions import ASSUMED, Assumptions
 from simulator.aws.kinesis.account import KinesisAccount
 from simulator.aws.kinesis.capacity import (
     ON_DEMAND,
@@ -16,30 +18,21 @@ from simulator.aws.kinesis.capacity import (
     Minute,
 )
 from simulator.aws.kinesis.consumers import Consumer, FanOutConsumer
+from simulator.aws.kinesis.keys import Keys, Spread
 from simulator.aws.kinesis.on_demand import OnDemandCapacity
-from simulator.aws.kinesis.quotas import KinesisError, count_call
+from simulator.aws.kinesis.quotas import KinesisError, Limit, count_call
+from simulator.aws.kinesis.shards import Layout, Shard, Shards
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
 
     from simulator.aws.metrics import MetricStore
 
 
 _MILLISECOND, _MINUTE, _DAY = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(days=1)
-_RESHARDS_PER_DAY, _MODE_SWITCHES_PER_DAY = 10, 2
 _MAX_SHARDS = 10_000
-_MAX_FAN_OUT_CONSUMERS = 20
+_SHARD_LEVEL = ("IncomingBytes", "IncomingRecords", "WriteProvisionedThroughputExceeded")
 _ROUNDING = 1e-12  # what floats make of a demand that just fits
-
-
-def reshard_seconds(current: int, target: int) -> float:
-    """Estimate how long UpdateShardCount takes: an assumption, not a figure of AWS.
-
-    Three minutes, and a second more for each shard that comes or goes; half as long again where the target is not a
-    multiple of 25% of the current count, which the API Reference says is slower.
-    """
-    seconds = 180.0 + abs(target - current)
-    return seconds if target * 4 % current == 0 else seconds * 1.5
 
 
 class StreamModel:
@@ -50,7 +43,11 @@ class StreamModel:
     Attributes:
         name: the stream's name.
         mode: PROVISIONED or ON_DEMAND.
-        key_skew: how much of the traffic the hottest shard gets beyond its even share, from 0 to 1.
+        keys: how the traffic is spread over hash keys. Change it at any time.
+        shards: its shards, and what ranges of hash keys they have.
+        shard_level_metrics: the metrics that it reports for each shard: those of EnableEnhancedMonitoring. Of these,
+            what concerns reads is not modelled.
+        assumptions: what this stream does where the documents are silent.
         consumer: who polls it; None if nobody does.
         fan_out: the consumers that are registered for enhanced fan-out, by name.
     """
@@ -62,13 +59,13 @@ class StreamModel:
         *,
         store: MetricStore | None = None,
         created_at: datetime | None = None,
-        reshard_seconds: float | Callable[[int, int], float] = reshard_seconds,
         key_skew: float = 0.0,
-        reports_when_idle: bool = True,
-        count_while_updating: Callable[[int, int], int] = lambda current, _: current,
+        keys: Keys | None = None,
         consumer: Consumer | None = None,
         account: KinesisAccount | None = None,
         arn: str | None = None,
+        assumptions: Assumptions = ASSUMED,
+        **assumed: Any,  # noqa: ANN401 - fields of Assumptions
     ) -> None:
         """Make an ACTIVE, provisioned stream.
 
@@ -77,33 +74,43 @@ class StreamModel:
             shard_count: how many open shards it has.
             store: where its metrics go; nowhere unless given.
             created_at: when it was made; now unless given.
-            reshard_seconds: how long a reshard takes, or a function of the current and the target count that tells.
-            key_skew: how uneven its partition keys are, from 0 (even) to 1 (all traffic on one shard).
-            reports_when_idle: whether it reports zeros, rather than nothing, in a minute without traffic.
-            count_while_updating: what OpenShardCount is during a reshard, from the current and the target count.
+            key_skew: how much of the traffic the hottest shard gets beyond its even share, from 0 (even) to 1 (all
+                traffic on one shard), however many shards there are: short for `Keys(skew=…)`.
+            keys: how uneven its partition keys are; even unless given.
             consumer: who reads from it; one application that keeps up unless given.
             account: whose shard quota it counts towards; no quota unless given.
             arn: its ARN; one of an example account unless given.
+            assumptions: what it does where the documents are silent.
+            **assumed: single assumptions to be made otherwise, by their names.
         """
         self.name = name
         self.mode = PROVISIONED
-        self.key_skew = key_skew
+        self.keys = keys or Keys(skew=key_skew)
+        self.assumptions = replace(assumptions, **assumed)
+        self.shard_level_metrics: frozenset[str] = frozenset()
         self.consumer: Consumer | None = consumer or Consumer()
         self.fan_out: dict[str, FanOutConsumer] = {}
         self._store = store
         self._arn = arn or f"arn:aws:kinesis:us-east-1:123456789012:stream/{name}"
         self._created_at = created_at or datetime.now(UTC)
-        self._reshard_seconds = reshard_seconds
-        self._reports_when_idle = reports_when_idle
-        self._count_while_updating = count_while_updating
         self._retention = _DAY
-        self._counts = [(self._created_at, shard_count)]  # from when on, how many shards: the last may lie ahead
+        self.shards = Shards(shard_count, self._created_at)
+        self._spread_over: tuple[Keys, Spread] | None = None
         self._busy_until = self._created_at
         self._reshards: deque[datetime] = deque()
         self._mode_switches: deque[datetime] = deque()
         self._on_demand = OnDemandCapacity()
         self._account = account or KinesisAccount(shard_limit=2**31)
         self._account.streams.append(self)
+
+    @property
+    def key_skew(self) -> float:
+        """How much of the traffic the hottest shard gets beyond its even share, from 0 to 1."""
+        return self.keys.skew
+
+    @key_skew.setter
+    def key_skew(self, skew: float) -> None:
+        self.keys = replace(self.keys, skew=skew)
 
     # --- Traffic -----------------------------------------------------------------------------------------------------
 
@@ -112,23 +119,32 @@ class StreamModel:
 
         The capacity is that at the start of the minute; within it the traffic is even.
         """
-        shards: float = self.shard_count(minute)
-        on_demand_shards = self._on_demand.shards(minute)
-        if self.mode == ON_DEMAND:
-            shards = max(shards, on_demand_shards)
+        layout, on_demand_shards = self.shards.open(minute), self._on_demand.shards(minute)
         demand = max(offered_bytes / SHARD_BYTES_PER_MINUTE, offered_records / SHARD_RECORDS_PER_MINUTE)
-        accepted = _accepted(demand, shards, self.key_skew)
+        spread = self._spread(layout) if self.mode == PROVISIONED else None
+        shards = float(len(layout))
+        if spread is None:
+            shards = max(shards, on_demand_shards)
+            accepted = _accepted_on_demand(demand, shards, self.keys.skew)
+        else:
+            accepted = spread.accepted(demand)
         self._on_demand.took(minute, accepted)
-        result = Minute(offered_bytes, offered_records, accepted / demand if demand else 1.0, shards)
+        result = Minute(offered_bytes, offered_records, accepted / demand if demand else 1.0, shards, spread)
         self._report(minute, result)
         return result
 
+    def _spread(self, layout: Layout) -> Spread:
+        """How the traffic is spread over these shards, computed anew when they or the keys have changed."""
+        if (known := self._spread_over) is None or known[0] is not self.keys or known[1].layout is not layout:
+            known = self._spread_over = self.keys, self.keys.over(layout)
+        return known[1]
+
     def _report(self, minute: datetime, result: Minute) -> None:
-        if result.offered_records or self._reports_when_idle:
-            samples = max(1.0, result.accepted_records)
-            self._put(minute, "IncomingBytes", result.accepted_bytes, samples)
-            self._put(minute, "IncomingRecords", result.accepted_records, samples)
-            self._put(minute, "WriteProvisionedThroughputExceeded", result.throttled_records)
+        if result.offered_records or self.assumptions.reports_when_idle:
+            self._report_writes(minute, result, _SHARD_LEVEL)
+            if self.shard_level_metrics:
+                for shard_id, of_shard in result.by_shard().items():
+                    self._report_writes(minute, of_shard, self.shard_level_metrics, ShardId=shard_id)
         for each in self.fan_out.values():
             if (lag := each.minute(self._retention)) is not None:
                 self._put(
@@ -141,6 +157,16 @@ class StreamModel:
             self._put(minute, "GetRecords.Bytes", reads.bytes)
             self._put(minute, "GetRecords.IteratorAgeMilliseconds", reads.iterator_age / _MILLISECOND)
 
+    def _report_writes(self, minute: datetime, result: Minute, metrics: Collection[str], **more: str) -> None:
+        samples = max(1.0, result.accepted_records)
+        for name, value, count in (
+            ("IncomingBytes", result.accepted_bytes, samples),
+            ("IncomingRecords", result.accepted_records, samples),
+            ("WriteProvisionedThroughputExceeded", result.throttled_records, 1),
+        ):
+            if name in metrics or "ALL" in metrics:
+                self._put(minute, name, value, count, **more)
+
     def _put(self, minute: datetime, metric_name: str, value: float, samples: float = 1, **more: str) -> None:
         if self._store is not None:
             dimensions = {"StreamName": self.name, **more}
@@ -150,7 +176,7 @@ class StreamModel:
 
     def shard_count(self, now: datetime) -> int:
         """Return how many shards serve the stream: until a reshard is done, as many as before it."""
-        return next((count for since, count in reversed(self._counts) if since <= now), self._counts[0][1])
+        return len(self.shards.open(now))
 
     def status(self, now: datetime) -> str:
         """Return ACTIVE or UPDATING."""
@@ -160,21 +186,19 @@ class StreamModel:
         """Return how many shards count towards the account's quota: none for an on-demand stream."""
         if self.mode == ON_DEMAND:
             return 0
-        return max(self.shard_count(now), self._counts[-1][1])
+        return max(self.shard_count(now), len(self.shards.newest))
 
     def update_shard_count(self, target: int, now: datetime) -> dict[str, Any]:
-        """Start a reshard, as UpdateShardCount does, and answer as it does.
+        """Start a reshard to equal ranges, as UpdateShardCount does, and answer as it does.
 
         Raises:
             KinesisError: ValidationException for an on-demand stream, ResourceInUseException unless ACTIVE,
                 InvalidArgumentException for a target above double or below half, LimitExceededException above 10,000
-                shards, above the account's shard limit, after ten reshards within 24 hours or ten calls of the account
+                shards, above the account's limits, after ten reshards within 24 hours or ten calls of the account
                 within a second.
         """
-        self._account.count_update_call(now)
-        if self.mode == ON_DEMAND:
-            raise KinesisError("ValidationException", f"stream {self.name} is in on-demand mode")
-        self._require_active(now)
+        self._account.count_update_call(now, self.name)
+        self._require_reshardable(now)
         current = self.shard_count(now)
         if not (current + 1) // 2 <= target <= 2 * current:
             raise KinesisError(
@@ -183,17 +207,9 @@ class StreamModel:
             )
         if target > _MAX_SHARDS or target == _MAX_SHARDS < current:
             raise KinesisError("LimitExceededException", f"a stream cannot be scaled to {target} shards")
-        others = self._account.open_shards(now) - current
-        if target > current and others + target > self._account.shard_limit:
-            raise KinesisError(
-                "LimitExceededException",
-                f"the account has {others} other shards; {target} more exceed its limit of {self._account.shard_limit}",
-            )
-        count_call(self._reshards, _RESHARDS_PER_DAY, now, _DAY, "UpdateShardCount")
-        duration = self._reshard_seconds
-        seconds = duration(current, target) if callable(duration) else duration
-        self._busy_until = now + timedelta(seconds=seconds)
-        self._counts.append((self._busy_until, target))
+        self._account.check_room(target - current, now)
+        self._count(self._reshards, "UpdateShardCount", self.assumptions.update_calls_per_day, now)
+        self._reshard(self.shards.even(target), self.assumptions.update_seconds(current, target), now)
         return {
             "StreamName": self.name,
             "StreamARN": self._arn,
@@ -201,10 +217,66 @@ class StreamModel:
             "TargetShardCount": target,
         }
 
+    def split_shard(self, shard_id: str, new_starting_hash_key: int, now: datetime) -> None:
+        """Start to split a shard in two, as SplitShard does.
+
+        Raises:
+            KinesisError: as update_shard_count, with five calls a second and none counted in a day;
+                ResourceNotFoundException for a shard that does not exist, InvalidArgumentException for one that is
+                closed, or for a hash key that leaves nothing to one of the two.
+        """
+        self._account.count_split_call(now, self.name)
+        self._require_reshardable(now)
+        shard = self._open_shard(shard_id)
+        if not shard.first < new_starting_hash_key < shard.last:
+            raise KinesisError(
+                "InvalidArgumentException",
+                f"NewStartingHashKey {new_starting_hash_key} used in SplitShard() on shard {shard_id} in stream "
+                f"{self.name} is not both greater than the shard's StartingHashKey {shard.first} and less than the "
+                f"shard's EndingHashKey {shard.last}.",
+            )
+        self._account.check_room(1, now)
+        self._reshard(self.shards.split(shard, new_starting_hash_key), self.assumptions.split_seconds, now)
+
+    def merge_shards(self, shard_id: str, adjacent_shard_id: str, now: datetime) -> None:
+        """Start to merge two neighbours, as MergeShards does.
+
+        Raises:
+            KinesisError: as split_shard; InvalidArgumentException unless the two are neighbours.
+        """
+        self._account.count_merge_call(now, self.name)
+        self._require_reshardable(now)
+        shard, adjacent = self._open_shard(shard_id), self._open_shard(adjacent_shard_id)
+        if shard.last + 1 != adjacent.first and adjacent.last + 1 != shard.first:
+            raise KinesisError(
+                "InvalidArgumentException",
+                f"Shards {shard_id} and {adjacent_shard_id} in stream {self.name} are not an adjacent pair of shards "
+                "eligible for merging.",
+            )
+        self._account.check_room(-1, now)
+        self._reshard(self.shards.merge(shard, adjacent), self.assumptions.merge_seconds, now)
+
     def reshard_by_hand(self, shard_count: int, now: datetime) -> None:
         """Let a person split or merge shards until there are this many: at once, with no limit and no quota spent."""
         self._require_active(now)
-        self._counts.append((now, shard_count))
+        self.shards.become(self.shards.even(shard_count), now)
+
+    def _reshard(self, layout: Layout, seconds: float, now: datetime) -> None:
+        self._busy_until = now + timedelta(seconds=seconds)
+        self.shards.become(layout, self._busy_until)
+
+    def _open_shard(self, shard_id: str) -> Shard:
+        if (life := self.shards.life(shard_id)) is None:
+            raise KinesisError("ResourceNotFoundException", f"Could not find shard {shard_id} in stream {self.name}.")
+        if life.closed_at is not None:
+            raise KinesisError(
+                "InvalidArgumentException",
+                f"Shard {shard_id} in stream {self.name} has already been merged or split, and thus is not eligible "
+                "for merging or splitting.",
+            )
+        return life.shard
+
+    # --- Everything else ---------------------------------------------------------------------------------------------
 
     def update_stream_mode(self, mode: str, now: datetime) -> None:
         """Switch between PROVISIONED and ON_DEMAND, as UpdateStreamMode does. The number of shards stays.
@@ -214,9 +286,9 @@ class StreamModel:
                 hours.
         """
         self._require_active(now)
-        count_call(self._mode_switches, _MODE_SWITCHES_PER_DAY, now, _DAY, "UpdateStreamMode")
+        self._count(self._mode_switches, "UpdateStreamMode", self.assumptions.mode_switches_per_day, now)
         self.mode = mode
-        self._busy_until = now + _MINUTE
+        self._busy_until = now + timedelta(seconds=self.assumptions.mode_switch_seconds)
 
     def register_consumer(self, name: str) -> FanOutConsumer:
         """Register a consumer for enhanced fan-out, as RegisterStreamConsumer does; it is ACTIVE at once.
@@ -226,8 +298,8 @@ class StreamModel:
         """
         if name in self.fan_out:
             raise KinesisError("ResourceInUseException", f"Consumer {name} of stream {self.name} already exists.")
-        if len(self.fan_out) >= _MAX_FAN_OUT_CONSUMERS:
-            raise KinesisError("LimitExceededException", f"stream {self.name} has {_MAX_FAN_OUT_CONSUMERS} consumers")
+        if len(self.fan_out) >= self.assumptions.fan_out_consumers:
+            raise KinesisError("LimitExceededException", f"stream {self.name} has {len(self.fan_out)} consumers")
         consumer = self.fan_out[name] = FanOutConsumer(name)
         return consumer
 
@@ -235,7 +307,7 @@ class StreamModel:
         """Answer DescribeStreamSummary."""
         status, shards = self.status(now), self.shard_count(now)
         if status == "UPDATING":
-            shards = self._count_while_updating(shards, self._counts[-1][1])
+            shards = self.assumptions.count_while_updating(shards, len(self.shards.newest))
         return {
             "StreamDescriptionSummary": {
                 "StreamName": self.name,
@@ -244,20 +316,29 @@ class StreamModel:
                 "StreamModeDetails": {"StreamMode": self.mode},
                 "RetentionPeriodHours": self._retention // timedelta(hours=1),
                 "StreamCreationTimestamp": self._created_at,
-                "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
+                "EnhancedMonitoring": [{"ShardLevelMetrics": sorted(self.shard_level_metrics)}],
                 "EncryptionType": "NONE",
                 "OpenShardCount": shards,
                 "ConsumerCount": len(self.fan_out),
             }
         }
 
+    def _count(self, calls: deque[datetime], operation: str, limit: int, now: datetime) -> None:
+        refusal = Limit.CALLS_PER_DAY.exceeded(operation=operation, limit=limit, stream=self.name)
+        count_call(calls, limit, now, _DAY, refusal)
+
+    def _require_reshardable(self, now: datetime) -> None:
+        if self.mode == ON_DEMAND:
+            raise KinesisError("ValidationException", f"stream {self.name} is in on-demand mode")
+        self._require_active(now)
+
     def _require_active(self, now: datetime) -> None:
         if self.status(now) != "ACTIVE":
             raise KinesisError("ResourceInUseException", f"stream {self.name} is {self.status(now)}, not ACTIVE")
 
 
-def _accepted(demand: float, shards: float, key_skew: float) -> float:
-    """Return how much of a demand is taken, both in shards' worth, if the hottest shard gets more than its share."""
+def _accepted_on_demand(demand: float, shards: float, key_skew: float) -> float:
+    """Return how much of a demand is taken, both in shards' worth, where one of the shards is hot."""
     hot = min(1.0, 1 / shards + key_skew)
     accepted = min(demand * hot, 1.0) + min(demand * (1 - hot), shards - 1)
     return demand if math.isclose(accepted, demand, rel_tol=_ROUNDING) else accepted
