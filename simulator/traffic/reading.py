@@ -91,7 +91,8 @@ def read_trace(path: Path, *, mean_shards: float | None = None, stream: str | No
     loads, scaled = _scaled(loads, mean_shards, is_rate=Metric.VALUE in read.of, path=path)
     start = datetime.fromtimestamp(read.start / SECOND, UTC)
     name = content.stream.name if content.stream else path.stem
-    return ReadTrace(Trace(name, start, loads), str(path), (*notes, *assumed, *scaled), content.stream)
+    known = _known_of(content.stream) if content.stream else []
+    return ReadTrace(Trace(name, start, loads), str(path), (*notes, *assumed, *scaled, *known), content.stream)
 
 
 def read_sample(name: str, *, mean_shards: float | None = None) -> ReadTrace:
@@ -119,6 +120,14 @@ def read_stream(
     """
     path = save_stream(stream, folder, days=days, region=region, profile=profile)
     return read_trace(path, mean_shards=mean_shards)
+
+
+def _known_of(stream: Stream) -> list[str]:
+    """What is said of a stream that was read from AWS, beside its traffic."""
+    has = "settings are those of its alarms" if stream.settings else "it has no alarms of modules/stream"
+    if stream.is_on_demand:
+        return [has, "it is in on-demand mode, and this is what provisioned mode would do"]
+    return [has, f"it has {stream.shards} shards"] if stream.shards else [has]
 
 
 def _gaps(read: Minutes) -> list[str]:

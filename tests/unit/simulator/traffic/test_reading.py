@@ -326,6 +326,26 @@ def test_what_cloudwatch_says_beside_the_data_is_said(tmp_path):
     assert "CloudWatch says: MaxMetrics too many metrics" in read(tmp_path, text).summary
 
 
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (
+            {"OpenShardCount": 6, "Settings": {"max_shard_count": 9}},
+            "settings are those of its alarms; it has 6 shards",
+        ),
+        ({"OpenShardCount": 6}, "it has no alarms of modules/stream; it has 6 shards"),
+        (
+            {"OpenShardCount": 4, "Mode": "ON_DEMAND"},
+            "it is in on-demand mode, and this is what provisioned mode would do",
+        ),
+    ],
+)
+def test_what_is_known_of_the_stream_is_said(tmp_path, stream, said):
+    found = read(tmp_path, answer(*both({0: 1, 1: 1}), Stream={"Name": "parcels", **stream}))
+    assert said in found.summary
+    assert found.trace.name == "parcels"
+
+
 def test_pages_of_one_answer_are_one_trace(tmp_path):
     first = answer(*both({0: SHARD, 1: SHARD}, StatusCode="PartialData"), NextToken="more")
     second = answer(*both({2: 3 * SHARD}, StatusCode="Complete"))
