@@ -37,7 +37,7 @@ run "by_default_they_are_there_and_tell_nobody" {
   command = plan
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.health) == 7 && alltrue([for alarm in aws_cloudwatch_metric_alarm.health : length(alarm.alarm_actions) == 0])
+    condition     = length(aws_cloudwatch_metric_alarm.health) == 7 && alltrue([for alarm in aws_cloudwatch_metric_alarm.health : length(coalesce(alarm.alarm_actions, toset([]))) == 0])
     error_message = "The dashboard shows how the autoscaler is, also where nobody is told."
   }
 }
