@@ -33,7 +33,7 @@ resource "aws_iam_role" "function" {
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
 
-  # A function is never without a role, or its role without permissions.
+  # So that a role that is replaced, with its policy, leaves the function at no time without permissions.
   lifecycle {
     create_before_destroy = true
   }
@@ -55,6 +55,10 @@ resource "aws_iam_role_policy" "function" {
   name   = "autoscaler"
   role   = aws_iam_role.function.id
   policy = data.aws_iam_policy_document.function.json
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "function" {
@@ -229,6 +233,10 @@ resource "aws_iam_role_policy" "schedule" {
   name   = "invoke"
   role   = aws_iam_role.schedule.id
   policy = data.aws_iam_policy_document.schedule.json
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "aws_iam_policy_document" "schedule" {
