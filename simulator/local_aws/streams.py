@@ -76,7 +76,7 @@ class Streams:
         return {name: self.model(name).offer(minute, load.bytes, load.records) for name, load in traffic.items()}
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch moto, which reshards at once and knows no limits, no quotas and no filters of shards."""
+        """Patch moto: it reshards at once, drops a stream's first tags, knows no limits, quotas or shard filters."""
         find_stream = KinesisBackend.describe_stream
         delete_stream = KinesisBackend.delete_stream
         register_consumer = KinesisBackend.register_stream_consumer
@@ -150,6 +150,7 @@ class Streams:
         def describe_limits(_: KinesisBackend) -> dict[str, int]:
             return self.account.describe_limits(self._clock.now())
 
+        yield patch.object(KinesisResponse, "create_stream", _with_tags(KinesisResponse.create_stream))
         yield patch.object(KinesisBackend, "describe_stream", describe_stream)
         yield patch.object(KinesisBackend, "update_shard_count", update_shard_count)
         yield patch.object(KinesisBackend, "update_stream_mode", update_stream_mode)
@@ -205,6 +206,16 @@ class Streams:
                 }
                 stream.shard_count = len(layout)
                 self._settled[stream] = layout
+
+
+def _with_tags(create_stream: Callable[[KinesisResponse], ActionResult]) -> Callable[[KinesisResponse], ActionResult]:
+    def create(response: KinesisResponse) -> ActionResult:
+        answer = create_stream(response)
+        name, tags = (response._get_param(each) for each in ("StreamName", "Tags"))  # noqa: SLF001 - moto's own way
+        response.kinesis_backend.add_tags_to_stream(None, name, tags or {})
+        return answer
+
+    return create
 
 
 def _open_shard_count(stream: Stream) -> int:

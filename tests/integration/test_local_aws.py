@@ -447,3 +447,10 @@ def test_it_lives_in_the_region_that_it_is_given():
         aws.client("kinesis").create_stream(StreamName="orders", ShardCount=1)
         summary = aws.client("kinesis").describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]
         assert summary["StreamARN"] == "arn:aws:kinesis:eu-central-1:123456789012:stream/orders"
+
+
+def test_a_stream_keeps_the_tags_that_it_is_created_with(aws):
+    aws.client("kinesis").create_stream(StreamName="orders", ShardCount=1, Tags={"team": "data"})
+    aws.client("kinesis").add_tags_to_stream(StreamName="orders", Tags={"cost": "42"})
+    tags = aws.client("kinesis").list_tags_for_stream(StreamName="orders")["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "data", "cost": "42"}
