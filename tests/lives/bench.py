@@ -1,0 +1,253 @@
+"""A place to live through what happens to a configuration: real Terraform, real provider, a local AWS.
+
+Terraform takes seconds of processor time to start the AWS provider, several times a command. So one provider serves all
+the commands of a root: it is started as its developers start it under a debugger, and Terraform is told where it is
+(https://developer.hashicorp.com/terraform/plugin/debugging). That halves what a command costs. Such a provider has one
+configuration at a time, so a root with provider aliases has to do without.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from simulator.deployment.terraform import WorkingCopy, cli_environment, find_terraform
+from simulator.local_aws import LocalAWS, Transport
+from simulator.local_aws.environment import with_aws
+from simulator.traffic import Traffic
+
+# Terraform's garbage collector would take a third of its processor time, most of it to read the provider's schema.
+FAST = {"GOGC": "400", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+NOTHING: Mapping[str, str] = {}
+"""What a plan touches that finds nothing to do."""
+
+
+@dataclass
+class Outcome:
+    """What a plan, an apply or a destroy said.
+
+    Attributes:
+        touched: what it would change or changed, by address: "create", "update", "delete", "replace", "import" …
+        drift: what had changed outside of Terraform, by address.
+        errors: summary and detail of each error.
+        outputs: outputs of the root that would change, by name.
+        read_later: data sources that could not be read while it was planned.
+
+    """
+
+    touched: dict[str, str] = field(default_factory=dict)
+    drift: dict[str, str] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+    read_later: set[str] = field(default_factory=set)
+
+    @classmethod
+    def read(cls, lines: str) -> Self:
+        """Read what a command wrote under -json."""
+        outcome = cls()
+        for message in map(json.loads, filter(lambda line: line.startswith("{"), lines.splitlines())):
+            outcome._take(message)
+        return outcome
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        change = message.get("change", {})
+        address = change.get("resource", {}).get("addr", "")
+        match message["type"]:
+            case "planned_change" if change["action"] == "read":
+                self.read_later.add(address)
+            case "planned_change" if change["action"] != "noop":
+                self.touched[address] = change["action"]
+            case "resource_drift":
+                self.drift[address] = change["action"]
+            case "outputs":
+                self.outputs |= {
+                    name: each["action"]
+                    for name, each in message["outputs"].items()
+                    if each.get("action", "noop") != "noop"
+                }
+            case "diagnostic" if message["diagnostic"]["severity"] == "error":
+                told = message["diagnostic"]
+                self.errors.append(f"{told.get('address', '')} {told['summary']}: {told.get('detail', '')}")
+
+    def touched_of(self, part: str) -> dict[str, str]:
+        """What it touches of a part of the configuration: a piece of the addresses."""
+        return {address: action for address, action in self.touched.items() if part in address}
+
+    def errors_of(self, part: str) -> list[str]:
+        """What went wrong with a part of the configuration."""
+        return [error for error in self.errors if part in error]
+
+
+@dataclass
+class Life:
+    """One apply of a changed configuration, and the plan after it."""
+
+    apply: Outcome
+    then: Outcome
+
+    @property
+    def left(self) -> dict[str, str]:
+        """What one apply left over: its errors, and whatever the next plan finds to do. Nothing where it was enough."""
+        errors = dict.fromkeys(self.apply.errors + self.then.errors, "error")
+        return {**errors, **self.then.touched, **self.then.outputs}
+
+
+class Root:
+    """A root module beside the working copy of this repository; `source = "../.."` is the autoscaler."""
+
+    def __init__(self, bench: Bench, directory: Path, *, aliases: bool) -> None:
+        """Work in a directory that exists."""
+        self.directory = directory
+        self.environment = dict(bench.environment)
+        self._bench = bench
+        self._has_provider = aliases
+        self._calls: dict[str, str] = {}
+
+    def write(self, text: str) -> None:
+        """Put this configuration in place of the present one, and fetch its modules."""
+        (self.directory / "main.tf").write_text(text)
+        calls = dict(re.findall(r'^module "([\w-]+)" \{\s+source\s+= "([^"]+)"', text, re.MULTILINE))
+        if calls != self._calls:  # Terraform wants to hear of every module call, and of nothing else
+            self.init()
+            self._calls = calls
+
+    def init(self) -> None:
+        """`terraform init`; the first also starts the provider that it has found."""
+        code, told = self.terraform("init", "-no-color")
+        assert code == 0, told
+        if not self._has_provider:
+            self.environment |= self._bench.start_provider(self.directory)
+            self._has_provider = True
+
+    def live(self, text: str | None = None, *options: str, minutes_pass: bool = False) -> Life:
+        """Change the configuration, apply it, and plan it again."""
+        if text is not None:
+            self.write(text)
+        return Life(self.apply(*options, minutes_pass=minutes_pass), self.plan())
+
+    def plan(self, *options: str) -> Outcome:
+        """`terraform plan`."""
+        return Outcome.read(self.terraform("plan", "-json", *options)[1])
+
+    def apply(self, *options: str, minutes_pass: bool = False) -> Outcome:
+        """`terraform apply`. `minutes_pass`: for a change that the provider waits for, and AWS takes minutes for."""
+        with self._bench.minutes_passing() if minutes_pass else ExitStack():
+            return Outcome.read(self.terraform("apply", "-auto-approve", "-json", *options)[1])
+
+    def destroy(self, *options: str) -> Outcome:
+        """`terraform destroy`."""
+        return Outcome.read(self.terraform("destroy", "-auto-approve", "-json", *options)[1])
+
+    def terraform(self, *arguments: str) -> tuple[int, str]:
+        """Any command; what it returned, and what it wrote."""
+        done = subprocess.run(
+            [self._bench.binary, *arguments],
+            cwd=self.directory,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+
+class Bench:
+    """One local AWS and one working copy of the repository, for as many roots as are wanted."""
+
+    def __init__(self, aws: LocalAWS, copy: Path, stack: ExitStack) -> None:
+        """Make roots in this copy of the repository; `stack` ends what they start."""
+        self.aws = aws
+        self.repository = copy
+        self.traffic: dict[str, float] = {}
+        """What is sent to each stream, in shards."""
+        self.binary = find_terraform()
+        self._stack = stack
+        self.environment = {**with_aws(aws.environment), **FAST, **cli_environment(copy)}
+
+    def root(self, name: str, text: str, *, aliases: bool = False) -> Root:
+        """A new root module that holds this configuration."""
+        directory = self.repository / "lives" / name
+        directory.mkdir(parents=True)
+        root = self.existing_root(directory, aliases=aliases)
+        root.write(text)
+        return root
+
+    def existing_root(self, directory: Path, *, aliases: bool = False) -> Root:
+        """A root module that is there, two levels deep in the copy. One with provider `aliases` starts its own."""
+        return Root(self, directory, aliases=aliases)
+
+    def start_provider(self, directory: Path) -> dict[str, str]:
+        """Start the provider of a root; the variable that tells Terraform where it is."""
+        return self._stack.enter_context(_provider(directory, self.environment))
+
+    def pass_minutes(self, minutes: int) -> None:
+        """Let time go by, with the traffic there is."""
+        for _ in range(minutes):
+            present = set(self.aws.client("kinesis").list_streams()["StreamNames"])
+            self.aws.advance_minute(
+                {name: Traffic.for_shards(shards) for name, shards in self.traffic.items() if name in present}
+            )
+
+    def pass_minutes_until(self, reached: Callable[[], bool], limit: int = 60) -> None:
+        """Let time go by until something is so, which it has to be within these minutes."""
+        while not reached():
+            limit -= 1
+            assert limit, "it never came to that"
+            self.pass_minutes(1)
+
+    @contextmanager
+    def minutes_passing(self) -> Iterator[None]:
+        """A minute goes by every second, in the background."""
+        over = threading.Event()
+
+        def pass_them() -> None:
+            while not over.wait(1):
+                self.pass_minutes(1)
+
+        passing = threading.Thread(target=pass_them)
+        passing.start()
+        try:
+            yield
+        finally:
+            over.set()
+            passing.join()
+
+    def shards(self, stream: str) -> int:
+        """Open shards of a stream."""
+        return self.aws.streams.model(stream).shard_count(self.aws.clock.now())
+
+
+@contextmanager
+def bench(**options: Any) -> Iterator[Bench]:
+    """Set a bench up; `options` are LocalAWS's. Nothing of it is left behind, destroyed or not."""
+    with LocalAWS(Transport.HTTP, **options) as aws, WorkingCopy(".") as copy, ExitStack() as stack:
+        yield Bench(aws, copy.directory.resolve(), stack)
+
+
+@contextmanager
+def _provider(directory: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The provider of a root, which goes on running; the variable that tells Terraform where it is.
+
+    It reads lambda/package.zip from this directory, by the path that the module gives: ../../lambda/package.zip.
+    """
+    installed = "registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*"
+    [binary] = (directory / ".terraform" / "providers").glob(installed)
+    command = [binary, "-debug"]
+    with subprocess.Popen(
+        command, cwd=directory, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            found = next(filter(None, (re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)))
+            threading.Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop the provider
+            yield {"TF_REATTACH_PROVIDERS": found[1]}
+        finally:
+            process.terminate()

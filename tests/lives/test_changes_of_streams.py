@@ -1,0 +1,69 @@
+"""Whatever is changed of a stream, the plan is as small as the change, and one apply carries it out.
+
+One root serves all: the changes that can go together are applied together, and looked at stream by stream.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lives.bench import NOTHING, bench
+from tests.lives.configuration import AUTOSCALER, alarms, root, scaled
+
+CHANGES = {
+    "tags": ('tags = { team = "data" }', 'tags = { team = "platform", cost = "42" }'),
+    "retention": ("retention_period = 24", "retention_period = 48"),
+    "encryption": ('encryption_type = "NONE"', 'encryption_type = "KMS"\n  kms_key_id = "alias/aws/kinesis"'),
+    "shard_metrics": ("shard_level_metrics = []", 'shard_level_metrics = ["IncomingBytes"]'),
+    "deletion": ("enforce_consumer_deletion = false", "enforce_consumer_deletion = true"),
+}
+"""By the stream's name: a line of its block, and what becomes of it."""
+
+
+def configuration(moment: int) -> str:
+    """As it is before (0) and after (1) the changes."""
+    changed = "".join(scaled(name, states[moment]) for name, states in CHANGES.items())
+    return root(AUTOSCALER, changed, scaled("replaced"), scaled("untouched"))
+
+
+@pytest.fixture(scope="module")
+def stage():
+    with bench(reshard_seconds=30) as b:
+        yield b
+
+
+@pytest.fixture(scope="module")
+def first(stage):
+    r = stage.root("streams", configuration(0))
+    return r, r.live()
+
+
+@pytest.fixture(scope="module")
+def changed(first):
+    r, _ = first
+    return r.live(configuration(1), "-replace=aws_kinesis_stream.replaced")
+
+
+def test_streams_and_autoscaler_come_to_be_in_one_apply(first):
+    _, life = first
+    assert life.left == NOTHING
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_stream_is_all_that_changes(changed, name):
+    assert changed.apply.errors_of(name) == []
+    assert changed.apply.touched_of(name) == {f"aws_kinesis_stream.{name}": "update"}
+    assert changed.then.touched_of(name) == NOTHING
+
+
+def test_a_replaced_stream_gets_new_alarms(changed):
+    """Its ARN, by which they are named, is known only once it exists."""
+    assert changed.apply.errors_of("replaced") == []
+    everything = {"aws_kinesis_stream.replaced", *alarms("replaced")}
+    assert changed.apply.touched_of("replaced") == dict.fromkeys(everything, "replace")
+
+
+def test_nothing_else_is_touched(changed):
+    assert changed.apply.touched_of("untouched") == NOTHING
+    assert changed.apply.touched_of("kinesis_autoscaler") == NOTHING
+    assert changed.left == NOTHING

@@ -1,0 +1,113 @@
+"""A fleet of streams from one map: each stream's change is its own, whatever the others have come to meanwhile.
+
+One root serves all of these tests, which run in their order. Each begins and ends with nothing left to plan.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lives.bench import NOTHING, bench
+from tests.lives.configuration import AUTOSCALER, VERSIONS
+
+PROVIDER = """
+provider "aws" {{
+  region = "us-east-1"
+
+  default_tags {{
+    tags = {{ owner = "{owner}" }}
+  }}
+}}
+"""
+FLEET = """
+resource "aws_kinesis_stream" "fleet" {{
+  for_each = toset([{names}])
+
+  name             = each.key
+  shard_count      = 2
+  retention_period = each.key == "a" ? {retention} : 24
+
+  lifecycle {{
+    ignore_changes = [shard_count]
+  }}
+}}
+
+module "scaling" {{
+  source   = "../../modules/stream"
+  for_each = aws_kinesis_stream.fleet
+
+  autoscaler      = module.kinesis_autoscaler
+  stream_arn      = each.value.arn
+  max_shard_count = 16
+}}
+"""
+
+
+def fleet(names: str, *, retention: int = 24, owner: str = "data") -> str:
+    """A configuration with these streams, one a letter."""
+    streams = FLEET.format(names=", ".join(f'"{name}"' for name in names), retention=retention)
+    return VERSIONS + PROVIDER.format(owner=owner) + AUTOSCALER + streams
+
+
+def everything_of(name: str) -> set[str]:
+    """The addresses of a stream and its alarms."""
+    directions = ("scale_up", "scale_down")
+    return {
+        f'aws_kinesis_stream.fleet["{name}"]',
+        *(f'module.scaling["{name}"].aws_cloudwatch_metric_alarm.{direction}[0]' for direction in directions),
+    }
+
+
+@pytest.fixture(scope="module")
+def stage():
+    with bench(reshard_seconds=30) as b:
+        yield b
+
+
+@pytest.fixture(scope="module")
+def root(stage):
+    r = stage.root("fleet", fleet("ab"))
+    assert r.live().left == NOTHING
+    stage.traffic |= {"a": 1.9, "b": 0.5}
+    stage.pass_minutes(12)
+    assert stage.shards("a") > 2
+    return r
+
+
+def test_a_scaling_leaves_nothing_to_plan(root):
+    assert root.plan().touched == NOTHING
+
+
+def test_a_new_stream_is_all_that_is_created(root):
+    life = root.live(fleet("abc"))
+    assert life.apply.touched == dict.fromkeys(everything_of("c"), "create")
+    assert life.left == NOTHING
+
+
+def test_a_change_of_one_stream_leaves_the_others_alone(root):
+    life = root.live(fleet("abc", retention=48))
+    assert life.apply.touched == {'aws_kinesis_stream.fleet["a"]': "update"}
+    assert life.left == NOTHING
+
+
+def test_a_removed_stream_is_all_that_is_deleted(root):
+    life = root.live(fleet("ab", retention=48))
+    assert life.apply.touched == dict.fromkeys(everything_of("c"), "delete")
+    assert life.left == NOTHING
+
+
+def test_changed_default_tags_reach_everything_at_once(root, stage):
+    before = stage.shards("a")
+    life = root.live(fleet("ab", retention=48, owner="platform"))
+    assert set(life.apply.touched.values()) == {"update"}
+    assert life.apply.touched.keys() >= everything_of("a") | everything_of("b")
+    assert life.left == NOTHING
+    kinesis = stage.aws.client("kinesis")
+    assert kinesis.list_tags_for_stream(StreamName="a")["Tags"] == [{"Key": "owner", "Value": "platform"}]
+    assert stage.shards("a") == before
+
+
+def test_the_fleet_is_destroyed_with_its_autoscaler(root, stage):
+    assert root.destroy().errors == []
+    assert stage.aws.client("kinesis").list_streams()["StreamNames"] == []
+    assert stage.aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []

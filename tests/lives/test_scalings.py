@@ -1,0 +1,294 @@
+"""Scalings between plans: what Terraform made keeps working, and every plan shows what a user changed, no more.
+
+One apply of examples/simple, with one stream more, serves all of these tests, which run in their order. Each begins and
+ends with nothing left to plan, but for the last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.deployment.terraform import REPOSITORY
+from simulator.local_aws import LocalAWS
+from simulator.local_aws.environment import with_aws
+from tests.lives.bench import NOTHING, Bench, Root, bench
+from tests.lives.configuration import alarms, scaled, scaling, stream
+from tests.rules import shard_count
+
+CALLS_OF_A_SCALING = [
+    "Query",  # the stream's history in the audit table
+    "DescribeAlarms",  # both alarms
+    "ListTagsForResource",  # the settings
+    "DescribeStreamSummary",
+    "GetMetricData",
+    "TransactWriteItems",  # the intent
+    "UpdateShardCount",
+    "PutMetricAlarm",
+    "PutMetricAlarm",
+    "SetAlarmState",  # re-armed
+    "PutItem",  # the record
+]
+CONSUMER = """
+resource "aws_iam_role" "reader" {
+  name               = "reader"
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [] })
+}
+
+resource "aws_lambda_function" "reader" {
+  function_name = "reader"
+  role          = aws_iam_role.reader.arn
+  filename      = "../../lambda/package.zip"
+  handler       = "reader.handler"
+  runtime       = "python3.13"
+
+  lifecycle {
+    ignore_changes = [reserved_concurrent_executions]
+  }
+}
+"""
+
+
+@dataclass
+class Applied:
+    """The streams of examples/simple, `consumed` by a function that follows, and `unprotected` from Terraform.
+
+    `orders` begins with 2 shards, `clicks` with 4, and is doubled from 70% on; the others begin with 2.
+    """
+
+    stage: Bench
+    root: Root
+
+    def run(self, minutes: int, **demand: float) -> None:
+        self.stage.traffic |= demand
+        self.stage.pass_minutes(minutes)
+
+    def edit(self, old: str, new: str) -> None:
+        """Change main.tf, as its owner would."""
+        text = (self.root.directory / "main.tf").read_text()
+        assert text.count(old) == 1
+        self.root.write(text.replace(old, new))
+
+    def shards(self, name: str) -> int:
+        return self.stage.shards(name)
+
+    def shard_counts_in_alarms(self, name: str) -> list[int]:
+        names = [f"kinesis-autoscaler/{name}/{direction}" for direction in ("scale-up", "scale-down")]
+        found = self.stage.aws.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+        return [shard_count(alarm) for alarm in sorted(found, key=lambda alarm: alarm["AlarmName"], reverse=True)]
+
+    def outputs(self) -> dict[str, Any]:
+        told = json.loads(self.root.terraform("output", "-json")[1])
+        return {name: output["value"] for name, output in told.items()}
+
+    def scalings(self) -> list[list[str]]:
+        """The AWS calls of each invocation that scaled."""
+        calls = [[call.operation for call in each.api_calls] for each in self.stage.aws.functions.invocations]
+        return [operations for operations in calls if "UpdateShardCount" in operations]
+
+
+@pytest.fixture(scope="module")
+def applied() -> Iterator[Applied]:
+    with bench(reshard_seconds=90) as stage:
+        root = stage.existing_root(stage.repository / "examples" / "simple")
+        (root.directory / "terraform.tfvars").write_text('region = "us-east-1"\n')
+        example = (root.directory / "main.tf").read_text()
+        may_set = 'source = "../.."\n  consumer_function_arns = [aws_lambda_function.reader.arn]\n'
+        consumed = stream("consumed") + scaling("consumed", "consumer_functions = { reader = 2 }")
+        life = root.live(
+            example.replace('source = "../.."\n', may_set, 1)
+            + CONSUMER
+            + consumed
+            + scaled("unprotected", lifecycle="")
+        )
+        assert life.left == NOTHING
+        stage.traffic |= {"orders": 1.0, "clicks": 2.0, "consumed": 1.2, "unprotected": 1.2}
+        yield Applied(stage, root)
+
+
+def test_scalings_in_both_directions_leave_nothing_to_plan(applied):
+    applied.run(10)
+    applied.run(8, orders=1.9)
+    assert applied.shards("orders") > 2
+    assert applied.shard_counts_in_alarms("orders") == [applied.shards("orders")] * 2
+    assert applied.root.plan().touched == NOTHING
+    applied.run(160, orders=0.3)
+    assert applied.shards("orders") == 1
+    assert applied.shard_counts_in_alarms("orders") == [1, 1]
+    assert applied.root.plan().touched == NOTHING
+    assert [each.error for each in applied.stage.aws.functions.invocations if each.error] == []
+
+
+def test_a_consumer_whose_concurrency_followed_a_scaling_leaves_nothing_to_plan(applied):
+    applied.run(12, consumed=1.9)
+    assert applied.shards("consumed") > 2
+    found = applied.stage.aws.client("lambda").get_function_concurrency(FunctionName="reader")
+    assert found["ReservedConcurrentExecutions"] == 2 * applied.shards("consumed")
+    assert applied.root.plan().touched == NOTHING
+
+
+def test_a_scaling_makes_eleven_calls_and_one_more_to_look_back_before_it_shrinks(applied):
+    applied.run(10, orders=1.2)  # neither alarm has anything to say: an alarm in ALARM would be re-armed as well
+    applied.run(8, orders=1.9)
+    assert applied.scalings()[-1] == CALLS_OF_A_SCALING
+    applied.run(120, orders=0.1)
+    looking = CALLS_OF_A_SCALING.index("GetMetricData")
+    assert applied.scalings()[-1] == [*CALLS_OF_A_SCALING[:looking], "GetMetricData", *CALLS_OF_A_SCALING[looking:]]
+
+
+def test_a_plan_calls_what_the_documented_policy_of_a_read_only_planner_allows(applied):
+    page = (REPOSITORY / "docs" / "security.md").read_text()
+    [policy] = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    [statement] = json.loads(policy)["Statement"]
+    assert actions_of_a_plan(applied.root) == set(statement["Action"])
+
+
+def test_the_scaling_log_command_prints_the_latest_records_newest_last_however_many_there_are(applied, tmp_path):
+    # Of another stream, since the function would believe these records.
+    command = applied.outputs()["scaling_log_commands"]["clicks"].replace("S=clicks", "S=archived")
+    table = applied.outputs()["audit_table_name"]
+    skipped = {"status": "SKIPPED", "reason": "COOLDOWN", "from_shard_count": 4, "message": "x" * 8000}
+    for number in range(300):  # 2.4 MB: DynamoDB answers with 1 MB at most
+        seen = {"occurrences": number, "last_seen_at": f"2026-01-01T{number // 60:02}:{number % 60:02}:30.000Z"}
+        write_record(applied.stage.aws, table, number, **skipped, **seen)
+    scaled = {"status": "SUCCEEDED", "reason": "HIGH_DEMAND", "from_shard_count": 2, "to_shard_count": 4}
+    write_record(applied.stage.aws, table, 300, **scaled, message="Scaled archived from 2 to 4 shards.", occurrences=1)
+
+    titles, *rows = printed(applied, tmp_path, command)
+
+    assert titles == ["last seen", "times", "status", "reason", "shards", "message"]
+    assert [int(row[1]) for row in rows] == [*range(251, 300), 1]
+    assert rows[-2][:5] == ["2026-01-01T04:59:30.000Z", "299", "SKIPPED", "COOLDOWN", "4"]
+    scaled_row = ["2026-01-01T05:00:00.000Z", "1", "SUCCEEDED", "HIGH_DEMAND", "2 -> 4"]
+    assert rows[-1] == [*scaled_row, "Scaled archived from 2 to 4 shards."]
+    assert not set("$`!\\\n") & set(command)
+    assert command.count('"') % 2 == 0
+    for shell in filter(shutil.which, ("zsh", "dash", "pwsh")):
+        assert printed(applied, tmp_path, command, shell=shell) == [titles, *rows]
+
+
+def write_record(aws: LocalAWS, table: str, number: int, **attributes: str | int) -> None:
+    """A record of the stream `archived`, in the minute of this number."""
+    at = f"2026-01-01T{number // 60:02}:{number % 60:02}:00.000Z"
+    attributes |= {"stream_name": "archived", "event_time": f"{at}#scale-up", "started_at": at, "action": "scale-up"}
+    item = {key: {"N" if isinstance(value, int) else "S": str(value)} for key, value in attributes.items()}
+    aws.client("dynamodb").put_item(TableName=table, Item=item)
+
+
+def printed(applied: Applied, folder: Path, command: str, *, shell: str = "bash") -> list[list[str]]:
+    """What a person with the AWS CLI sees: the cells of each line."""
+    aws = folder / "aws"
+    aws.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).parent}/aws" "$@"\n')
+    aws.chmod(0o755)
+    environment = with_aws(applied.stage.aws.environment)
+    environment["PATH"] = os.pathsep.join([str(folder), environment["PATH"]])
+    done = subprocess.run([shell, "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def actions_of_a_plan(root: Root) -> set[str]:
+    """The IAM actions that a plan needs, by the provider's own log of its calls; so it is one that Terraform starts."""
+    log = root.directory / "calls.log"
+    before = root.environment
+    root.environment = {name: value for name, value in before.items() if name != "TF_REATTACH_PROVIDERS"}
+    root.environment |= {"TF_LOG_PROVIDER": "DEBUG", "TF_LOG_PATH": str(log)}
+    assert root.plan().errors == []
+    root.environment = before
+    entries = re.split(r"\n(?=\d{4}-\d\d-\d\dT)", log.read_text())
+    sent = [entry for entry in entries if "HTTP Request Sent" in entry]
+    calls = {(_logged("rpc.service", entry), _logged("rpc.method", entry)) for entry in sent}
+    prefixes = {"CloudWatch Logs": "logs"}
+    return {
+        f"{prefixes.get(service, service.lower())}:{method}"
+        for service, method in calls
+        if service != "STS"  # whoever asks who they are needs no permission
+    }
+
+
+def _logged(key: str, entry: str) -> str:
+    """A value of a log entry, which is quoted if it has spaces."""
+    quoted, plain = re.findall(rf'{re.escape(key)}=(?:"([^"]*)"|(\S+))', entry)[0]
+    return quoted or plain
+
+
+def test_a_changed_threshold_is_all_that_is_planned_and_scaling_goes_on_with_it(applied):
+    applied.run(8, clicks=2.0)
+    before = applied.shards("clicks")
+    applied.edit("threshold           = 0.7", "threshold           = 0.9")
+    plan = applied.root.terraform("plan", "-no-color")[1]
+    assert "Plan: 0 to add, 1 to change, 0 to destroy." in plan
+    assert changed_attributes(plan) == {"threshold", "alarm_description"}  # which tells the threshold
+    assert applied.root.live().left == NOTHING
+    applied.run(8, clicks=0.8 * before)
+    assert applied.shards("clicks") == before
+    applied.run(8, clicks=0.95 * before)
+    assert applied.shards("clicks") == 2 * before
+
+
+def test_a_plan_that_was_made_before_a_scaling_is_repaired_by_the_next_reconcile(applied):
+    before = applied.shards("clicks")
+    applied.edit("threshold = 0.3", "threshold = 0.25")
+    assert applied.root.plan("-out=ahead").touched == {
+        "module.clicks_scaling.aws_cloudwatch_metric_alarm.scale_down[0]": "update"
+    }
+    applied.run(8, clicks=0.95 * before)
+    after = applied.shards("clicks")
+    assert after > before
+    assert applied.root.apply("ahead").errors == []
+    assert applied.shard_counts_in_alarms("clicks") == [after, before]
+    applied.run(5)
+    assert applied.shard_counts_in_alarms("clicks") == [after, after]
+    assert applied.root.plan().touched == NOTHING
+
+
+def test_a_plan_in_the_middle_of_a_reshard_is_repaired_by_the_next_reconcile(applied):
+    before = applied.shards("orders")
+    model, clock = applied.stage.aws.streams.model("orders"), applied.stage.aws.clock
+    applied.stage.traffic |= {"orders": before * 1.5}
+    applied.stage.pass_minutes_until(lambda: model.status(clock.now()) == "UPDATING")
+    life = applied.root.live()
+    assert set(life.apply.touched) <= alarms("orders")
+    assert life.left == NOTHING
+    applied.run(6)
+    assert applied.shards("orders") > before
+    assert applied.shard_counts_in_alarms("orders") == [applied.shards("orders")] * 2
+    assert applied.root.plan().touched == NOTHING
+
+
+def test_a_refresh_alone_takes_note_of_a_scaling_and_touches_nothing(applied):
+    before = applied.shards("orders")
+    applied.run(12, orders=before * 0.95)
+    assert applied.shards("orders") > before
+    seen = applied.root.apply("-refresh-only")
+    assert seen.errors == []
+    assert seen.touched == NOTHING
+    assert seen.drift == dict.fromkeys(["aws_kinesis_stream.orders", *alarms("orders")], "update")
+    assert applied.root.plan().touched == NOTHING
+
+
+def test_without_ignore_changes_an_apply_takes_back_the_count_and_the_autoscaler_raises_it_again(applied):
+    applied.run(12, unprotected=1.9)
+    raised = applied.shards("unprotected")
+    assert raised > 2
+    plan = applied.root.plan()
+    assert plan.touched == {"aws_kinesis_stream.unprotected": "update"}
+    assert applied.root.apply(minutes_pass=True).errors == []
+    applied.run(15)
+    assert applied.shards("unprotected") == raised
+    assert applied.shard_counts_in_alarms("unprotected") == [raised, raised]
+
+
+def changed_attributes(plan: str) -> set[str]:
+    """The attributes that a plan would add, change or remove."""
+    return set(re.findall(r"^ +[~+-] (\w+) += ", plan, re.MULTILINE))
