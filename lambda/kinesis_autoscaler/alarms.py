@@ -6,174 +6,14 @@ Terraform is the one source of the definitions. The function changes a single li
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .model import Action, AlarmRule
-from .settings import InvalidSettingsError
+from .alarm import SHARD_COUNT_ID, Alarm, AlarmNames, AlarmPair, NotOurAlarmError
+from .model import Action
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
-
-_SHARD_COUNT_ID = "shardCount"
-_MIN_SHARD_COUNT_ID = "minShardCount"
-
-
-class NotOurAlarmError(Exception):
-    """An alarm this autoscaler must not act on; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmNames:
-    """The names of a stream's alarms: `<prefix>/<stream>/<action>`, of which no part can hold a slash."""
-
-    prefix: str
-    stream_name: str
-
-    def of(self, action: Action) -> str:
-        """The name of the alarm that asks for `action`."""
-        return f"{self.prefix}/{self.stream_name}/{action}"
-
-    @classmethod
-    def parse(cls, alarm_name: str, prefix: str) -> tuple[AlarmNames, Action]:
-        """Take an alarm name apart.
-
-        Raises:
-            NotOurAlarmError: It does not have the form `<prefix>/<stream>/scale-up|down`.
-        """
-        match alarm_name.split("/"):
-            case [first, stream, action] if first == prefix and stream and action in set(Action):
-                return cls(prefix, stream), Action(action)
-        raise NotOurAlarmError(f'The alarm name "{alarm_name}" is not of the form {prefix}/<stream>/scale-up|down.')
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """One alarm as DescribeAlarms returned it."""
-
-    definition: MetricAlarmTypeDef
-
-    @property
-    def name(self) -> str:
-        """The alarm's name."""
-        return self.definition["AlarmName"]
-
-    @property
-    def arn(self) -> str:
-        """The alarm's ARN."""
-        return self.definition["AlarmArn"]
-
-    @property
-    def in_alarm(self) -> bool:
-        """Whether its state is ALARM."""
-        return self.definition["StateValue"] == "ALARM"
-
-    @property
-    def has_no_data(self) -> bool:
-        """Whether its state is INSUFFICIENT_DATA."""
-        return self.definition["StateValue"] == "INSUFFICIENT_DATA"
-
-    @property
-    def state_since(self) -> datetime:
-        """When it entered its state."""
-        return self.definition.get("StateTransitionedTimestamp") or self.definition["StateUpdatedTimestamp"]
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether a person has disabled its actions."""
-        return not self.definition.get("ActionsEnabled", True)
-
-    @property
-    def rule(self) -> AlarmRule:
-        """When it fires."""
-        if "Threshold" not in self.definition:
-            raise InvalidSettingsError(
-                f"The alarm {self.name} has no fixed threshold; apply the stream module again to restore it."
-            )
-        periods = self.definition["EvaluationPeriods"]
-        return AlarmRule(
-            threshold=self.definition["Threshold"],
-            period_seconds=max(q["MetricStat"]["Period"] for q in self._queries if "MetricStat" in q),
-            evaluation_periods=periods,
-            datapoints_to_alarm=self.definition.get("DatapointsToAlarm", periods),
-        )
-
-    @property
-    def shard_count(self) -> int:
-        """The shard count that its usage is a fraction of."""
-        return self._literal(_SHARD_COUNT_ID)
-
-    @property
-    def min_shard_count(self) -> int:
-        """The minimum in its math; only the scale-down alarm has one."""
-        return self._literal(_MIN_SHARD_COUNT_ID)
-
-    @property
-    def stream_names(self) -> set[str]:
-        """The streams whose metrics it watches."""
-        return {
-            dimension["Value"]
-            for query in self._queries
-            if "MetricStat" in query
-            for dimension in query["MetricStat"]["Metric"].get("Dimensions", [])
-            if dimension["Name"] == "StreamName"
-        }
-
-    def notifies(self, topic_arn: str) -> bool:
-        """Whether entering ALARM publishes to this topic."""
-        return topic_arn in self.definition.get("AlarmActions", [])
-
-    @property
-    def _queries(self) -> list[Any]:
-        return list(self.definition.get("Metrics", []))
-
-    def _literal(self, query_id: str) -> int:
-        expression = next((q.get("Expression", "") for q in self._queries if q["Id"] == query_id), "")
-        if not re.fullmatch(r"[1-9]\d*", expression.strip()):
-            raise InvalidSettingsError(
-                f'The alarm {self.name} has "{expression}" where a shard count must stand (expression {query_id}); '
-                "apply the stream module again to restore it."
-            )
-        return int(expression)
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmPair:
-    """Both alarms of one stream."""
-
-    names: AlarmNames
-    scale_up: Alarm
-    scale_down: Alarm
-
-    def of(self, action: Action) -> Alarm:
-        """The alarm that asks for `action`."""
-        return self.scale_up if action is Action.SCALE_UP else self.scale_down
-
-    @property
-    def stream_name(self) -> str:
-        """The stream they watch."""
-        return self.names.stream_name
-
-    def __iter__(self) -> Iterator[Alarm]:
-        """Scale-up first."""
-        yield from (self.scale_up, self.scale_down)
-
-    def verify(self, topic_arn: str) -> None:
-        """Check that both alarms are this autoscaler's and watch the stream that their names say.
-
-        Raises:
-            NotOurAlarmError: They are not, or do not.
-        """
-        for alarm in self:
-            if not alarm.notifies(topic_arn):
-                raise NotOurAlarmError(f"The alarm {alarm.name} does not notify this autoscaler's topic.")
-            if alarm.stream_names != {self.stream_name}:
-                watched = ", ".join(sorted(alarm.stream_names)) or "no stream"
-                raise NotOurAlarmError(f"The alarm {alarm.name} watches {watched}, not {self.stream_name}.")
 
 
 class Alarms:
@@ -238,18 +78,37 @@ class Alarms:
         response = self._cloudwatch.list_tags_for_resource(ResourceARN=alarm.arn)
         return {tag["Key"]: tag["Value"] for tag in response.get("Tags", [])}
 
-    def write_shard_count(self, pair: AlarmPair, shard_count: int) -> list[str]:
-        """Rewrite `shardCount` where it differs, and nothing else; returns the names of the alarms written.
+    def neighbours(self, stream_name: str, most: int) -> list[str]:
+        """Other streams of this autoscaler, `most` of them, whose alarms have data."""
+        answer = self._cloudwatch.describe_alarms(ActionPrefix=self._topic_arn, AlarmTypes=["MetricAlarm"])
+        found = (Alarm(definition) for definition in answer["MetricAlarms"])
+        others = (alarm.stream_names - {stream_name} for alarm in found if not alarm.has_no_data)
+        return sorted(set().union(*others))[:most]
 
-        PutMetricAlarm overwrites the whole definition and leaves state and tags alone (CloudWatch API reference), so
-        every field that it takes is put back as it was read.
+    def write_shard_count(self, names: AlarmNames, shard_count: int) -> AlarmPair:
+        """Rewrite `shardCount` in both alarms where it differs, and nothing else; returns them as they were read.
+
+        Each alarm is read immediately before it is written: PutMetricAlarm overwrites the whole definition (CloudWatch
+        API reference), and a user may have changed it a moment ago. State and tags stay.
+
+        Raises:
+            NotOurAlarmError: One is missing, or is not this autoscaler's.
+            InvalidSettingsError: One has no shard count.
         """
-        written = []
-        for alarm in pair:
+        fresh = []
+        for action in Action:
+            alarm = self._read(names.of(action))
+            alarm.verify(self._topic_arn, names.stream_name)
             if alarm.shard_count != shard_count:
                 self._cloudwatch.put_metric_alarm(**self._patched(alarm, shard_count))
-                written.append(alarm.name)
-        return written
+            fresh.append(alarm)
+        return AlarmPair(names, *fresh)
+
+    def _read(self, name: str) -> Alarm:
+        found = self._cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
+        if not found:
+            raise NotOurAlarmError(f"There is no alarm {name}.")
+        return Alarm(found[0])
 
     def rearm(self, alarm: Alarm, reason: str) -> None:
         """Let an alarm fire again: CloudWatch notifies only when the state changes.
@@ -268,7 +127,7 @@ class Alarms:
         definition: Mapping[str, Any] = {**alarm.definition}
         request = {key: value for key, value in definition.items() if key in shape.members and value not in (None, [])}
         request["Metrics"] = [
-            {**query, "Expression": str(shard_count)} if query["Id"] == _SHARD_COUNT_ID else query
+            {**query, "Expression": str(shard_count)} if query["Id"] == SHARD_COUNT_ID else query
             for query in request["Metrics"]
         ]
         return request

@@ -1,59 +1,45 @@
 """The audit table: the log of every scaling, the lock against two at once, and the memory of cooldowns and quota.
 
-One item per alarm transition, so that a second delivery of the same event meets its own item. An intent is written in
-one transaction with a mark on the intent before it: of two invocations that decided on the same history, one wins. A
-stream's first intent in a day has none before it; of two such, Kinesis refuses the second while the first is at work.
+One item for each event, so that a second delivery meets its own item; and one head for each stream, which every intent
+moves in the transaction that writes it. Whoever moves the head, conditionally, may call Kinesis.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from . import heads
 from .clients import error_code
-from .model import QUOTA_WINDOW, Action, History, Reason, Record, Status, Trigger
+from .items import OPEN, item_of, records_of, unchanged
+from .model import QUOTA_WINDOW, Head, History, Record, Status, Trigger
+from .model.record import timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LEASE = timedelta(minutes=1)
+LEASE = timedelta(seconds=45)
 """How long an invocation may take from its intent to the answer of UpdateShardCount. Lambda's first retry of a failed
-event comes no sooner, so a retry finds the lease of its crashed predecessor expired."""
+event comes a minute after the failure, so that a retry finds the lease of its crashed predecessor expired."""
+
+OLDEST_EVENT = timedelta(hours=24)
+"""An event may be held for so long (SNS and Lambda retry for hours) and still be acted on."""
+
+HISTORY = QUOTA_WINDOW + OLDEST_EVENT + timedelta(hours=1)
+"""Records are filed under the time of their event and count by that of their call, which is no more than that later."""
+
+ONE_RECORD = timedelta(hours=1)
+"""Repeats of a decision not to scale are counted in one record for so long; then a new one begins, so that every day,
+and every day's index, shows what went on."""
 
 OPEN_RECORDS_INDEX = "open-records"
-_OPEN = "1"
-_CURSOR_KEY = {"stream_name": {"S": "*"}, "event_time": {"S": "reconcile"}}
-"""No stream can be called "*", so the cursor is in no stream's log; without event_date it is in no day's either."""
-
-_HISTORY = QUOTA_WINDOW + timedelta(hours=1)
-_KEY = ("stream_name", "event_time")
-_TIMES = ("started_at", "finished_at", "last_seen_at", "retry_at", "lease_until")
-_NUMBERS = ("from_shard_count", "to_shard_count", "occurrences")
-_FRACTIONS = ("demand_shards", "utilization")
-_AS_THEY_ARE = (
-    "stream_name",
-    "event_time",
-    "message",
-    "alarm_name",
-    "alarm_reason",
-    "request_id",
-    "error",
-    "call_accepted",
-    "superseded_by",
-    "lower_consumers",
-)
-
-logger = logging.getLogger("kinesis_autoscaler")
-
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
+_CURSOR_KEY = {"stream_name": {"S": heads.NO_STREAM}, "event_time": {"S": "reconcile"}}
+_NEW = "attribute_not_exists(stream_name)"
+_CONDITION_FAILED = "ConditionalCheckFailed"
 
 
 class AlreadyRecordedError(Exception):
@@ -64,19 +50,13 @@ class SupersededError(Exception):
     """Another invocation has begun or finished something for this stream since its history was read."""
 
 
-def timestamp(at: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds and Z, which sorts as text: `2026-11-21T19:20:11.123Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+class ReshardedElsewhereError(Exception):
+    """The stream has another shard count than after the last change that the head knows of."""
 
-
-def event_key(at: datetime, action: Action) -> str:
-    """The range key of an event: its time and direction."""
-    return f"{timestamp(at)}#{action}"
-
-
-def event_at(record: Record) -> datetime:
-    """When the event of a record happened: for an alarm's, its change of state."""
-    return datetime.fromisoformat(record.event_time.partition("#")[0])
+    def __init__(self, head: Head) -> None:
+        """Keep the head as it is."""
+        super().__init__(f"The head of {head.stream_name} knows {head.shard_count} shards.")
+        self.head = head
 
 
 class AuditTable:
@@ -88,53 +68,100 @@ class AuditTable:
         self._table = table_name
         self._retention = timedelta(days=retention_days)
 
+    # The memory
+
     def history(self, stream_name: str, now: datetime) -> History:
-        """The stream's records of the last 24 hours and a little more, read consistently."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
+        """The stream's records of the time that counts, read consistently."""
+        values = {":stream": {"S": stream_name}, ":since": {"S": timestamp(now - HISTORY)}}
+        items = self._query(
             KeyConditionExpression="stream_name = :stream AND event_time >= :since",
-            ExpressionAttributeValues={":stream": {"S": stream_name}, ":since": {"S": timestamp(now - _HISTORY)}},
+            ExpressionAttributeValues=values,
             ConsistentRead=True,
         )
-        return History(tuple(_records(pages)))
+        return History(tuple(records_of(items)))
 
     def open_records(self) -> list[Record]:
         """Every record that reconcile must come back to, of all streams; eventually consistent, like any index."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
+        items = self._query(
             IndexName=OPEN_RECORDS_INDEX,
             KeyConditionExpression="#open = :open",
             ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues={":open": {"S": _OPEN}},
+            ExpressionAttributeValues={":open": {"S": OPEN}},
         )
-        return list(_records(pages))
+        return list(records_of(items))
 
-    def begin(self, intent: Record, *, previous: tuple[Record, Record] | None) -> None:
-        """Write an intent, and with it the outcome of the stream's intent before it, in one transaction.
+    def heads(self) -> dict[str, Head]:
+        """Every stream's head, by the stream's name; eventually consistent."""
+        return {head.stream_name: head for head in map(heads.of_item, self._query(**heads.query()))}
+
+    # The lock
+
+    def begin(self, intent: Record, *, previous: tuple[Record, Record] | None, shard_count: int, now: datetime) -> None:
+        """Write an intent and move the stream's head to it, in one transaction.
 
         Args:
             intent: The new record, PENDING.
-            previous: The stream's latest intent, as it was read and as it is to be left; None if there is none.
+            previous: The stream's latest intent, as it was read and as it is to be left; None if the history has none.
+            shard_count: The open shards that the decision rests on.
+            now: The time of the history.
 
         Raises:
             AlreadyRecordedError: This event has a record.
-            SupersededError: The previous intent is not what was read any more.
+            ReshardedElsewhereError: The head knows the stream at another shard count.
+            SupersededError: Somebody else has moved the head, or the previous intent, since the history was read.
         """
-        writes: list[Any] = [{"Put": self._put_request(intent, "attribute_not_exists(stream_name)", {})}]
-        if previous is not None:
-            before, after = previous
-            writes.append({"Put": self._put_request(after.with_(superseded_by=intent.event_time), *_unchanged(before))})
-        try:
-            self._dynamodb.transact_write_items(TransactItems=writes)
-        except ClientError as error:
-            if error_code(error) != "TransactionCanceledException":
-                raise
-            causes = [cause.get("Code") for cause in error.response.get("CancellationReasons", [])]
-            if causes and causes[0] == "ConditionalCheckFailed":
-                raise AlreadyRecordedError(f"{intent.stream_name} {intent.event_time} is on record.") from error
-            if "ConditionalCheckFailed" in causes or "TransactionConflict" in causes:
-                raise SupersededError(f"Another scaling of {intent.stream_name} has begun.") from error
-            raise
+        latest = previous[0].event_time if previous else None
+        settles = previous is not None and previous[1] is not previous[0]
+        head = heads.move(
+            intent,
+            latest=latest,
+            horizon=now - HISTORY + OLDEST_EVENT,
+            expires_at=now + self._retention,
+            expected=None if settles else shard_count,
+        )
+        writes = [self._write(intent, _NEW, {}), self._update(head)]
+        if previous is not None and settles:
+            writes.append(self._write(previous[1], *unchanged(previous[0])))
+        self._transact(writes, intent, shard_count)
+
+    def note(self, record: Record, head: Head, now: datetime) -> None:
+        """Write the record of a change that was made elsewhere, and move the head to it.
+
+        Raises:
+            AlreadyRecordedError: The very same is on record.
+            SupersededError: The head is not as it was read any more.
+        """
+        moved = heads.move(
+            record,
+            latest=head.latest_intent,
+            horizon=now - HISTORY,
+            expires_at=now + self._retention,
+            expected=head.shard_count,
+            becomes=record.target,
+        )
+        self._transact([self._write(record, _NEW, {}), self._update(moved)], record, None)
+
+    def take_over(self, before: Record, after: Record, now: datetime) -> None:
+        """Move the head on to another attempt at the same intent, whose lease has expired.
+
+        Raises:
+            SupersededError: Another invocation was faster.
+        """
+        head = heads.move(after, latest=before.event_time, horizon=now - HISTORY, expires_at=now + self._retention)
+        self._transact([self._write(after, *unchanged(before)), self._update(head)], after, None)
+
+    def finish(self, before: Record, after: Record, *, shard_count: int | None = None) -> None:
+        """Put `after` in place of `before`; with `shard_count`, tell the head what the stream has come to.
+
+        Raises:
+            SupersededError: The item is not what `before` says any more.
+        """
+        if shard_count is None:
+            return self._put(self._put_request(after, *unchanged(before)))
+        head = self._update(heads.settle(after.stream_name, shard_count))
+        return self._transact([self._write(after, *unchanged(before)), head], after, None)
+
+    # The log
 
     def add(self, record: Record) -> None:
         """Write a record that nothing is to be done about.
@@ -143,26 +170,17 @@ class AuditTable:
             AlreadyRecordedError: This event has a record.
         """
         try:
-            self._put(record, "attribute_not_exists(stream_name)", {})
+            self._put(self._put_request(record, _NEW, {}))
         except SupersededError as error:
             raise AlreadyRecordedError(f"{record.stream_name} {record.event_time} is on record.") from error
 
-    def update(self, before: Record, after: Record) -> None:
-        """Put `after` in place of `before`.
-
-        Raises:
-            SupersededError: The item is not what `before` says any more.
-        """
-        condition, values = _unchanged(before)
-        self._put(after, condition, values)
-
     def skip(self, record: Record, *, latest: Record | None) -> Record:
-        """Record a decision not to scale; a repeat of the stream's latest record only raises its `occurrences`.
+        """Record a decision not to scale; a repeat of the stream's latest record soon after only raises its count.
 
         Returns:
             The record as it is stored.
         """
-        seen_at = event_at(record)
+        seen_at = record.event_at
         if latest is None or not _repeats(record, latest):
             first = record.with_(last_seen_at=seen_at)
             with suppress(AlreadyRecordedError):  # a second delivery at the same moment
@@ -177,10 +195,24 @@ class AuditTable:
             last_seen_at=seen_at,
         )
         try:
-            self.update(latest, repeated)
+            self.finish(latest, repeated)
         except SupersededError:
             return latest  # counted by someone else at the same moment; one look more or less does not matter
         return repeated
+
+    # The heads
+
+    def adopt(self, stream_name: str, shard_count: int) -> None:
+        """Give a stream that is new to the function its head."""
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            self._dynamodb.update_item(TableName=self._table, **heads.adopt(stream_name, shard_count))
+
+    def check_up(self, stream_name: str, consumers: Mapping[str, float], now: datetime) -> None:
+        """Keep with the head when the last check-up was, and what it found."""
+        update = heads.check_up(stream_name, consumers, now, now + self._retention)
+        self._dynamodb.update_item(TableName=self._table, **update)
+
+    # Where reconcile goes on
 
     def reconcile_cursor(self) -> str | None:
         """The stream at which the last reconcile ran out of time, if it did."""
@@ -189,100 +221,79 @@ class AuditTable:
 
     def keep_reconcile_cursor(self, next_stream_name: str) -> None:
         """Remember where the next reconcile must begin."""
-        self._dynamodb.put_item(
-            TableName=self._table, Item={**_CURSOR_KEY, "next_stream_name": {"S": next_stream_name}}
-        )
+        item = {**_CURSOR_KEY, "next_stream_name": {"S": next_stream_name}}
+        self._dynamodb.put_item(TableName=self._table, Item=item)
 
     def drop_reconcile_cursor(self) -> None:
         """Every stream was reached."""
         self._dynamodb.delete_item(TableName=self._table, Key=_CURSOR_KEY)
 
-    def _put(self, record: Record, condition: str, values: Mapping[str, Any]) -> None:
+    # Requests
+
+    def _query(self, **parameters: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - as the API has them
+        for page in self._dynamodb.get_paginator("query").paginate(TableName=self._table, **parameters):
+            yield from page["Items"]
+
+    def _put(self, request: dict[str, Any]) -> None:
         try:
-            self._dynamodb.put_item(**self._put_request(record, condition, values))
+            self._dynamodb.put_item(**request)
         except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                raise SupersededError(f"{record.stream_name} {record.event_time} has changed.") from error
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            if error.response.get("Item") == request["Item"]:
+                return  # written by an attempt whose answer was lost
+            raise SupersededError(f"{request['Item']['event_time']['S']} has changed.") from error
+
+    def _transact(self, writes: list[Any], record: Record, rests_on: int | None) -> None:
+        """Write all or nothing: the record first, then the head, which must know `rests_on` shards if that is given."""
+        try:
+            self._dynamodb.transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            if error_code(error) != "TransactionCanceledException":
+                raise
+            reasons: list[Any] = list(error.response.get("CancellationReasons", []))
+            failed = [reason.get("Code") == _CONDITION_FAILED for reason in reasons]
+            own = writes[0]["Put"]
+            if failed[:1] == [True]:
+                if reasons[0].get("Item") == own["Item"]:
+                    return  # written by an attempt whose answer was lost
+                if own["ConditionExpression"] == _NEW:
+                    raise AlreadyRecordedError(f"{record.stream_name} {record.event_time} is on record.") from error
+            if rests_on is not None and failed[1:] == [True] and (item := reasons[1].get("Item")):
+                head = heads.of_item(item)
+                if head.shard_count not in (None, rests_on):
+                    raise ReshardedElsewhereError(head) from error
+            if any(failed) or any(reason.get("Code") == "TransactionConflict" for reason in reasons):
+                raise SupersededError(f"Another scaling of {record.stream_name} has begun.") from error
             raise
 
+    def _write(self, record: Record, condition: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - botocore's
+        return {"Put": self._put_request(record, condition, values)}
+
+    def _update(self, request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - botocore's
+        return {"Update": {"TableName": self._table, **request}}
+
     def _put_request(self, record: Record, condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        request = {"TableName": self._table, "Item": self._item(record), "ConditionExpression": condition}
+        item = item_of(record, expires_at=record.seen_at + self._retention)
+        request = {
+            "TableName": self._table,
+            "Item": item,
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
         if values:
             request["ExpressionAttributeNames"] = {"#status": "status"}
             request["ExpressionAttributeValues"] = dict(values)
         return request
-
-    def _item(self, record: Record) -> dict[str, Any]:
-        expires = (record.last_seen_at or record.started_at) + self._retention
-        fields: dict[str, Any] = {
-            "event_date": record.event_time[:10],
-            "action": str(record.action),
-            "trigger": str(record.trigger),
-            "status": str(record.status),
-            "reason": str(record.reason),
-            "open": _OPEN if record.needs_reconcile else None,
-            "expires_at": int(expires.timestamp()),
-        }
-        fields |= {name: getattr(record, name) for name in _AS_THEY_ARE}
-        fields |= {name: getattr(record, name) for name in _NUMBERS}
-        fields |= {name: _decimal(getattr(record, name)) for name in _FRACTIONS}
-        fields |= {name: _optional_timestamp(getattr(record, name)) for name in _TIMES}
-        return {name: _serialize(value) for name, value in fields.items() if value is not None}
-
-
-def _unchanged(record: Record) -> tuple[str, dict[str, Any]]:
-    """The condition that an item is still what was read, as far as two writers could disagree about it."""
-    parts = ["#status = :status", "occurrences = :occurrences"]
-    values: dict[str, Any] = {":status": {"S": str(record.status)}, ":occurrences": {"N": str(record.occurrences)}}
-    for name in ("lease_until", "superseded_by"):
-        value = getattr(record, name)
-        if value is None:
-            parts.append(f"attribute_not_exists({name})")
-        else:
-            parts.append(f"{name} = :{name}")
-            values[f":{name}"] = {"S": timestamp(value) if isinstance(value, datetime) else value}
-    return " AND ".join(parts), values
 
 
 def _repeats(record: Record, latest: Record) -> bool:
     return (
         latest.status is Status.SKIPPED
         and Trigger.REQUEST not in (record.trigger, latest.trigger)  # whoever asked gets a record of their own
+        and record.event_at - latest.event_at < ONE_RECORD
         and all(
             getattr(record, name) == getattr(latest, name)
             for name in ("reason", "action", "from_shard_count", "to_shard_count")
         )
     )
-
-
-def _records(pages: Any) -> Iterator[Record]:  # noqa: ANN401 - botocore's page iterator
-    for page in pages:
-        for item in page["Items"]:
-            read = {name: _deserialize(value) for name, value in item.items()}
-            try:
-                yield _record(read)
-            except (KeyError, ValueError):
-                # Written by a later version, or by hand: one item must not stop every stream.
-                logger.exception("An audit item can't be read.", extra={"key": [read.get(k) for k in _KEY]})
-
-
-def _record(item: Mapping[str, Any]) -> Record:
-    fields: dict[str, Any] = {
-        "action": Action(item["action"]),
-        "trigger": Trigger(item["trigger"]),
-        "status": Status(item["status"]),
-        "reason": Reason(item["reason"]),
-    }
-    fields |= {name: item[name] for name in _AS_THEY_ARE if name in item}
-    fields |= {name: int(item[name]) for name in _NUMBERS if name in item}
-    fields |= {name: float(item[name]) for name in _FRACTIONS if name in item}
-    fields |= {name: datetime.fromisoformat(item[name]) for name in _TIMES if name in item}
-    return Record(**fields)
-
-
-def _decimal(value: float | None) -> Decimal | None:
-    return None if value is None else Decimal(f"{value:.4f}")
-
-
-def _optional_timestamp(at: datetime | None) -> str | None:
-    return None if at is None else timestamp(at)

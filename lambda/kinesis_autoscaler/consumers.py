@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+
+logger = logging.getLogger("kinesis_autoscaler")
 
 
 class Consumers:
@@ -28,9 +31,32 @@ class Consumers:
         """
         failures = []
         for function_name, per_shard in concurrency_per_shard.items():
-            wanted = math.ceil(round(shard_count * per_shard, 9))
+            wanted = _wanted(per_shard, shard_count)
             try:
                 self._lambda.put_function_concurrency(FunctionName=function_name, ReservedConcurrentExecutions=wanted)
             except (ClientError, BotoCoreError) as error:
                 failures.append(f"The consumer {function_name} keeps its concurrency, {wanted} was refused: {error}")
         return failures
+
+    def unfit(self, concurrency_per_shard: Mapping[str, float], shard_count: int) -> tuple[set[str], set[str]]:
+        """The functions whose reserved concurrency is too low for a shard count, or not reserved; and those too high.
+
+        One that can't be read is in neither.
+        """
+        low, high = set(), set()
+        for function_name, per_shard in concurrency_per_shard.items():
+            try:
+                answer = self._lambda.get_function_concurrency(FunctionName=function_name)
+            except (ClientError, BotoCoreError):
+                logger.exception("A consumer's concurrency can't be read.", extra={"consumer": function_name})
+                continue
+            reserved, wanted = answer.get("ReservedConcurrentExecutions"), _wanted(per_shard, shard_count)
+            if reserved is None or reserved < wanted:
+                low.add(function_name)
+            elif reserved > wanted:
+                high.add(function_name)
+        return low, high
+
+
+def _wanted(per_shard: float, shard_count: int) -> int:
+    return math.ceil(round(shard_count * per_shard, 9))

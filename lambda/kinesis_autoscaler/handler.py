@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 
-from .alarms import Alarms, NotOurAlarmError
+from .alarm import NotOurAlarmError
+from .alarms import Alarms
 from .audit import AuditTable
+from .change import Executor
 from .clients import BOUNDED, client, is_permanent
 from .consumers import Consumers
 from .events import AlarmEvent, MalformedEventError, ScaleRequest
 from .metrics import Metrics
 from .model import Record
+from .observation import Observer
 from .reconciliation import Reconciler
 from .reporting import Reporter, logger
+from .resharding import UpdateShardCount
 from .scaling import Scaler
 from .settings import Environment
 from .streams import Streams
@@ -77,20 +81,29 @@ class Function:
         sns = client("sns") if environment.notification_topic_arn else None
         self._environment = environment
         self._reporter = Reporter(environment, sns)
+        alarms = Alarms(cloudwatch, prefix=environment.alarm_name_prefix, topic_arn=environment.topic_arn)
+        streams = Streams(kinesis, bounded=client("kinesis", BOUNDED))
+        metrics = Metrics(cloudwatch)
+        consumers = Consumers(client("lambda"))
+        observer = Observer(alarms=alarms, streams=streams, metrics=metrics)
+        audit = AuditTable(
+            client("dynamodb"),
+            table_name=environment.audit_table_name,
+            retention_days=environment.audit_retention_days,
+        )
         parts: dict[str, Any] = {
-            "alarms": Alarms(cloudwatch, prefix=environment.alarm_name_prefix, topic_arn=environment.topic_arn),
-            "streams": Streams(kinesis, bounded=client("kinesis", BOUNDED)),
-            "metrics": Metrics(cloudwatch, function_name=environment.function_name),
-            "audit": AuditTable(
-                client("dynamodb"),
-                table_name=environment.audit_table_name,
-                retention_days=environment.audit_retention_days,
-            ),
-            "consumers": Consumers(client("lambda")),
+            "alarms": alarms,
+            "streams": streams,
+            "audit": audit,
             "reporter": self._reporter,
+            "observer": observer,
+            "clock": _now,
         }
-        self._scaler = Scaler(**parts, dry_run=environment.dry_run)
-        self._reconciler = Reconciler(**parts, scaler=self._scaler)
+        executor = Executor(**parts, consumers=consumers, way=UpdateShardCount(streams), dry_run=environment.dry_run)
+        self._scaler = Scaler(**parts, executor=executor, dry_run=environment.dry_run)
+        self._reconciler = Reconciler(
+            **parts, metrics=metrics, consumers=consumers, executor=executor, scaler=self._scaler
+        )
 
     def on_sns(self, records: list[Mapping[str, Any]], context: LambdaContext) -> dict[str, Any]:
         """Handle every record; one that fails neither stops the others nor hides behind them.
@@ -138,6 +151,10 @@ class Function:
 @lru_cache(maxsize=1)
 def _function() -> Function:
     return Function(Environment.read())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _forget_clients() -> None:

@@ -1,91 +1,154 @@
-"""The stream's raw metrics: minute by minute, or over days in longer periods."""
+"""The stream's raw metrics: minute by minute, or over days in longer periods; and what CloudWatch could not tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .model import Minute, Telemetry
+from .model import FanOutConsumer, Minute, Telemetry
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 _MINUTE = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_KINESIS_METRICS = {
+_NAMESPACE = "AWS/Kinesis"
+_METRICS = {
     "incomingBytes": ("IncomingBytes", "Sum"),
     "incomingRecords": ("IncomingRecords", "Sum"),
     "readBytes": ("GetRecords.Bytes", "Sum"),
     "throttledRecords": ("WriteProvisionedThroughputExceeded", "Sum"),
     "iteratorAge": ("GetRecords.IteratorAgeMilliseconds", "Maximum"),
 }
-_DELIVERIES = "deliveries"
+_OF_DAYS = ("incomingBytes", "incomingRecords", "readBytes")
+
+_Series = dict[str, dict[datetime, float]]
 
 
 class Metrics:
     """What CloudWatch knows of the traffic."""
 
-    def __init__(self, cloudwatch: CloudWatchClient, *, function_name: str) -> None:
-        """Use this client; `function_name`'s own Invocations prove that CloudWatch delivers."""
+    def __init__(self, cloudwatch: CloudWatchClient) -> None:
+        """Use this client."""
         self._cloudwatch = cloudwatch
-        self._function_name = function_name
 
-    def telemetry(self, stream_name: str, *, since: datetime, until: datetime) -> Telemetry:
-        """Every full minute between two times; a minute or a metric without a datapoint is None, never zero."""
-        own = _query(_DELIVERIES, "AWS/Lambda", "Invocations", "Sum", "FunctionName", self._function_name, _MINUTE)
-        queries = [*_stream_queries(stream_name, _MINUTE, _KINESIS_METRICS), own]
-        values = self._values(queries, since, until, _MINUTE)
+    def telemetry(
+        self, stream_name: str, *, since: datetime, until: datetime, fan_out: Sequence[str] = ()
+    ) -> Telemetry:
+        """Every full minute between two times; a minute or a metric without a datapoint is None, never zero.
+
+        Args:
+            stream_name: The stream.
+            since: The first minute.
+            until: The end.
+            fan_out: Names of its consumers with enhanced fan-out.
+        """
+        consumers = {f"fanOut{number}": name for number, name in enumerate(fan_out)}
+        queries = [*_stream_queries(stream_name, _METRICS, _MINUTE)]
+        for query_id, consumer in consumers.items():
+            dimensions = {"StreamName": stream_name, "ConsumerName": consumer}
+            queries.append(_query(query_id, "SubscribeToShardEvent.MillisBehindLatest", "Maximum", dimensions, _MINUTE))
+        series, incomplete = self._series(queries, since, until, _MINUTE)
         return Telemetry(
-            minutes=_points(values, since, until, _MINUTE), deliveries=tuple(sorted(values.get(_DELIVERIES, {})))
+            minutes=_points(series, since, until, _MINUTE),
+            incomplete=incomplete,
+            fan_out=tuple(
+                FanOutConsumer(
+                    consumer,
+                    tuple((at, timedelta(milliseconds=lag)) for at, lag in sorted(series.get(query_id, {}).items())),
+                )
+                for query_id, consumer in consumers.items()
+            ),
         )
 
     def days(self, stream_name: str, *, since: datetime, until: datetime, period: timedelta) -> tuple[Minute, ...]:
-        """Every full period between two times, each as its mean minute; of iterator ages, the highest.
+        """Every full period between two times, each as its mean minute.
 
         Throttled records are left out: of past days, what was asked for is not known any better by them.
         """
-        queries = _stream_queries(stream_name, period, ["incomingBytes", "incomingRecords", "readBytes", "iteratorAge"])
-        return _points(self._values(queries, since, until, period), since, until, period)
+        queries = _stream_queries(stream_name, _OF_DAYS, period)
+        return _points(self._series(queries, since, until, period)[0], since, until, period)
 
-    def _values(
+    def throttled_minutes(self, stream_name: str, *, since: datetime, until: datetime) -> int:
+        """In how many minutes between two times records were throttled."""
+        queries = _stream_queries(stream_name, ["throttledRecords"], _MINUTE)
+        series, _ = self._series(queries, since, until, _MINUTE)
+        return sum(value > 0 for value in series.get("throttledRecords", {}).values())
+
+    def delivered(self, stream_names: Sequence[str], *, since: datetime, until: datetime) -> frozenset[datetime]:
+        """The minutes between two times of which CloudWatch has traffic metrics of any of these streams."""
+        queries = [
+            _query(f"other{number}", "IncomingRecords", "Sum", {"StreamName": name}, _MINUTE)
+            for number, name in enumerate(stream_names)
+        ]
+        series = self._series(queries, since, until, _MINUTE)[0] if queries else {}
+        return frozenset(at for values in series.values() for at in values)
+
+    def _series(
         self, queries: list[Any], since: datetime, until: datetime, period: timedelta
-    ) -> dict[str, dict[datetime, float]]:
-        values: dict[str, dict[datetime, float]] = {}
-        paginator = self._cloudwatch.get_paginator("get_metric_data")
-        for page in paginator.paginate(
+    ) -> tuple[_Series, tuple[str, ...]]:
+        """The datapoints by query, and the metrics of which CloudWatch has not returned all, even when asked again.
+
+        GetMetricData answers 200 with a StatusCode for each metric; only Complete says that what is missing does not
+        exist (CloudWatch API reference).
+        """
+        series, open_ids = self._ask(queries, since, until, period)
+        if open_ids:
+            again, open_ids = self._ask([q for q in queries if q["Id"] in open_ids], since, until, period)
+            for query_id, values in again.items():
+                series.setdefault(query_id, {}).update(values)
+        names = {query["Id"]: query["MetricStat"]["Metric"]["MetricName"] for query in queries}
+        return series, tuple(names[query_id] for query_id in names if query_id in open_ids)
+
+    def _ask(
+        self, queries: list[Any], since: datetime, until: datetime, period: timedelta
+    ) -> tuple[_Series, frozenset[str]]:
+        series: _Series = {}
+        status: dict[str, str] = dict.fromkeys((query["Id"] for query in queries), "missing")
+        pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
             MetricDataQueries=queries,
             StartTime=_beginning(since, period),
             EndTime=_beginning(until, period),
             ScanBy="TimestampAscending",
-        ):
+        )
+        for page in pages:
             for result in page["MetricDataResults"]:
-                series = values.setdefault(result["Id"], {})
-                series.update(zip(result["Timestamps"], result["Values"], strict=True))
-        return values
+                series.setdefault(result["Id"], {}).update(zip(result["Timestamps"], result["Values"], strict=True))
+                status[result["Id"]] = result.get("StatusCode", "Complete")
+        return series, frozenset(query_id for query_id, code in status.items() if code != "Complete")
 
 
 def _points(
-    values: Mapping[str, Mapping[datetime, float]], since: datetime, until: datetime, period: timedelta
+    series: Mapping[str, Mapping[datetime, float]], since: datetime, until: datetime, period: timedelta
 ) -> tuple[Minute, ...]:
     start, end = _beginning(since, period), _beginning(until, period)
-    ages = values.get("iteratorAge", {})
-
-    def per_minute(query_id: str, at: datetime) -> float | None:
-        total = values.get(query_id, {}).get(at)
-        return None if total is None else total * (_MINUTE / period)
-
-    return tuple(
-        Minute(
-            at=at,
-            incoming_bytes=per_minute("incomingBytes", at),
-            incoming_records=per_minute("incomingRecords", at),
-            read_bytes=per_minute("readBytes", at),
-            throttled_records=per_minute("throttledRecords", at),
-            iterator_age=timedelta(milliseconds=ages[at]) if at in ages else None,
-        )
-        for at in (start + n * period for n in range((end - start) // period))
+    per_minute = _MINUTE / period
+    nothing: dict[datetime, float] = {}
+    in_bytes, in_records, read_bytes, throttled = (
+        series.get(name, nothing) for name in ("incomingBytes", "incomingRecords", "readBytes", "throttledRecords")
     )
+    ages = series.get("iteratorAge", nothing)
+
+    def mean(values: Mapping[datetime, float], at: datetime) -> float | None:
+        total = values.get(at)
+        return None if total is None else total * per_minute
+
+    points = []
+    for n in range((end - start) // period):
+        at = start + n * period
+        age = ages.get(at)
+        points.append(
+            Minute(
+                at=at,
+                incoming_bytes=mean(in_bytes, at),
+                incoming_records=mean(in_records, at),
+                read_bytes=mean(read_bytes, at),
+                throttled_records=mean(throttled, at),
+                iterator_age=None if age is None else timedelta(milliseconds=age),
+            )
+        )
+    return tuple(points)
 
 
 def _beginning(moment: datetime, period: timedelta) -> datetime:
@@ -93,24 +156,18 @@ def _beginning(moment: datetime, period: timedelta) -> datetime:
     return moment - (moment - _EPOCH) % period
 
 
-def _stream_queries(stream_name: str, period: timedelta, query_ids: Iterable[str]) -> list[dict[str, Any]]:
-    named = ((query_id, *_KINESIS_METRICS[query_id]) for query_id in query_ids)
-    return [
-        _query(query_id, "AWS/Kinesis", metric, stat, "StreamName", stream_name, period)
-        for query_id, metric, stat in named
-    ]
+def _stream_queries(stream_name: str, query_ids: Iterable[str], period: timedelta) -> list[dict[str, Any]]:
+    return [_query(query_id, *_METRICS[query_id], {"StreamName": stream_name}, period) for query_id in query_ids]
 
 
-def _query(
-    query_id: str, namespace: str, metric: str, stat: str, dimension: str, value: str, period: timedelta
-) -> dict[str, Any]:
+def _query(query_id: str, metric: str, stat: str, dimensions: Mapping[str, str], period: timedelta) -> dict[str, Any]:
     return {
         "Id": query_id,
         "MetricStat": {
             "Metric": {
-                "Namespace": namespace,
+                "Namespace": _NAMESPACE,
                 "MetricName": metric,
-                "Dimensions": [{"Name": dimension, "Value": value}],
+                "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
             },
             "Period": period // timedelta(seconds=1),
             "Stat": stat,

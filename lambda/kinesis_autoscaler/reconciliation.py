@@ -2,32 +2,38 @@
 
 A run asks Kinesis once for every stream, which is the least that finds a manual reshard, and touches nothing else where
 all is well. Streams with something to finish come first; where the time runs out, the next run begins with the rest.
+Once an hour each stream has a check-up, for what changes slowly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from .alarms import Alarm, AlarmPair, Alarms
+from .alarm import AlarmPair
+from .alarms import Alarms
 from .audit import AuditTable, SupersededError
+from .change import Executor
 from .consumers import Consumers
-from .decision import CONSUMER_SILENCE, METRIC_DELAY
+from .decision import CONSUMER_SILENCE, HOT_SHARD_WINDOW, METRIC_DELAY
+from .lifecycle import failed, settled
 from .metrics import Metrics
-from .model import Action, History, Reason, Record, Status, Stream
+from .model import Head, Reason, Record, Status, Stream
+from .observation import Observer
+from .occasions import FOR_CHECK_UP, FOR_RECONCILE, Occasion, Seen, explains, stands, stuck
 from .reporting import Reporter, logger
-from .scaling import Scaler, failed, settle
+from .scaling import Scaler
 from .streams import StreamMissingError, Streams
-
-NOTICE_TAKES = timedelta(minutes=2)
-"""From an alarm's change of state to the record of what came of it, at the most; before that it is not stuck."""
-
-NO_DATA_FOR = timedelta(minutes=15)
-"""A scale-down alarm without data for this long won't fire by itself: the stream may be idle."""
 
 TIME_FOR_ONE_STREAM = timedelta(seconds=30)
 """With less than this left, a run ends and leaves the rest to the next."""
+
+CHECK_UP = timedelta(hours=1)
+"""How often a stream is looked at for what no alarm shows: one metric of GetMetricData an hour is under a cent a month."""
+
+KEEPING_UP = timedelta(minutes=1)
+"""Consumers that are no further behind are done with the shards that a scale-down has closed."""
 
 
 @dataclass(slots=True)
@@ -54,16 +60,20 @@ class Reconciler:
         audit: AuditTable,
         consumers: Consumers,
         reporter: Reporter,
+        observer: Observer,
+        executor: Executor,
         scaler: Scaler,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime],
     ) -> None:
-        """Work with these adapters."""
+        """Work with these."""
         self._alarms = alarms
         self._streams = streams
         self._metrics = metrics
         self._audit = audit
         self._consumers = consumers
         self._reporter = reporter
+        self._observer = observer
+        self._executor = executor
         self._scaler = scaler
         self._clock = clock
 
@@ -77,95 +87,96 @@ class Reconciler:
         for problem in problems:
             self._reporter.refused(problem)
         by_stream = {pair.stream_name: pair for pair in pairs}
-        cursor = self._audit.reconcile_cursor()
+        heads, cursor = self._audit.heads(), self._audit.reconcile_cursor()
+        calm: dict[str, Stream] = {}
+        counts: dict[str, int] = {}
         order = _in_order(pairs, unfinished.keys(), cursor)
-        shard_counts: dict[str, int] = {}
-        for position, stream_name in enumerate(order):
+        for position, name in enumerate(order):
             if time_left() < TIME_FOR_ONE_STREAM:
                 summary.left_for_next_run = len(order) - position
-                self._audit.keep_reconcile_cursor(stream_name)
+                self._audit.keep_reconcile_cursor(name)
                 break
-            try:
-                records = unfinished.get(stream_name, [])
-                if pair := by_stream.get(stream_name):
-                    self._reconcile(pair, records, request_id, summary, shard_counts)
-                else:
+            with _OneStream(name, summary, self._reporter):
+                records, pair = unfinished.get(name, []), by_stream.get(name)
+                if pair is None:
                     self._finish_without_alarms(records, summary)
-            except SupersededError:
-                logger.info("Another invocation is at work on this stream.", extra={"stream": stream_name})
-            except Exception:  # noqa: BLE001 - the other streams must be reached
-                summary.failures += 1
-                logger.exception("Reconcile failed for a stream.", extra={"stream": stream_name})
-                self._reporter.emit({"Failures": 1}, stream=stream_name)
+                elif stream := self._reconcile(pair, records, heads.get(name), request_id, summary, counts):
+                    calm[name] = stream
             summary.streams += 1
         else:
             if cursor is not None:
                 self._audit.drop_reconcile_cursor()
+        due = (name for name in calm if _is_due(heads.get(name), self._clock()))
+        for name in sorted(due, key=lambda name: _last_check_up(heads.get(name))):
+            if time_left() < TIME_FOR_ONE_STREAM:
+                break  # the longest waiting come first next time
+            with _OneStream(name, summary, self._reporter):
+                self._check_up(by_stream[name], calm[name], request_id)
         # Zeros too, so that there is a graph of what, with luck, does not happen.
         self._reporter.emit({"Reconciles": 1, "AlarmRepairs": summary.repaired, "StuckAlarms": summary.rearmed})
-        self._reporter.shard_counts(shard_counts, complete=not summary.left_for_next_run)
+        self._reporter.shard_counts(counts, complete=not summary.left_for_next_run)
         return summary
+
+    # Every run
 
     def _reconcile(
         self,
         pair: AlarmPair,
         records: list[Record],
+        head: Head | None,
         request_id: str,
         summary: Summary,
-        shard_counts: dict[str, int],
-    ) -> None:
+        counts: dict[str, int],
+    ) -> Stream | None:
+        """Bring one stream to order; returns it if it is at rest."""
         try:
             stream = self._streams.describe(pair.stream_name)
         except StreamMissingError:
             self._fail_all(records, Reason.STREAM_MISSING, "the stream does not exist any more.", summary)
-            return
+            return None
         if stream.on_demand:
             self._fail_all(records, Reason.ON_DEMAND_STREAM, "the stream is in on-demand mode now.", summary)
-            return
+            return None
         # What Kinesis says during a change is not documented; the alarms hold what the stream is changing to.
-        shard_counts[stream.name] = stream.open_shard_count if stream.is_active else pair.scale_up.shard_count
+        counts[stream.name] = stream.open_shard_count if stream.is_active else pair.scale_up.shard_count
         still_open = self._finish(pair, stream, records, summary)
         if not stream.is_active or still_open:
-            return
+            return None
+        if not records:
+            self._note_what_others_did(stream, head)
         if any(alarm.shard_count != stream.open_shard_count for alarm in pair):
             self._repair(pair, stream, summary)
+        if head is not None and head.consumers and not any(record.lower_consumers for record in records):
+            self._raise_consumers(head.consumers, stream)
         self._wake(pair, stream, request_id, summary)
+        return stream
 
     def _finish(self, pair: AlarmPair, stream: Stream, records: list[Record], summary: Summary) -> bool:
         """End what can be ended; True if an intent is still under way, so that the stream is best left alone."""
         under_way = False
         for record in records:
             if record.status is Status.PENDING:
-                after = self._scaler.resume(record, stream=stream)
+                after = self._executor.resume(record, stream=stream)
             elif record.status is Status.UPDATING:
-                consumers = self._scaler.consumers_of(pair) if stream.is_active else {}
-                after = settle(record, stream, self._clock(), has_consumers=bool(consumers))
+                consumers = self._observer.consumers(pair) if stream.is_active else {}
+                after = settled(record, stream, self._clock(), has_consumers=bool(consumers))
                 if after is not record:
-                    after = self._scaler.end(record, after)
+                    after = self._executor.end(record, after, shard_count=stream.open_shard_count)
             else:
                 after = self._lower_consumers(pair, stream, record)
             summary.finished += after.status is not record.status
             under_way = under_way or after.status.is_open
         return under_way
 
-    def _lower_consumers(self, pair: AlarmPair, stream: Stream, record: Record) -> Record:
-        """After a scale-down, once nobody lags: fewer shards need fewer consumers."""
-        now = self._clock()
-        limit = CONSUMER_SILENCE + METRIC_DELAY
-        telemetry = self._metrics.telemetry(pair.stream_name, since=now - limit, until=now)
-        ages = [minute.iterator_age for minute in telemetry.minutes if minute.iterator_age is not None]
-        lagging = any(age > timedelta(minutes=1) for age in ages[-3:])
-        if lagging or not stream.is_active:
-            return record
-        problems = self._consumers.fit(self._scaler.consumers_of(pair), stream.open_shard_count)
-        done = record.with_(lower_consumers=None, error=" ".join(problems) or record.error)
-        self._audit.update(record, done)
-        return done
+    def _note_what_others_did(self, stream: Stream, head: Head | None) -> None:
+        """Find a reshard by hand, or by an apply that does not ignore the shard count."""
+        if head is None or head.shard_count is None:
+            self._audit.adopt(stream.name, stream.open_shard_count)
+        elif head.shard_count != stream.open_shard_count:
+            self._executor.note_elsewhere(stream, head)
 
     def _repair(self, pair: AlarmPair, stream: Stream, summary: Summary) -> None:
-        # Read again: a user's change since this run's listing must not be overwritten with what was read then.
-        fresh = self._alarms.pair(pair.names)
-        if self._scaler.sync(fresh, stream.open_shard_count):
+        if self._executor.sync(pair, stream.open_shard_count)[1]:
             summary.failures += 1
             self._reporter.emit({"Failures": 1}, stream=pair.stream_name)
             return
@@ -179,23 +190,78 @@ class Reconciler:
     def _wake(self, pair: AlarmPair, stream: Stream, request_id: str, summary: Summary) -> None:
         """Do what an alarm would have asked for, or let it ask again."""
         now = self._clock()
-        if not any(_due(pair, stream, now)):
+        occasion = _first(FOR_RECONCILE, Seen(pair, stream, now))
+        if occasion is None and not stuck(pair, now):
             return
         pair = self._alarms.pair(pair.names)  # as it is now: the listing may be many streams old
-        wanted, stuck = _due(pair, stream, now)
+        occasion = _first(FOR_RECONCILE, Seen(pair, stream, now))
         history = self._audit.history(pair.stream_name, now)
-        for action in wanted:
-            if not pair.of(action).is_paused and not _stands(history, action, now):
-                self._scaler.on_reconcile(action, pair, history, request_id)
+        if occasion is not None:
+            action = occasion.action(stream)
+            if not pair.of(action).is_paused and not stands(history, action, now):
+                self._scaler.look(occasion, pair, history, request_id)
                 return
-        for action in stuck:
+        for action in stuck(pair, now):
             alarm = pair.of(action)
-            if not alarm.is_paused and not _explains(history, action, alarm, now):
+            if not alarm.is_paused and not explains(history, action, alarm, now):
                 self._alarms.rearm(
                     alarm, "Re-armed by reconcile: in ALARM for longer than its last decision justifies."
                 )
                 summary.rearmed += 1
                 self._reporter.emit({"StuckAlarms": 1}, stream=pair.stream_name, in_total=False)
+
+    # Consumers
+
+    def _raise_consumers(self, consumers: Mapping[str, float], stream: Stream) -> None:
+        """Restore what a manual reshard or a `terraform apply` has left too low for the shards that there are."""
+        low, _ = self._consumers.unfit(consumers, stream.open_shard_count)
+        if low:
+            self._fit({name: consumers[name] for name in low}, stream)
+
+    def _lower_consumers(self, pair: AlarmPair, stream: Stream, record: Record) -> Record:
+        """After a scale-down, once nobody lags: fewer shards need fewer consumers."""
+        if not stream.is_active or not self._keeps_up(stream):
+            return record
+        problems = self._consumers.fit(self._observer.consumers(pair), stream.open_shard_count)
+        done = record.with_(lower_consumers=None, error=" ".join(problems) or record.error)
+        self._audit.finish(record, done)
+        return done
+
+    def _keeps_up(self, stream: Stream) -> bool:
+        now = self._clock()
+        fan_out = self._streams.fan_out_consumers(stream)
+        since = now - CONSUMER_SILENCE - METRIC_DELAY
+        telemetry = self._metrics.telemetry(stream.name, since=since, until=now, fan_out=fan_out)
+        ages = [minute.iterator_age for minute in telemetry.minutes if minute.iterator_age is not None]
+        lags = [ages, *([lag for _, lag in consumer.lags] for consumer in telemetry.fan_out)]
+        return not any(lag > KEEPING_UP for recent in lags for lag in recent[-3:])
+
+    def _fit(self, consumers: Mapping[str, float], stream: Stream) -> None:
+        logger.warning(
+            "Set the reserved concurrency of consumers anew.",
+            extra={"stream": stream.name, "consumers": sorted(consumers), "shards": stream.open_shard_count},
+        )
+        for problem in self._consumers.fit(consumers, stream.open_shard_count):
+            logger.error(problem, extra={"stream": stream.name})
+            self._reporter.emit({"Failures": 1}, stream=stream.name)
+
+    # Once an hour
+
+    def _check_up(self, pair: AlarmPair, stream: Stream, request_id: str) -> None:
+        now = self._clock()
+        consumers = self._observer.consumers(pair)
+        if consumers:
+            low, high = self._consumers.unfit(consumers, stream.open_shard_count)
+            wrong = low | high if high and self._keeps_up(stream) else low
+            if wrong:
+                self._fit({name: consumers[name] for name in wrong}, stream)
+        throttled = self._metrics.throttled_minutes(stream.name, since=now - HOT_SHARD_WINDOW, until=now)
+        occasion = _first(FOR_CHECK_UP, Seen(pair, stream, now, throttled_minutes=throttled))
+        if occasion is not None:
+            self._scaler.look(occasion, pair, self._audit.history(stream.name, now), request_id)
+        self._audit.check_up(stream.name, consumers, now)
+
+    # What can't go on
 
     def _finish_without_alarms(self, records: list[Record], summary: Summary) -> None:
         """The stream's module block is gone, but what it had begun still has an end."""
@@ -206,20 +272,52 @@ class Reconciler:
             return
         for record in records:
             if record.lower_consumers:
-                self._audit.update(record, record.with_(lower_consumers=None))
+                self._audit.finish(record, record.with_(lower_consumers=None))
                 continue
-            after = settle(record, stream, self._clock(), has_consumers=False)
+            after = settled(record, stream, self._clock(), has_consumers=False)
             if after is not record:
-                self._scaler.end(record, after)
+                self._executor.end(record, after, shard_count=stream.open_shard_count)
                 summary.finished += 1
 
     def _fail_all(self, records: Iterable[Record], reason: Reason, why: str, summary: Summary) -> None:
         for record in records:
             if record.status.is_open:
-                self._scaler.end(record, failed(record, reason, why, self._clock()))
+                self._executor.end(record, failed(record, reason, why, self._clock()))
             else:
-                self._audit.update(record, record.with_(lower_consumers=None))
+                self._audit.finish(record, record.with_(lower_consumers=None))
             summary.finished += 1
+
+
+class _OneStream:
+    """What befalls one stream stops no other."""
+
+    def __init__(self, name: str, summary: Summary, reporter: Reporter) -> None:
+        self._name, self._summary, self._reporter = name, summary, reporter
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Log and count a failure, and go on."""
+        if isinstance(error, SupersededError):
+            logger.info("Another invocation is at work on this stream.", extra={"stream": self._name})
+        elif isinstance(error, Exception):
+            self._summary.failures += 1
+            logger.error("Reconcile failed for a stream.", exc_info=error, extra={"stream": self._name})
+            self._reporter.emit({"Failures": 1}, stream=self._name)
+        return error is None or isinstance(error, Exception)
+
+
+def _first(occasions: Iterable[Callable[[Seen], Occasion | None]], seen: Seen) -> Occasion | None:
+    return next((occasion for of in occasions if (occasion := of(seen)) is not None), None)
+
+
+def _is_due(head: Head | None, now: datetime) -> bool:
+    return head is None or head.checked_at is None or now - head.checked_at >= CHECK_UP
+
+
+def _last_check_up(head: Head | None) -> str:
+    return head.checked_at.isoformat() if head and head.checked_at else ""
 
 
 def _in_order(pairs: list[AlarmPair], unfinished: Iterable[str], cursor: str | None) -> list[str]:
@@ -227,35 +325,3 @@ def _in_order(pairs: list[AlarmPair], unfinished: Iterable[str], cursor: str | N
     urgent = {*unfinished, *(pair.stream_name for pair in pairs if any(alarm.in_alarm for alarm in pair))}
     names = {*urgent, *(pair.stream_name for pair in pairs)}
     return sorted(names, key=lambda name: (name not in urgent, cursor is not None and name < cursor, name))
-
-
-def _due(pair: AlarmPair, stream: Stream, now: datetime) -> tuple[list[Action], list[Action]]:
-    """What no alarm will ask for, and whose alarm has been in ALARM for longer than a notice takes."""
-    below_minimum = stream.open_shard_count < pair.scale_down.min_shard_count
-    silent = (
-        pair.scale_down.has_no_data
-        and pair.scale_down.state_since < now - NO_DATA_FOR
-        and stream.open_shard_count > pair.scale_down.min_shard_count
-    )
-    wanted = [Action.SCALE_UP] if below_minimum else [Action.SCALE_DOWN] if silent else []
-    return wanted, [a for a in Action if pair.of(a).in_alarm and pair.of(a).state_since < now - NOTICE_TAKES]
-
-
-def _latest(history: History, action: Action) -> Record | None:
-    return next((record for record in reversed(history.records) if record.action is action), None)
-
-
-def _stands(history: History, action: Action, now: datetime) -> bool:
-    """Whether the last decision in this direction said to look again later than now."""
-    latest = _latest(history, action)
-    return latest is not None and latest.retry_at is not None and now < latest.retry_at
-
-
-def _explains(history: History, action: Action, alarm: Alarm, now: datetime) -> bool:
-    """Whether the last decision in this direction was about this very state of the alarm, and still stands."""
-    latest = _latest(history, action)
-    if latest is None:
-        return False
-    about = latest.last_seen_at or latest.started_at
-    about_this_state = about >= alarm.state_since - timedelta(seconds=5)
-    return about_this_state and (latest.status.is_open or _stands(history, action, now))

@@ -45,8 +45,17 @@ class Reporter:
         self._environment = environment
         self._sns = sns
 
-    def report(self, record: Record, *, calls_left: int | None = None) -> None:
-        """A record was written: log it, count it, and tell people where it concerns them."""
+    def report(
+        self, record: Record, *, calls_left: int | None = None, accepted_now: bool = False, news: bool = False
+    ) -> None:
+        """A record was written: log it, count it, and tell people where it concerns them.
+
+        Args:
+            record: As it is stored now.
+            calls_left: UpdateShardCount calls that the day has left, if known.
+            accepted_now: It has just become known that Kinesis accepted the call.
+            news: Nobody was told of this decision today.
+        """
         bad = record.status is Status.FAILED or (record.error is not None and record.status is Status.UPDATING)
         logger.log(logging.ERROR if bad else logging.INFO, record.message, extra=_context(record, calls_left))
         stream = record.stream_name
@@ -56,15 +65,15 @@ class Reporter:
                 "Utilization": record.utilization,
                 "CallsLeftToday": calls_left,
                 "Failures": 1 if bad else None,
-                "ScaleUps": 1 if record.status is Status.UPDATING and record.action is Action.SCALE_UP else None,
-                "ScaleDowns": 1 if record.status is Status.UPDATING and record.action is Action.SCALE_DOWN else None,
+                "ScaleUps": 1 if accepted_now and record.action is Action.SCALE_UP else None,
+                "ScaleDowns": 1 if accepted_now and record.action is Action.SCALE_DOWN else None,
                 "ReshardSeconds": _duration(record) if record.status is Status.SUCCEEDED else None,
             },
             stream=stream,
         )
         if record.status is Status.SKIPPED:
             self.emit({"Skips": 1}, stream=stream, reason=record.reason)
-        first_of_its_kind = record.reason in NEEDS_A_PERSON and record.occurrences == 1
+        first_of_its_kind = record.reason in NEEDS_A_PERSON and news
         if bad or record.status is Status.SUCCEEDED or (record.status is Status.SKIPPED and first_of_its_kind):
             self._notify(record)
 

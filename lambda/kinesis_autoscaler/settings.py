@@ -110,6 +110,9 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
             Settings.max_iterator_age,
             f'a whole number of minutes from 1 to {_YEAR_MINUTES} or "{DISABLED}"',
         ),
+        update_calls_per_day=read(
+            "update-calls-per-day", _quota, Settings.update_calls_per_day, "a whole number from 1 to 1000"
+        ),
         calls_reserved_for_scale_up=read(
             "calls-reserved-for-scale-up", _calls, Settings.calls_reserved_for_scale_up, "a whole number from 0 to 9"
         ),
@@ -154,6 +157,10 @@ def _count(text: str) -> int:
 
 def _calls(text: str) -> int:
     return _within(int(text), 0, 9)
+
+
+def _quota(text: str) -> int:
+    return _within(int(text), 1, 1000)
 
 
 def _fraction(text: str) -> float:

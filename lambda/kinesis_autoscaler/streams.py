@@ -12,17 +12,30 @@ from .model import Stream
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
+# Fragments of LimitExceeded's texts, in lower case. The code is the same for all limits, and the texts are documented
+# nowhere: what matches none is told apart by DescribeLimits, and for the rest is taken as a passing refusal.
+_SAYS_SHARD_LIMIT = ("shard limit", "shard count for the account", "shards for the account", "shard quota")
+_SAYS_TOO_MANY_AT_ONCE = ("concurrent", "simultaneous", "rate exceeded", "too many requests", "throttl", "per second")
+
 
 class StreamMissingError(Exception):
     """The stream does not exist."""
 
 
 class StreamInUseError(Exception):
-    """The stream is being changed by someone else."""
+    """The stream is being changed, and not by this call."""
+
+
+class CallInDoubtError(Exception):
+    """The stream is being changed, perhaps by an earlier attempt of this call whose answer was lost."""
 
 
 class QuotaExhaustedError(Exception):
-    """Kinesis has counted ten calls for this stream in the rolling 24 hours."""
+    """Kinesis has counted all calls that it allows for this stream in the rolling 24 hours."""
+
+
+class TooManyAtOnceError(Exception):
+    """Too many changes of streams, or too many calls, are under way in the account."""
 
 
 class AccountShardLimitError(Exception):
@@ -55,14 +68,25 @@ class Streams:
             open_shard_count=summary["OpenShardCount"],
             created_at=summary["StreamCreationTimestamp"],
             on_demand=summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND",
+            fan_out_consumers=summary.get("ConsumerCount", 0),
+            arn=summary["StreamARN"],
         )
+
+    def fan_out_consumers(self, stream: Stream) -> list[str]:
+        """The names of the consumers with enhanced fan-out; asked for only where the stream says that it has any."""
+        if not stream.fan_out_consumers:
+            return []
+        pages = self._kinesis.get_paginator("list_stream_consumers").paginate(StreamARN=stream.arn)
+        return [consumer["ConsumerName"] for page in pages for consumer in page["Consumers"]]
 
     def update_shard_count(self, stream: Stream, target: int) -> None:
         """Ask Kinesis to reshard; it answers at once and works on for minutes.
 
         Raises:
             StreamInUseError: Another change is under way.
-            QuotaExhaustedError: Ten calls were made in 24 hours, some of them perhaps by others.
+            CallInDoubtError: A change is under way that may be this one.
+            QuotaExhaustedError: The day's calls are spent, some of them perhaps by others.
+            TooManyAtOnceError: The account is busy.
             AccountShardLimitError: The account has no room for the new shards.
             StreamMissingError: There is no such stream.
         """
@@ -73,19 +97,23 @@ class Streams:
         except ClientError as error:
             code = error_code(error)
             if code == "ResourceInUseException":
-                if retry_attempts(error):
-                    # An answer to an earlier attempt may have been lost: this stream may well be in use by our own
-                    # call. Taken as accepted; reconcile compares the outcome with the target.
-                    return
-                raise StreamInUseError(str(error)) from error
+                raise (CallInDoubtError if retry_attempts(error) else StreamInUseError)(str(error)) from error
             if code == "LimitExceededException":
-                # One code for three limits. botocore has retried, which rules out the calls per second.
-                if target > stream.open_shard_count and self._account_lacks(target - stream.open_shard_count):
-                    raise AccountShardLimitError(str(error)) from error
-                raise QuotaExhaustedError(str(error)) from error
+                raise self._limit(str(error), target - stream.open_shard_count) from error
             if code == "ResourceNotFoundException":
                 raise StreamMissingError(f"There is no stream {stream.name} in this account and region.") from error
             raise
+
+    def _limit(self, answer: str, more: int) -> Exception:
+        """Which of the limits behind LimitExceeded it is: what the answer says, or else what the account lacks."""
+        text = answer.lower()
+        if any(fragment in text for fragment in _SAYS_SHARD_LIMIT):
+            return AccountShardLimitError(answer)
+        if any(fragment in text for fragment in _SAYS_TOO_MANY_AT_ONCE):
+            return TooManyAtOnceError(answer)
+        if more > 0 and self._account_lacks(more):
+            return AccountShardLimitError(answer)
+        return QuotaExhaustedError(answer)
 
     def _account_lacks(self, shards: int) -> bool:
         limits = self._kinesis.describe_limits()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from itertools import accumulate, dropwhile
 
-from .model import OUTLOOK_DAYS, Minute, Outlook, Settings
+from ..model import OUTLOOK_DAYS, Minute, Outlook, Settings
 
 PERIOD = timedelta(minutes=5)
 """The resolution of what is looked at: fine enough for a day's pattern, and a fifth of the data of minutes."""
@@ -29,7 +29,7 @@ BURST_GROWTH = 1.7
 BURST_RISE = timedelta(minutes=10)
 """About how long it takes from the first minute of a growth to the first record in a new shard."""
 
-A_HABIT = 2
+RECURRING_DAYS = 2
 """On so many days have bursts come where they are a habit. One of a single day says less of the next: it is forgotten a
 day sooner."""
 
@@ -68,6 +68,6 @@ def _burst(demand: Sequence[float], remembered: int) -> float:
     """The highest demand of the last so many periods that came too suddenly to be followed."""
     rise, day = BURST_RISE // PERIOD, timedelta(days=1) // PERIOD
     arrivals = [n for n in range(rise, len(demand)) if demand[n] > BURST_GROWTH * demand[n - rise]]
-    if len({(len(demand) - 1 - n) // day for n in arrivals}) < A_HABIT:
+    if len({(len(demand) - 1 - n) // day for n in arrivals}) < RECURRING_DAYS:
         remembered -= day
     return max((max(demand[n : n + 2]) for n in arrivals if n >= len(demand) - remembered), default=0.0)

@@ -1,0 +1,294 @@
+"""The one executor: begin, call, rewrite the alarms, raise the consumers, end; and resume what was left.
+
+The order of the steps is what makes a crash harmless. The intent is on record and the head has moved before Kinesis is
+called; the alarms are rewritten and re-armed after; the record is completed last. Whoever finds an unfinished record, a
+second delivery or reconcile, looks at the stream and goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from botocore.exceptions import ClientError
+
+from . import lifecycle
+from .alarm import Alarm, AlarmPair, NotOurAlarmError
+from .alarms import Alarms
+from .audit import LEASE, AlreadyRecordedError, AuditTable, SupersededError
+from .clients import is_permanent
+from .consumers import Consumers
+from .model import Action, Head, History, Reason, Record, Settings, Status, Stream, Trigger
+from .observation import Observer
+from .reporting import Reporter, logger
+from .resharding import TAKES_AT_MOST, Outcome, Way
+from .settings import InvalidSettingsError
+from .streams import StreamMissingError, Streams
+
+RETRY_REFUSED = timedelta(minutes=15)
+"""The pace at which what AWS refused is tried again: so soon does a mended policy or a raised limit take effect."""
+
+
+class RetryLaterError(Exception):
+    """This invocation must not go on; Lambda's retry of the event will."""
+
+
+class Executor:
+    """Carries decisions out, and puts on record what came of them."""
+
+    def __init__(
+        self,
+        *,
+        alarms: Alarms,
+        streams: Streams,
+        audit: AuditTable,
+        consumers: Consumers,
+        reporter: Reporter,
+        observer: Observer,
+        way: Way,
+        dry_run: bool,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Work with these; with `dry_run`, record but change nothing."""
+        self._alarms = alarms
+        self._streams = streams
+        self._audit = audit
+        self._consumers = consumers
+        self._reporter = reporter
+        self._observer = observer
+        self._way = way
+        self._dry_run = dry_run
+        self._clock = clock
+
+    # A decision not to scale
+
+    def skip(self, record: Record, alarm: Alarm, history: History, *, calls_left: int | None = None) -> Record:
+        """Put a decision not to scale on record; one to scale too, in a dry run."""
+        if record.to_shard_count is not None:
+            record = lifecycle.rehearsed(record, self._clock() + RETRY_REFUSED)
+        if record.reason is Reason.STREAM_UPDATING and record.action is Action.SCALE_UP and alarm.in_alarm:
+            # Demand outgrows the change under way: look again every minute, not only at the next reconcile.
+            self._alarms.rearm(alarm, f"Re-armed. {record.message}")
+        latest = history.latest
+        stored = self._audit.skip(record, latest=latest)
+        if stored is not latest:  # else this event had been told of before
+            news = not any(_says_the_same(record, other) for other in history.records)
+            self._reporter.report(stored, calls_left=calls_left, news=news)
+        return stored
+
+    def refuse(self, record: Record, error: ClientError) -> Record:
+        """Put on record that AWS refused a call of the look for good.
+
+        Raises:
+            ClientError: The event has a record already, which is resumed instead.
+        """
+        now = self._clock()
+        refused = record.with_(
+            status=Status.FAILED,
+            error=str(error),
+            finished_at=now,
+            call_accepted=False,
+            retry_at=now + RETRY_REFUSED,
+        )
+        try:
+            self._audit.add(refused)
+        except AlreadyRecordedError:
+            raise error from None
+        self._reporter.report(refused)
+        return refused
+
+    # A scaling
+
+    def scale(
+        self,
+        record: Record,
+        pair: AlarmPair,
+        stream: Stream,
+        settings: Settings,
+        *,
+        previous: tuple[Record, Record] | None,
+        calls_left: int | None = None,
+    ) -> Record:
+        """Carry a decision out.
+
+        Args:
+            record: The decision's.
+            pair: The stream's alarms.
+            stream: As the decision saw it.
+            settings: The stream's.
+            previous: The stream's latest intent, as it was read and as it is to be left.
+            calls_left: For the report.
+
+        Raises:
+            ReshardedElsewhereError: The stream has another count than the head knows; the decision rests on less than
+                there is to know.
+            SupersededError: Somebody else has begun a scaling.
+        """
+        now = self._clock()
+        intent = lifecycle.intended(record, now + LEASE)
+        try:
+            self._audit.begin(intent, previous=previous, shard_count=stream.open_shard_count, now=now)
+        except AlreadyRecordedError:
+            logger.info("This event is being handled by another invocation.", extra={"stream": stream.name})
+            return intent
+        if previous is not None and previous[1] is not previous[0]:
+            self._reporter.report(previous[1], accepted_now=_accepted_now(*previous))
+        return self._call(intent, pair, stream, settings.consumers, calls_left=calls_left)
+
+    def resume(self, record: Record, pair: AlarmPair | None = None, stream: Stream | None = None) -> Record:
+        """Go on with an intent that an earlier invocation has left; any other record is only returned.
+
+        Args:
+            record: As it was read.
+            pair: The stream's alarms, if they were read already.
+            stream: What Kinesis says of it, if that was read already.
+
+        Raises:
+            NotOurAlarmError: The stream's alarms are gone; reconcile ends the record.
+        """
+        now = self._clock()
+        if record.status is not Status.PENDING:
+            return record
+        if record.lease_until is not None and now < record.lease_until:
+            logger.info("Another invocation is at work on this record.", extra={"stream": record.stream_name})
+            return record
+        pair = pair or self._alarms.pair(self._alarms.names_of(record.stream_name))
+        try:
+            stream = stream or self._streams.describe(record.stream_name)
+        except StreamMissingError as missing:
+            return self.end(record, lifecycle.failed(record, Reason.STREAM_MISSING, str(missing), now))
+        if not stream.is_active:
+            return record  # perhaps resharded by this very call: once it is ACTIVE its count will tell
+        settings = self._observer.readable_settings(pair)
+        consumers = settings.consumers if settings else {}
+        after = lifecycle.settled(record, stream, now, has_consumers=bool(consumers))
+        if after is record and (why := self._revoked(record, pair, settings)):
+            after = lifecycle.expired(record, why, now)
+        if after is not record:
+            self.sync(pair, stream.open_shard_count)
+            return self.end(record, after, rearm=pair, consumers=consumers, shard_count=stream.open_shard_count)
+        taken_over = record.with_(lease_until=now + LEASE)
+        try:
+            self._audit.take_over(record, taken_over, now)
+        except SupersededError:
+            logger.info("Another invocation took this record over.", extra={"stream": record.stream_name})
+            return record
+        return self._call(taken_over, pair, stream, consumers, resumed=True)
+
+    def end(
+        self,
+        before: Record,
+        after: Record,
+        *,
+        rearm: AlarmPair | None = None,
+        consumers: Mapping[str, float] | None = None,
+        shard_count: int | None = None,
+        calls_left: int | None = None,
+    ) -> Record:
+        """Let the alarms fire again, then put the record where it belongs and report it.
+
+        Args:
+            before: The record as it stands in the table.
+            after: As it is to be.
+            rearm: The alarms, if they have something new to fire about.
+            consumers: For a scale-up that is found to have succeeded: the functions whose concurrency it raises.
+            shard_count: What the stream has come to, if it is ACTIVE.
+            calls_left: For the report, if known.
+        """
+        if consumers and after.status is Status.SUCCEEDED and after.action is Action.SCALE_UP:
+            self._consumers.fit(consumers, after.target)
+        for alarm in rearm or ():
+            if alarm.in_alarm and not alarm.is_paused:
+                self._alarms.rearm(alarm, f"Re-armed. {after.message}")
+        try:
+            self._audit.finish(before, after, shard_count=shard_count)
+        except SupersededError:
+            logger.info("Another invocation has moved this record on.", extra={"stream": before.stream_name})
+            return before
+        self._reporter.report(after, calls_left=calls_left, accepted_now=_accepted_now(before, after))
+        return after
+
+    def note_elsewhere(self, stream: Stream, head: Head) -> Record | None:
+        """Put on record that somebody else has resharded the stream; None if another invocation knows better."""
+        if head.shard_count is None:
+            return None
+        now = self._clock()
+        record = lifecycle.resharded_elsewhere(stream, head.shard_count, now)
+        try:
+            self._audit.note(record, head, now)
+        except (AlreadyRecordedError, SupersededError):
+            return None
+        self._reporter.report(record)
+        return record
+
+    def sync(self, pair: AlarmPair, shard_count: int) -> tuple[AlarmPair, list[str]]:
+        """Rewrite `shardCount` in both alarms; returns them as they are now, and what a retry can't mend."""
+        try:
+            return self._alarms.write_shard_count(pair.names, shard_count), []
+        except (InvalidSettingsError, NotOurAlarmError) as problem:
+            logger.exception("An alarm could not be rewritten.", extra={"stream": pair.stream_name})
+            return pair, [str(problem)]
+        except ClientError as error:
+            if not is_permanent(error):
+                raise
+            logger.exception("An alarm could not be rewritten.", extra={"stream": pair.stream_name})
+            return pair, [f"An alarm still has the old shard count: {error}"]
+
+    def _call(
+        self,
+        intent: Record,
+        pair: AlarmPair,
+        stream: Stream,
+        consumers: Mapping[str, float],
+        *,
+        calls_left: int | None = None,
+        resumed: bool = False,
+    ) -> Record:
+        """Ask Kinesis for the intent's target, if the lease leaves time for the answer."""
+        if intent.lease_until is None or self._clock() > intent.lease_until - TAKES_AT_MOST:
+            raise RetryLaterError(f"Too late to begin the call for {intent.stream_name}; the next delivery resumes it.")
+        answer = self._way.carry_out(stream, intent.target)
+        now, error = self._clock(), answer.error or Exception(answer.why)
+        if answer.outcome is Outcome.IN_DOUBT:
+            return self.end(intent, lifecycle.in_doubt(intent, error))
+        if answer.outcome is Outcome.BUSY:
+            return self.end(intent, lifecycle.left_alone(intent, error, now), rearm=pair)
+        if answer.outcome is Outcome.LIMITED and intent.trigger is Trigger.ALARM and not resumed:
+            # A burst of calls for many streams meets the same error code, and is over by Lambda's retry.
+            raise RetryLaterError(f"Kinesis takes no call for {intent.stream_name} now: {error}") from error
+        if answer.outcome is not Outcome.ACCEPTED:
+            refused = lifecycle.refused(intent, answer.reason, answer.why, error, now, now + RETRY_REFUSED)
+            return self.end(intent, refused)
+        pair, problems = self.sync(pair, intent.target)
+        if intent.action is Action.SCALE_UP:
+            problems += self._consumers.fit(consumers, intent.target)
+        return self.end(intent, lifecycle.updating(intent, problems), rearm=pair, calls_left=calls_left)
+
+    def _revoked(self, intent: Record, pair: AlarmPair, settings: Settings | None) -> str | None:
+        """Why an intent may not be carried out any more: what a user has changed since it was written."""
+        if self._dry_run:
+            return "this is a dry run now."
+        if pair.of(intent.action).is_paused:
+            return f"the actions of {pair.of(intent.action).name} are disabled now."
+        if settings is None:
+            return "the settings can't be read now."
+        low, high = settings.min_shard_count, settings.max_shard_count
+        growing = intent.action is Action.SCALE_UP
+        if intent.target > high if growing else intent.target < low:
+            return f"the bounds are {low} to {high} now."
+        return None
+
+
+def _accepted_now(before: Record, after: Record) -> bool:
+    """Whether it has just become known that Kinesis accepted the call."""
+    return before.status is Status.PENDING and bool(after.call_accepted)
+
+
+def _says_the_same(record: Record, other: Record) -> bool:
+    """Whether people were told of this on the same day."""
+    return (
+        (other.reason, other.action, other.status) == (record.reason, record.action, record.status)
+        and Trigger.REQUEST not in (record.trigger, other.trigger)
+        and other.event_at.date() == record.event_at.date()
+        and other.event_time != record.event_time
+    )

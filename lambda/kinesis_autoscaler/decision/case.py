@@ -1,0 +1,97 @@
+"""One decision in the making: the situation seen in one direction, and how it is put into words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ..model import (
+    QUOTA_WINDOW,
+    Action,
+    Decision,
+    History,
+    Outlook,
+    Reason,
+    Record,
+    Settings,
+    Stream,
+    Telemetry,
+)
+
+LOOK_AGAIN = timedelta(minutes=10)
+"""When a reason that only new data can end is worth another look: two reconciles, so that a look costs little."""
+
+CALM_PACE = timedelta(hours=1)
+"""When a reason is worth another look that a person or much time must end. A change of the alarm ends it at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision may depend on."""
+
+    stream: Stream
+    settings: Settings
+    telemetry: Telemetry
+    history: History
+    now: datetime
+    outlook: Outlook = field(default_factory=Outlook)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The situation in one direction, and the demand as far as it is known."""
+
+    action: Action
+    situation: Situation
+    demand: float | None = None
+
+    def with_demand(self, demand: float) -> Case:
+        """This case, now that the demand is known."""
+        return replace(self, demand=demand)
+
+    def skip(self, reason: Reason, because: str, *, retry_at: datetime | None = None) -> Decision:
+        """A decision not to scale; it stands until `retry_at`."""
+        return self._decision(reason, because, retry_at=retry_at or self.situation.now + LOOK_AGAIN)
+
+    def scale(self, target: int, reason: Reason, because: str) -> Decision:
+        """A decision to scale."""
+        return self._decision(reason, because, target=target)
+
+    def _decision(
+        self, reason: Reason, because: str, *, target: int | None = None, retry_at: datetime | None = None
+    ) -> Decision:
+        stream = self.situation.stream
+        return Decision(
+            stream_name=stream.name,
+            action=self.action,
+            reason=reason,
+            because=because,
+            from_shard_count=stream.open_shard_count,
+            target=target,
+            retry_at=retry_at,
+            demand_shards=self.demand,
+            utilization=None if self.demand is None else self.demand / stream.open_shard_count,
+            calls_left=self.calls_left,
+        )
+
+    @property
+    def calls(self) -> list[datetime]:
+        """When UpdateShardCount was called in the rolling 24 hours, oldest first; what was not refused counts."""
+        since = self.situation.now - QUOTA_WINDOW
+        return [
+            record.started_at
+            for record in self.situation.history.intents
+            if record.started_at > since
+            for _ in range(record.calls_used)
+        ]
+
+    @property
+    def calls_left(self) -> int:
+        """UpdateShardCount calls that the rolling 24 hours still allow."""
+        return max(0, self.situation.settings.update_calls_per_day - len(self.calls))
+
+    def last_scaling(self, action: Action, *, within: timedelta) -> Record | None:
+        """The newest scaling of a direction that began less than `within` ago and was not refused."""
+        since = self.situation.now - within
+        scalings = [r for r in self.situation.history.intents if r.action is action and r.used_a_call]
+        return scalings[-1] if scalings and scalings[-1].started_at > since else None

@@ -1,0 +1,98 @@
+"""What the telemetry proves, and what it leaves open.
+
+No data is not the same as no traffic. A minute without any datapoint of the stream's traffic counts as silent only if
+Kinesis' own metrics prove that CloudWatch delivered at that time, or if the stream has never been busy at that hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ..model import Evidence, History, Minute, Settings, Telemetry
+
+METRIC_DELAY = timedelta(minutes=3)
+"""How late a minute's metrics may arrive; AWS does not document it. Windows reach this much further back."""
+
+SAME_HOUR = timedelta(minutes=30)
+"""How far around a time of day earlier days are searched for traffic."""
+
+THROTTLE_MEMORY = timedelta(hours=24)
+"""For so long a shard count that throttled is not gone back to while the demand is about what it was then."""
+
+ABOUT_AS_HIGH = 0.8
+"""At this fraction of the demand that throttled, the same shards would be near throttling again."""
+
+
+def unknown(telemetry: Telemetry, settings: Settings, since: datetime, until: datetime) -> tuple[Minute, ...]:
+    """The minutes between two times of which nobody can tell the demand.
+
+    Minutes that CloudWatch may not have delivered yet are left out: they argue for nothing.
+    """
+    return tuple(
+        minute
+        for minute in _between(telemetry.minutes, since, until - METRIC_DELAY)
+        if minute.evidence(with_reads=settings.scale_on_reads, delivered=minute.at in telemetry.delivered)
+        is Evidence.UNKNOWN
+        and (minute.has_traffic_data or _busy_at_this_hour(telemetry.days, minute.at))
+    )
+
+
+def missing(minutes: Sequence[Minute]) -> str:
+    """The metrics that are missing in minutes whose demand is unknown, for people."""
+    metrics = {
+        "IncomingBytes": any(minute.incoming_bytes is None for minute in minutes),
+        "IncomingRecords": any(minute.incoming_records is None for minute in minutes),
+    }
+    return " and ".join(name for name, lost in metrics.items() if lost) or "GetRecords.Bytes"
+
+
+def peak(minutes: Sequence[Minute], settings: Settings) -> float:
+    """The largest demand of any minute, in shards, as far as it is known; zero where there is none."""
+    return max((minute.shards(with_reads=settings.scale_on_reads) for minute in minutes), default=0.0)
+
+
+def throttled_records(minutes: Sequence[Minute]) -> int:
+    """How many records were refused."""
+    return round(sum(minute.throttled_records or 0 for minute in minutes))
+
+
+def too_few_shards(
+    telemetry: Telemetry, history: History, settings: Settings, current: int, demand: float, now: datetime
+) -> int:
+    """The largest shard count that throttled within the memory at about this demand or less; 0 if none did.
+
+    A hot shard throttles a stream that is far from full, so that only experience tells how few shards are too few.
+    """
+    counts = [
+        _count_at(history, minute.at, current)
+        for minute in _between(telemetry.minutes, now - THROTTLE_MEMORY, now)
+        if minute.throttled_records and minute.shards(with_reads=settings.scale_on_reads) * ABOUT_AS_HIGH <= demand
+    ]
+    return max(counts, default=0)
+
+
+def _between(minutes: Sequence[Minute], since: datetime, until: datetime) -> list[Minute]:
+    return [minute for minute in minutes if since <= minute.at < until]
+
+
+def _busy_at_this_hour(days: Sequence[Minute], at: datetime) -> bool:
+    """Whether an earlier day had traffic at about this time of the day."""
+    day = timedelta(days=1)
+    for period in days:
+        away = (at - period.at) % day
+        if at - period.at > SAME_HOUR and min(away, day - away) <= SAME_HOUR and period.write_shards > 0:
+            return True
+    return False
+
+
+def _count_at(history: History, at: datetime, current: int) -> int:
+    """How many shards the stream had at a time; during a change, the count before it."""
+    count = current
+    for record in reversed(history.intents):
+        if not record.used_a_call or record.from_shard_count is None:
+            continue
+        if (record.finished_at or record.started_at) <= at:
+            return count
+        count = record.from_shard_count
+    return count

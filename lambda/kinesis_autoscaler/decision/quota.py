@@ -1,0 +1,61 @@
+"""Kinesis' quota of UpdateShardCount calls: what is left of it, what is kept for demand, and what a refusal means."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..model import QUOTA_WINDOW, Decision, Reason
+from .case import Case
+
+UNEXPLAINED = timedelta(minutes=15)
+"""How long a refusal stands that our own count of calls does not explain. Asking again is harmless: a refused call
+changes nothing."""
+
+
+def exhausted(case: Case) -> Decision | None:
+    """No call is left, by our count or by what Kinesis answered last."""
+    calls_per_day = case.situation.settings.update_calls_per_day
+    if case.calls_left == 0:
+        until = call_frees(case, len(case.calls) - calls_per_day + 1)
+        return case.skip(
+            Reason.QUOTA_EXHAUSTED,
+            f"Kinesis allows {calls_per_day} changes of the shard count in 24 hours; "
+            f"the next is possible at {until:%Y-%m-%d %H:%M} UTC.",
+            retry_at=until,
+        )
+    refused_until = _refused_until(case)
+    if refused_until is None or refused_until <= case.situation.now:
+        return None
+    return case.skip(
+        Reason.QUOTA_EXHAUSTED,
+        f"Kinesis refused the last change, though only {len(case.calls)} of {calls_per_day} calls in 24 hours are on "
+        f"record; it is asked again at {refused_until:%H:%M} UTC.",
+        retry_at=refused_until,
+    )
+
+
+def reserved(case: Case) -> Decision | None:
+    """The calls that are left are kept for growing demand."""
+    settings = case.situation.settings
+    kept = settings.calls_reserved_for_scale_up
+    if case.calls_left > kept:
+        return None
+    return case.skip(
+        Reason.QUOTA_RESERVED,
+        f"{case.calls_left} of the {settings.update_calls_per_day} calls in 24 hours are left, "
+        f"and {kept} are reserved for scale-up.",
+        retry_at=call_frees(case, kept - case.calls_left + 1),
+    )
+
+
+def call_frees(case: Case, number: int) -> datetime:
+    """When the `number`-th oldest call leaves the window."""
+    calls = case.calls
+    return calls[min(number, len(calls)) - 1] + QUOTA_WINDOW if calls else case.situation.now + UNEXPLAINED
+
+
+def _refused_until(case: Case) -> datetime | None:
+    """Until when Kinesis' last refusal stands; a call that it accepted since then ends it."""
+    intents = case.situation.history.intents
+    latest = next((r for r in reversed(intents) if r.used_a_call or r.reason is Reason.QUOTA_EXHAUSTED), None)
+    return latest.started_at + UNEXPLAINED if latest and latest.reason is Reason.QUOTA_EXHAUSTED else None

@@ -1,0 +1,166 @@
+"""More shards: how many, and what speaks against it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ..model import MAX_SHARDS, Action, Decision, Reason, Strategy
+from . import quota
+from .case import CALM_PACE, Case, Situation
+from .evidence import METRIC_DELAY, peak, throttled_records
+from .guards import scaled_up_just_now, unscalable
+from .rounding import round_up_to_quarter
+from .wording import number, span
+
+GROWTH_LOOKBACK = timedelta(minutes=15)
+"""The stretch over which growth is measured: long enough to see through noise, short enough to be this wave."""
+
+LEAD_TIME = timedelta(minutes=5)
+"""From the look at the metrics to the new shards' first record: resharding takes "a few minutes"."""
+
+MAX_GROWTH = 0.5
+"""Growth counts for at most this fraction of the peak: a forecast may enlarge a step, never invent one."""
+
+SATURATED = 0.95
+"""At this utilization, accepted traffic no longer shows how much was offered."""
+
+MUCH_THROTTLED = 0.01
+"""From this share of a minute's records on, what was refused is demand that nobody can measure."""
+
+HOT_SHARD_WINDOW = timedelta(hours=1)
+"""The stretch that is searched for throttled records; reconcile does so once in as long."""
+
+HOT_SHARD_MINUTES = 3
+"""Where one shard is hot, records are throttled in so many minutes of it; a surge's are fewer, or above the threshold."""
+
+
+def decide_scale_up(situation: Situation) -> Decision:
+    """More shards if the demand of the last minutes asks for them; what is known of it is enough.
+
+    Never above the maximum or twice the current count; at most one step per cooldown; larger steps where demand is
+    hidden behind throttling and where few of the day's calls are left.
+    """
+    case = Case(Action.SCALE_UP, situation)
+    stream, settings, now = situation.stream, situation.settings, situation.now
+    if blocked := unscalable(case):
+        return blocked
+    window = settings.scale_up.window
+    recent = situation.telemetry.since(now - window - METRIC_DELAY)
+    if not any(minute.has_traffic_data for minute in recent):
+        return case.skip(Reason.NO_TELEMETRY, f"CloudWatch has no traffic data of the last {span(window)}.")
+    demand, throttled = peak(recent, settings), throttled_records(recent)
+    utilization = demand / stream.open_shard_count
+    case = case.with_demand(demand)
+    seen = f"peak demand {number(demand)} shards in the last {span(window)} is {utilization:.0%} of capacity"
+    if throttled:
+        seen += f" and {throttled:,} records were throttled"
+
+    if utilization < settings.scale_up.threshold and not (throttled and settings.scale_on_throttling):
+        if throttled:
+            return hot_shard(case, window)
+        return case.skip(Reason.DEMAND_FITS, f"{seen}, under the threshold of {settings.scale_up.threshold:.0%}.")
+    if stream.open_shard_count >= (maximum := min(settings.max_shard_count, MAX_SHARDS)):
+        return case.skip(
+            Reason.AT_MAXIMUM,
+            f"{seen}, and its maximum is {maximum}; raise max_shard_count if the traffic is wanted.",
+            retry_at=now + CALM_PACE,
+        )
+    if blocked := scaled_up_just_now(case) or quota.exhausted(case):
+        return blocked
+    target = _target(case, demand)
+    return case.scale(target, Reason.HIGH_DEMAND, f"{seen}; target {settings.target_utilization:.0%}.")
+
+
+def decide_minimum(situation: Situation) -> Decision:
+    """Bring a stream that is below its minimum up to it, in steps of at most double."""
+    case = Case(Action.SCALE_UP, situation)
+    stream, settings = situation.stream, situation.settings
+    if blocked := unscalable(case) or quota.exhausted(case):
+        return blocked
+    if stream.open_shard_count >= settings.min_shard_count:
+        return case.skip(Reason.DEMAND_FITS, f"it has the minimum of {settings.min_shard_count} shards.")
+    target = min(settings.min_shard_count, 2 * stream.open_shard_count)
+    return case.scale(target, Reason.BELOW_MINIMUM, f"its minimum is {settings.min_shard_count} shards.")
+
+
+def decide_hot_shard(situation: Situation) -> Decision:
+    """Whether records are throttled though no alarm has reason to fire: the sign of a hot shard.
+
+    It never scales; where the demand is above the threshold, the scale-up alarm is on its way.
+    """
+    case = Case(Action.SCALE_UP, situation)
+    settings, now = situation.settings, situation.now
+    if blocked := unscalable(case):
+        return blocked
+    recent = situation.telemetry.since(now - HOT_SHARD_WINDOW)
+    case = case.with_demand(peak(recent, settings))
+    throttled = [minute for minute in recent if minute.throttled_records]
+    below = [
+        minute
+        for minute in throttled
+        if minute.write_shards < settings.scale_up.threshold * situation.stream.open_shard_count
+    ]
+    if len(below) >= HOT_SHARD_MINUTES:
+        return hot_shard(case, HOT_SHARD_WINDOW)
+    return case.skip(
+        Reason.DEMAND_FITS,
+        f"records were throttled in {len(throttled)} of the last {span(HOT_SHARD_WINDOW)}, "
+        f"in {len(below)} of them below the threshold of {settings.scale_up.threshold:.0%}.",
+        retry_at=now + CALM_PACE,
+    )
+
+
+def hot_shard(case: Case, window: timedelta) -> Decision:
+    """Records are throttled on a stream that is not full: one shard is, or single seconds are."""
+    situation = case.situation
+    recent = situation.telemetry.since(situation.now - window - METRIC_DELAY)
+    minutes = [minute for minute in recent if minute.throttled_records]
+    refused = throttled_records(minutes)
+    share = refused / max(1.0, refused + sum(minute.incoming_records or 0 for minute in recent))
+    return case.skip(
+        Reason.HOT_SHARD_SUSPECTED,
+        f"{refused:,} records ({share:.1%}) were throttled in {len(minutes)} of the last {span(window)} at a peak "
+        f"demand of {number(case.demand or 0)} shards, {(case.demand or 0) / situation.stream.open_shard_count:.0%} of "
+        "capacity: one hot shard or bursts of seconds are likely, and more shards would not cool a hot key.",
+        retry_at=situation.now + CALM_PACE,
+    )
+
+
+def _target(case: Case, demand: float) -> int:
+    """Shard count to grow to, between current + 1 and double, not above the maximum."""
+    situation = case.situation
+    settings, current = situation.settings, situation.stream.open_shard_count
+    maximum = min(settings.max_shard_count, 2 * current, MAX_SHARDS)
+    if settings.strategy is Strategy.DOUBLE:
+        return maximum
+    recent = situation.telemetry.since(situation.now - settings.scale_up.window - METRIC_DELAY)
+    refused_share = max((minute.throttled_share for minute in recent), default=0.0)
+    offered = demand / (1 - min(refused_share, 0.5))
+    wanted = (offered + _growth(situation, demand)) / settings.target_utilization
+    if refused_share >= MUCH_THROTTLED:
+        wanted = max(wanted, 2 * current)
+    elif demand >= SATURATED * current:
+        wanted = max(wanted, 1.5 * current)
+    if case.calls_left <= 2:
+        wanted = max(wanted, 2 * current)  # the last calls of the day must last
+    elif case.calls_left <= 4:
+        wanted = max(wanted, 1.5 * current)
+    target = max(round_up_to_quarter(wanted, current), current + 1, min(settings.min_shard_count, maximum))
+    return min(target, maximum)
+
+
+def _growth(situation: Situation, demand: float) -> float:
+    """Shards by which demand will have grown when new shards take records: the trend carried over the lead time.
+
+    The slope is least squares over the lookback, so that one noisy minute does not make a trend.
+    """
+    minutes = [
+        minute for minute in situation.telemetry.since(situation.now - GROWTH_LOOKBACK) if minute.has_traffic_data
+    ]
+    if len(minutes) < 3:
+        return 0.0
+    x = [(minute.at - minutes[0].at) / timedelta(minutes=1) for minute in minutes]
+    y = [minute.shards(with_reads=situation.settings.scale_on_reads) for minute in minutes]
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)
+    return min(max(0.0, slope * (LEAD_TIME / timedelta(minutes=1))), MAX_GROWTH * demand)

@@ -1,0 +1,143 @@
+"""How a record goes on: pure functions from one state of it to the next."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from .model import Action, Decision, Reason, Record, Status, Stream, Trigger
+from .model.record import event_key, shards
+from .occasions import Occasion
+
+RESUME_LIMIT = timedelta(minutes=5)
+"""An intent that Kinesis never heard of is carried out only while its demand is this fresh: about one reconcile."""
+
+SETTLING = timedelta(minutes=1)
+"""So soon after the call, a stream that still looks untouched may just not show the change yet."""
+
+
+def recorded(occasion: Occasion, decision: Decision, request_id: str, now: datetime) -> Record:
+    """The record of a decision not to scale."""
+    return Record(
+        stream_name=decision.stream_name,
+        event_time=event_key(occasion.at, decision.action),
+        action=decision.action,
+        trigger=occasion.trigger,
+        status=Status.SKIPPED,
+        reason=decision.reason,
+        message=decision.message,
+        because=decision.because,
+        started_at=now,
+        from_shard_count=decision.from_shard_count,
+        to_shard_count=decision.target,
+        demand_shards=decision.demand_shards,
+        utilization=decision.utilization,
+        alarm_name=occasion.alarm_name,
+        alarm_reason=occasion.why,
+        request_id=request_id,
+        retry_at=decision.retry_at,
+    )
+
+
+def intended(record: Record, lease_until: datetime) -> Record:
+    """The record as the intent of a scaling, before Kinesis is called."""
+    return record.with_(status=Status.PENDING, lease_until=lease_until)
+
+
+def rehearsed(record: Record, retry_at: datetime) -> Record:
+    """The record of a scaling that a dry run does not carry out."""
+    message = f"Dry run, would scale {record.step}: {record.because}"
+    return record.with_(reason=Reason.DRY_RUN, message=message, retry_at=retry_at)
+
+
+def updating(record: Record, problems: list[str]) -> Record:
+    """Kinesis accepted the call."""
+    return record.with_(status=Status.UPDATING, lease_until=None, call_accepted=True, error=" ".join(problems) or None)
+
+
+def in_doubt(record: Record, error: Exception) -> Record:
+    """Nobody can tell yet whether Kinesis accepted the call: the stream will, once it is ACTIVE."""
+    return record.with_(lease_until=None, error=str(error))
+
+
+def left_alone(record: Record, error: Exception, now: datetime) -> Record:
+    """Kinesis refused the call since another change is under way."""
+    return record.with_(
+        status=Status.SKIPPED,
+        reason=Reason.STREAM_UPDATING,
+        message=f"Left {record.stream_name} alone: another change of the stream is under way.",
+        error=str(error),
+        call_accepted=False,
+        lease_until=None,
+        retry_at=now,
+    )
+
+
+def refused(record: Record, reason: Reason, why: str, error: Exception, now: datetime, retry_at: datetime) -> Record:
+    """Kinesis refused the call."""
+    return failed(record, reason, why, now, error=error).with_(call_accepted=False, retry_at=retry_at)
+
+
+def expired(record: Record, why: str, now: datetime) -> Record:
+    """The call was never made, and is not to be made any more."""
+    because = f"the call was never made, and {why}"
+    return failed(record, Reason.INTENT_EXPIRED, because, now).with_(call_accepted=False)
+
+
+def failed(record: Record, reason: Reason, why: str, now: datetime, *, error: Exception | None = None) -> Record:
+    """The record, ended badly: `why` for people, and the `error` behind it as AWS put it."""
+    return record.with_(
+        status=Status.FAILED,
+        reason=reason,
+        message=f"Could not scale {record.step}: {why}",
+        error=str(error or why),
+        finished_at=now,
+        lease_until=None,
+    )
+
+
+def settled(record: Record, stream: Stream, now: datetime, *, has_consumers: bool) -> Record:
+    """The record as the stream's state tells it now: ended, or the very same while nobody can tell."""
+    if not record.status.is_open or not stream.is_active:
+        return record
+    count = stream.open_shard_count
+    untouched = count == record.from_shard_count
+    age = now - record.started_at
+    if record.status is Status.PENDING:
+        alive = record.lease_until is not None and now < record.lease_until
+        if alive or (untouched and age < RESUME_LIMIT):
+            return record
+        if untouched:
+            return expired(record, "is too old to make now.", now)
+    elif untouched and age < SETTLING:
+        return record
+    if count == record.to_shard_count:
+        return record.with_(
+            status=Status.SUCCEEDED,
+            message=f"Scaled {record.step}: {record.because}",
+            finished_at=now,
+            lease_until=None,
+            call_accepted=True,
+            lower_consumers=(has_consumers and record.action is Action.SCALE_DOWN) or None,
+        )
+    why = f"the stream is ACTIVE with {shards(count)}, and the target was {record.to_shard_count}."
+    return failed(record, Reason.STOPPED_SHORT, why, now)
+
+
+def resharded_elsewhere(stream: Stream, before: int, now: datetime) -> Record:
+    """The record of a change that somebody else has made."""
+    action = Action.towards(stream.open_shard_count, before)
+    because = f"a person, Terraform or another tool changed it before {now:%Y-%m-%d %H:%M} UTC, when this was seen."
+    return Record(
+        stream_name=stream.name,
+        event_time=event_key(now, action),
+        action=action,
+        trigger=Trigger.RECONCILE,
+        status=Status.SUCCEEDED,
+        reason=Reason.RESHARDED_ELSEWHERE,
+        message=f"{stream.name} was resharded from {before} to {shards(stream.open_shard_count)}: {because}",
+        because=because,
+        started_at=now,
+        finished_at=now,
+        from_shard_count=before,
+        to_shard_count=stream.open_shard_count,
+    )

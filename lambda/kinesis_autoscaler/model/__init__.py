@@ -1,0 +1,49 @@
+"""The words this function thinks in. No behaviour beyond arithmetic, no AWS, no clock.
+
+`terms` has the directions, statuses and reasons; `stream` a stream and its settings; `telemetry` what CloudWatch knows;
+`record` what is on record and what was decided.
+"""
+
+from .record import Decision, Head, History, Record
+from .stream import AlarmRule, Settings, Strategy, Stream
+from .telemetry import Evidence, FanOutConsumer, Minute, Outlook, Telemetry
+from .terms import (
+    CALLS_PER_DAY,
+    MAX_SHARDS,
+    OUTLOOK_DAYS,
+    QUOTA_WINDOW,
+    SHARD_READ_BYTES_PER_SECOND,
+    SHARD_WRITE_BYTES_PER_SECOND,
+    SHARD_WRITE_RECORDS_PER_SECOND,
+    Action,
+    Reason,
+    Status,
+    Trigger,
+)
+
+__all__ = [
+    "CALLS_PER_DAY",
+    "MAX_SHARDS",
+    "OUTLOOK_DAYS",
+    "QUOTA_WINDOW",
+    "SHARD_READ_BYTES_PER_SECOND",
+    "SHARD_WRITE_BYTES_PER_SECOND",
+    "SHARD_WRITE_RECORDS_PER_SECOND",
+    "Action",
+    "AlarmRule",
+    "Decision",
+    "Evidence",
+    "FanOutConsumer",
+    "Head",
+    "History",
+    "Minute",
+    "Outlook",
+    "Reason",
+    "Record",
+    "Settings",
+    "Status",
+    "Strategy",
+    "Stream",
+    "Telemetry",
+    "Trigger",
+]

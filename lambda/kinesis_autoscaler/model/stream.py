@@ -1,0 +1,80 @@
+"""A stream as Kinesis describes it, and how Terraform wants it scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from .terms import CALLS_PER_DAY
+
+
+class Strategy(StrEnum):
+    """How large a step is."""
+
+    TARGET = "target"
+    """Sized so that demand lands at the target utilization."""
+    DOUBLE = "double"
+    """Twice or half the shards."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRule:
+    """When an alarm fires, as its definition says: `datapoints_to_alarm` of `evaluation_periods` beyond `threshold`."""
+
+    threshold: float
+    """Fraction of the stream's capacity."""
+    period_seconds: int
+    evaluation_periods: int
+    datapoints_to_alarm: int
+
+    @property
+    def window(self) -> timedelta:
+        """The stretch of time that the alarm looks at."""
+        return timedelta(seconds=self.period_seconds * self.evaluation_periods)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one stream is to be scaled: its alarms' tags and definitions, both written by Terraform."""
+
+    min_shard_count: int
+    max_shard_count: int
+    scale_up: AlarmRule
+    scale_down: AlarmRule
+    strategy: Strategy = Strategy.TARGET
+    target_utilization: float = 0.7
+    scale_up_cooldown: timedelta = timedelta(minutes=5)
+    scale_down_cooldown: timedelta = timedelta(minutes=30)
+    max_iterator_age: timedelta | None = timedelta(minutes=30)
+    """Consumers further behind than this block a scale-down; None: consumers are not looked at."""
+    update_calls_per_day: int = CALLS_PER_DAY
+    """The quota of UpdateShardCount calls in a rolling 24 hours: ten unless AWS has raised it."""
+    calls_reserved_for_scale_up: int = 3
+    burst_memory: timedelta = timedelta(days=1)
+    """For so long the stream keeps room for demand that came too suddenly to be followed; at most a week."""
+    scale_on_throttling: bool = False
+    scale_on_reads: bool = False
+    consumers: Mapping[str, float] = field(default_factory=dict)
+    """Consumer function name → reserved concurrency per shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What DescribeStreamSummary says of a stream."""
+
+    name: str
+    status: str
+    """CREATING, ACTIVE, UPDATING or DELETING. `open_shard_count` can be trusted only while ACTIVE."""
+    open_shard_count: int
+    created_at: datetime
+    on_demand: bool = False
+    fan_out_consumers: int = 0
+    """Registered consumers with enhanced fan-out."""
+    arn: str = ""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the stream can be resharded now."""
+        return self.status == "ACTIVE"

@@ -1,0 +1,109 @@
+"""What CloudWatch knows of a stream, minute by minute, and what it does not know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from .terms import SHARD_READ_BYTES_PER_SECOND, SHARD_WRITE_BYTES_PER_SECOND, SHARD_WRITE_RECORDS_PER_SECOND
+
+
+class Evidence(Enum):
+    """What is known of a minute's demand."""
+
+    COMPLETE = "every metric that makes up the demand has a datapoint"
+    SILENT = "none has, and Kinesis' other metrics of that minute prove that CloudWatch delivered"
+    UNKNOWN = "some are missing, or all are and nothing proves that there was no traffic"
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One minute of a stream's metrics, or the mean minute of a period; None where CloudWatch has no datapoint."""
+
+    at: datetime
+    """The start of the minute, or of the period."""
+    incoming_bytes: float | None = None
+    incoming_records: float | None = None
+    read_bytes: float | None = None
+    throttled_records: float | None = None
+    iterator_age: timedelta | None = None
+
+    @property
+    def has_traffic_data(self) -> bool:
+        """Whether Kinesis reported anything of what it accepted in this minute, be it zero."""
+        return self.incoming_bytes is not None or self.incoming_records is not None
+
+    def evidence(self, *, with_reads: bool, delivered: bool = False) -> Evidence:
+        """What is known of the demand. A shard's write limit has two sides, so that both metrics are needed.
+
+        Args:
+            with_reads: Whether reads count as demand.
+            delivered: Whether another stream's Kinesis metrics of this minute have arrived.
+        """
+        reads_known = not with_reads or self.read_bytes is not None or self.iterator_age is None
+        if self.incoming_bytes is not None and self.incoming_records is not None:
+            return Evidence.COMPLETE if reads_known else Evidence.UNKNOWN
+        if self.has_traffic_data:
+            return Evidence.UNKNOWN
+        others = (self.read_bytes, self.throttled_records, self.iterator_age)
+        return Evidence.SILENT if delivered or any(each is not None for each in others) else Evidence.UNKNOWN
+
+    @property
+    def write_shards(self) -> float:
+        """Shards that this minute's accepted writes filled, as far as is known: by bytes or by records, the larger."""
+        return max(
+            (self.incoming_bytes or 0) / 60 / SHARD_WRITE_BYTES_PER_SECOND,
+            (self.incoming_records or 0) / 60 / SHARD_WRITE_RECORDS_PER_SECOND,
+        )
+
+    @property
+    def read_shards(self) -> float:
+        """Shards that this minute's polled reads filled, as a fraction."""
+        return (self.read_bytes or 0) / 60 / SHARD_READ_BYTES_PER_SECOND
+
+    def shards(self, *, with_reads: bool) -> float:
+        """Demand of this minute in shards: at least this much."""
+        return max(self.write_shards, self.read_shards) if with_reads else self.write_shards
+
+    @property
+    def throttled_share(self) -> float:
+        """The share of the records that producers sent, retries included, which was refused."""
+        refused = self.throttled_records or 0
+        return refused / (refused + (self.incoming_records or 0)) if refused else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FanOutConsumer:
+    """A consumer with enhanced fan-out: how far it was behind in each minute in which it reported, oldest first."""
+
+    name: str
+    lags: tuple[tuple[datetime, timedelta], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What CloudWatch returned, oldest first, with no minute and no period left out."""
+
+    minutes: tuple[Minute, ...] = ()
+    incomplete: tuple[str, ...] = ()
+    """Metrics that CloudWatch did not answer completely, even when asked again: their gaps prove nothing."""
+    delivered: frozenset[datetime] = frozenset()
+    """Minutes in which Kinesis metrics of another stream have arrived, where that was asked."""
+    days: tuple[Minute, ...] = ()
+    """For a scale-down: the last days in longer periods, up to the last one that is surely complete."""
+    fan_out: tuple[FanOutConsumer, ...] = ()
+
+    def since(self, start: datetime) -> tuple[Minute, ...]:
+        """The minutes from `start` on."""
+        return tuple(minute for minute in self.minutes if minute.at >= start)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a stream's last days let expect of its next hours, in shards."""
+
+    peaks: tuple[float, ...] = ()
+    """The highest demand to expect within one hour, two hours and so on; empty where the days are unknown."""
+    burst: float = 0.0
+    """The highest demand that came too suddenly to be followed, and may do so again; 0 where there was none."""

@@ -1,0 +1,95 @@
+"""One look at AWS: all that a decision rests on, each thing asked for once, and nothing that is not needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from .alarm import AlarmPair
+from .alarms import Alarms
+from .decision import (
+    CONSUMER_MEMORY,
+    HOT_SHARD_WINDOW,
+    METRIC_DELAY,
+    THROTTLE_MEMORY,
+    Situation,
+    outlook,
+    unknown,
+)
+from .decision.outlook import LOOKBACK, PERIOD
+from .metrics import Metrics
+from .model import History, Settings, Stream, Telemetry
+from .occasions import Question
+from .reporting import logger
+from .settings import InvalidSettingsError, parse_settings
+from .streams import Streams
+
+SOME_MORE = timedelta(minutes=30)
+"""Beyond its window a look reads this much: for the trend, and for how late metrics are."""
+
+WITNESSES = 3
+"""So many other streams are asked whether CloudWatch delivered; one with data is enough."""
+
+
+class Observer:
+    """Reads what a look needs."""
+
+    def __init__(self, *, alarms: Alarms, streams: Streams, metrics: Metrics) -> None:
+        """Use these adapters."""
+        self._alarms = alarms
+        self._streams = streams
+        self._metrics = metrics
+
+    def settings(self, pair: AlarmPair) -> Settings:
+        """The stream's settings.
+
+        Raises:
+            InvalidSettingsError: A tag or a definition is not to be understood, or an alarm could not be rewritten.
+        """
+        for alarm in pair:
+            _ = alarm.shard_count  # what can't be rewritten afterwards must stop a scaling before it begins
+        tags = self._alarms.tags(pair.scale_up)
+        return parse_settings(tags, scale_up=pair.scale_up.rule, scale_down=pair.scale_down.rule)
+
+    def readable_settings(self, pair: AlarmPair) -> Settings | None:
+        """The stream's settings; None where they can't be read."""
+        try:
+            return self.settings(pair)
+        except InvalidSettingsError:
+            logger.exception("The settings can't be read.", extra={"stream": pair.stream_name})
+            return None
+
+    def consumers(self, pair: AlarmPair) -> Mapping[str, float]:
+        """The stream's consumers; none where the settings can't be read, since a record must end nevertheless."""
+        settings = self.readable_settings(pair)
+        return settings.consumers if settings else {}
+
+    def situation(
+        self, question: Question, stream: Stream, settings: Settings, history: History, now: datetime
+    ) -> Situation:
+        """What a question is to be answered from."""
+        if question is Question.MINIMUM:
+            telemetry = Telemetry()
+        elif question in (Question.FEWER, Question.REQUEST):
+            telemetry = self._telemetry_for_fewer(stream, settings, now)
+        else:
+            since = now - max(settings.scale_up.window, HOT_SHARD_WINDOW) - SOME_MORE
+            telemetry = self._metrics.telemetry(stream.name, since=since, until=now)
+        return Situation(stream, settings, telemetry, history, now, outlook(telemetry.days, settings))
+
+    def _telemetry_for_fewer(self, stream: Stream, settings: Settings, now: datetime) -> Telemetry:
+        # A day of minutes costs what an hour does: GetMetricData is charged by metric (CloudWatch pricing).
+        since = now - max(settings.scale_down.window, THROTTLE_MEMORY, CONSUMER_MEMORY) - SOME_MORE
+        fan_out = [] if settings.max_iterator_age is None else self._streams.fan_out_consumers(stream)
+        telemetry = replace(
+            self._metrics.telemetry(stream.name, since=since, until=now, fan_out=fan_out),
+            days=self._metrics.days(stream.name, since=now - LOOKBACK, until=now - METRIC_DELAY, period=PERIOD),
+        )
+        window_began = now - settings.scale_down.window
+        gaps = [m for m in unknown(telemetry, settings, window_began, now) if not m.has_traffic_data]
+        if not gaps or telemetry.incomplete:
+            return telemetry
+        witnesses = self._alarms.neighbours(stream.name, WITNESSES)
+        delivered = self._metrics.delivered(witnesses, since=gaps[0].at, until=now)
+        return replace(telemetry, delivered=delivered)

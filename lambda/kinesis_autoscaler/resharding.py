@@ -1,0 +1,89 @@
+"""Ways to carry a step out, and what Kinesis answers. Today there is one: UpdateShardCount."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Protocol
+
+from botocore.exceptions import ClientError
+
+from .clients import is_permanent
+from .model import Reason, Stream
+from .streams import (
+    AccountShardLimitError,
+    CallInDoubtError,
+    QuotaExhaustedError,
+    StreamInUseError,
+    StreamMissingError,
+    Streams,
+    TooManyAtOnceError,
+)
+
+TAKES_AT_MOST = timedelta(seconds=27)
+"""One UpdateShardCount call with botocore's retry; with less of the lease left it is not begun."""
+
+
+class Outcome(Enum):
+    """What became of a call."""
+
+    ACCEPTED = "Kinesis is at work"
+    IN_DOUBT = "a change is under way, and nobody can tell yet whether it is this one"
+    BUSY = "another change is under way"
+    LIMITED = "refused for a limit that may pass within a minute"
+    REFUSED = "refused, and would be again"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a call, and of a refusal why."""
+
+    outcome: Outcome
+    reason: Reason = Reason.CALL_REFUSED
+    why: str = ""
+    error: Exception | None = None
+
+
+class Way(Protocol):
+    """A way to bring a stream to a shard count."""
+
+    def carry_out(self, stream: Stream, target: int) -> Answer:
+        """Ask Kinesis; what a retry can mend raises."""
+
+
+class UpdateShardCount:
+    """One call that reshards the whole stream evenly; ten a day."""
+
+    def __init__(self, streams: Streams) -> None:
+        """Use this adapter."""
+        self._streams = streams
+
+    def carry_out(self, stream: Stream, target: int) -> Answer:
+        """Ask Kinesis.
+
+        Raises:
+            ClientError: Something that a retry can mend.
+        """
+        try:
+            self._streams.update_shard_count(stream, target)
+        except CallInDoubtError as error:
+            return Answer(Outcome.IN_DOUBT, error=error)
+        except StreamInUseError as error:
+            return Answer(Outcome.BUSY, error=error)
+        except TooManyAtOnceError as error:
+            why = "too many streams or calls are being changed in the account at once."
+            return Answer(Outcome.LIMITED, Reason.CALL_REFUSED, why, error)
+        except QuotaExhaustedError as error:
+            why = "Kinesis has no call left for it, some perhaps having been made by others."
+            return Answer(Outcome.LIMITED, Reason.QUOTA_EXHAUSTED, why, error)
+        except AccountShardLimitError as error:
+            why = "the account's shard limit has no room for the new shards."
+            return Answer(Outcome.REFUSED, Reason.ACCOUNT_SHARD_LIMIT, why, error)
+        except StreamMissingError as error:
+            return Answer(Outcome.REFUSED, Reason.STREAM_MISSING, "the stream does not exist any more.", error)
+        except ClientError as error:
+            if not is_permanent(error):
+                raise
+            return Answer(Outcome.REFUSED, Reason.CALL_REFUSED, "Kinesis refused the call for good.", error)
+        return Answer(Outcome.ACCEPTED)
