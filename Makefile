@@ -73,8 +73,8 @@ load: $(READY) ## Write to a real stream: STREAM=… RECORDS_PER_SECOND=… [REC
 	  --record-bytes "$(or $(RECORD_BYTES),1024)" --minutes "$(or $(MINUTES),10)" $(if $(YES),--yes)
 
 .PHONY: package
-package: ## Build lambda/package.zip from lambda/kinesis_autoscaler
-	$(PYTHON) lambda/build.py
+package: $(READY) ## Build lambda/package.zip from lambda/kinesis_autoscaler
+	$(BIN)/python lambda/build.py
 
 .PHONY: requirements
 requirements: ## Pin the packages named in requirements-dev.in

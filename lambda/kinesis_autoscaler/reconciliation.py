@@ -30,7 +30,7 @@ TIME_FOR_ONE_STREAM = timedelta(seconds=30)
 """With less than this left, a run ends and leaves the rest to the next."""
 
 CHECK_UP = timedelta(hours=1)
-"""How often a stream is looked at for what no alarm shows: one metric of GetMetricData an hour is under a cent a month."""
+"""How often a stream is looked at for what no alarm shows. One metric of GetMetricData an hour is $0.0073 a month."""
 
 KEEPING_UP = timedelta(minutes=1)
 """Consumers that are no further behind are done with the shards that a scale-down has closed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kinesis_autoscaler.alarms import Alarm, AlarmNames
+from kinesis_autoscaler.alarm import Alarm, AlarmNames
 from kinesis_autoscaler.model import Action
 from kinesis_autoscaler.settings import parse_settings
 from simulator.deployment.without_terraform import NAME, alarms

@@ -10,7 +10,7 @@ from typing import Any
 
 import hcl2
 
-from kinesis_autoscaler.alarms import Alarm, AlarmNames, AlarmPair
+from kinesis_autoscaler.alarm import Alarm, AlarmNames, AlarmPair
 from kinesis_autoscaler.model import Action
 
 REGION = "us-east-2"

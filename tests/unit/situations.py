@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from kinesis_autoscaler.decision import Situation
+from kinesis_autoscaler.decision.outlook import outlook
 from kinesis_autoscaler.model import (
     Action,
     AlarmRule,
@@ -18,7 +19,6 @@ from kinesis_autoscaler.model import (
     Stream,
     Telemetry,
 )
-from kinesis_autoscaler.outlook import outlook
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 BYTES_PER_SHARD_MINUTE = 60 * 1024 * 1024
@@ -51,7 +51,7 @@ def telemetry(
     minutes: int = 180,
     throttled: float | None = None,
     iterator_age: timedelta | None = timedelta(0),
-    deliveries: bool = True,
+    delivered: bool = True,
 ) -> Telemetry:
     """Demand in shards: the same every minute, or the last minutes' values (None: no datapoint)."""
     values: list[float | None] = [shards] * minutes if isinstance(shards, float | int) else list(shards)
@@ -67,7 +67,7 @@ def telemetry(
             )
             for n, value in enumerate(values)
         ),
-        deliveries=tuple(NOW - timedelta(minutes=n) for n in range(0, 24 * 60, 5)) if deliveries else (),
+        delivered=frozenset(NOW - timedelta(minutes=n) for n in range(24 * 60)) if delivered else frozenset(),
     )
 
 

@@ -10,7 +10,8 @@ from botocore.stub import Stubber
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kinesis_autoscaler.alarms import Alarm, AlarmNames, AlarmPair, Alarms, NotOurAlarmError
+from kinesis_autoscaler.alarm import Alarm, AlarmNames, AlarmPair, NotOurAlarmError
+from kinesis_autoscaler.alarms import Alarms
 from kinesis_autoscaler.model import Action, AlarmRule
 from kinesis_autoscaler.settings import InvalidSettingsError
 from tests.unit.account import (

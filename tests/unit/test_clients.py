@@ -19,7 +19,7 @@ from kinesis_autoscaler.clients import (
     is_permanent,
     retry_attempts,
 )
-from kinesis_autoscaler.scaling import CALL_TAKES_AT_MOST
+from kinesis_autoscaler.resharding import TAKES_AT_MOST
 from simulator.fleets import quotas
 
 
@@ -76,7 +76,7 @@ class TestClients:
         attempts = BOUNDED.retries["total_max_attempts"]
         waiting = sum(min(2**n, 20) for n in range(attempts - 1))  # standard mode's longest backoff
         longest = attempts * (BOUNDED.connect_timeout + BOUNDED.read_timeout) + waiting
-        assert timedelta(seconds=longest) <= CALL_TAKES_AT_MOST < LEASE
+        assert timedelta(seconds=longest) <= TAKES_AT_MOST < LEASE
 
     def test_a_failure_of_the_service_is_tried_again(self):
         kinesis = client("kinesis")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from kinesis_autoscaler.decision import decide_scale_down
+from kinesis_autoscaler.decision.outlook import PERIOD
 from kinesis_autoscaler.model import Minute, Reason, Telemetry
-from kinesis_autoscaler.outlook import PERIOD
 from tests.unit.situations import BYTES_PER_SHARD_MINUTE, NOW, settings, situation
 
 DAY = timedelta(days=1)

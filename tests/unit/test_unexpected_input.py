@@ -9,13 +9,14 @@ import boto3
 import pytest
 import time_machine
 
-from kinesis_autoscaler.alarms import Alarm, Alarms
-from kinesis_autoscaler.audit import event_key
+from kinesis_autoscaler.alarm import Alarm
+from kinesis_autoscaler.alarms import Alarms
 from kinesis_autoscaler.clients import client
 from kinesis_autoscaler.consumers import Consumers
 from kinesis_autoscaler.events import MalformedEventError, ScaleRequest
 from kinesis_autoscaler.handler import handler
 from kinesis_autoscaler.model import Action, Reason
+from kinesis_autoscaler.model.record import event_key
 from kinesis_autoscaler.settings import Environment, InvalidSettingsError
 from tests.unit.account import (
     PREFIX,

@@ -30,9 +30,10 @@ LOOK_FOR_SAVING = timedelta(minutes=30)
 def decide_scale_down(situation: Situation) -> Decision:
     """Fewer shards if the demand of the whole window fits into them.
 
-    Never below the minimum or half the current count; never on missing data, behind consumers, a young stream, throttled
-    records or the minutes that made the stream grow. It spends one of ten calls, so that it must save enough until
-    demand, going by the same hours of the last days, needs more again; and what came suddenly of late may come again.
+    Never below the minimum or half the current count. Never on missing data, on a young stream, while consumers are
+    behind, while records are throttled, or on the minutes that made the stream grow. It spends one of ten calls, so
+    that it must save enough until demand, going by the same hours of the last days, needs more again; and what came
+    suddenly of late may come again.
     """
     case = Case(Action.SCALE_DOWN, situation)
     return not_shrinkable(case) or _shrink_to(case, requested=None)

@@ -112,8 +112,8 @@ def _no_telemetry(case: Case) -> Decision | None:
         return None
     return case.skip(
         Reason.NO_TELEMETRY,
-        f"CloudWatch has no {missing(gaps)} for {len(gaps)} of the last {round(window / timedelta(minutes=1))} minutes, the "
-        f"first at {gaps[0].at:%H:%M} UTC, and missing data is not missing traffic.",
+        f"CloudWatch has no {missing(gaps)} for {len(gaps)} of the last {round(window / timedelta(minutes=1))} "
+        f"minutes, the first at {gaps[0].at:%H:%M} UTC, and missing data is not missing traffic.",
     )
 
 

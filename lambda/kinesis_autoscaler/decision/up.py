@@ -31,7 +31,7 @@ HOT_SHARD_WINDOW = timedelta(hours=1)
 """The stretch that is searched for throttled records; reconcile does so once in as long."""
 
 HOT_SHARD_MINUTES = 3
-"""Where one shard is hot, records are throttled in so many minutes of it; a surge's are fewer, or above the threshold."""
+"""A hot shard throttles in so many minutes of it; those of a surge are fewer, or above the threshold."""
 
 
 def decide_scale_up(situation: Situation) -> Decision:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinesis_autoscaler.decision import METRIC_DELAY, Situation, decide
+from kinesis_autoscaler.decision import METRIC_DELAY, THROTTLE_MEMORY, Situation, decide
+from kinesis_autoscaler.decision.outlook import LOOKBACK, PERIOD, outlook
 from kinesis_autoscaler.model import (
     QUOTA_WINDOW,
     Action,
@@ -20,7 +21,6 @@ from kinesis_autoscaler.model import (
     Stream,
     Telemetry,
 )
-from kinesis_autoscaler.outlook import LOOKBACK, PERIOD, outlook
 from simulator.comparison.closed_loop import Alarm, ClosedLoop
 from simulator.traffic import Traffic
 
@@ -101,6 +101,8 @@ class Autoscaler:
         now = START + loop.now * _MINUTE
         recent = [record for record in self._records if record.started_at > now - QUOTA_WINDOW - timedelta(hours=1)]
         window = max(settings.scale_up.window, settings.scale_down.window) + timedelta(minutes=30)
+        if action is Action.SCALE_DOWN:
+            window = max(window, THROTTLE_MEMORY)
         days: list[Minute] = []
         if action is Action.SCALE_DOWN:
             until = max(0, min(loop.visible_until, loop.now - METRIC_DELAY // _MINUTE))
