@@ -96,6 +96,7 @@ data "aws_iam_policy_document" "function" {
     sid = "ScaleStreams"
     actions = [
       "kinesis:DescribeStreamSummary",
+      "kinesis:ListStreamConsumers",
       "kinesis:UpdateShardCount",
     ]
     resources = var.stream_arns == null ? [local.every_stream_arn] : var.stream_arns
@@ -108,6 +109,7 @@ data "aws_iam_policy_document" "function" {
       "dynamodb:GetItem",
       "dynamodb:PutItem",
       "dynamodb:Query",
+      "dynamodb:UpdateItem",
     ]
     resources = [local.audit_table_arn]
   }
@@ -149,8 +151,11 @@ data "aws_iam_policy_document" "function" {
     for_each = length(var.consumer_function_arns) == 0 ? [] : [var.consumer_function_arns]
 
     content {
-      sid       = "SetConsumerConcurrency"
-      actions   = ["lambda:PutFunctionConcurrency"]
+      sid = "SetConsumerConcurrency"
+      actions = [
+        "lambda:GetFunctionConcurrency",
+        "lambda:PutFunctionConcurrency",
+      ]
       resources = statement.value
     }
   }

@@ -150,7 +150,7 @@ class AuditTable:
         head = heads.move(after, latest=before.event_time, horizon=now - HISTORY, expires_at=now + self._retention)
         self._transact([self._write(after, *unchanged(before)), self._update(head)], after, None)
 
-    def finish(self, before: Record, after: Record, *, shard_count: int | None = None) -> None:
+    def update(self, before: Record, after: Record, *, shard_count: int | None = None) -> None:
         """Put `after` in place of `before`; with `shard_count`, tell the head what the stream has come to.
 
         Raises:
@@ -195,7 +195,7 @@ class AuditTable:
             last_seen_at=seen_at,
         )
         try:
-            self.finish(latest, repeated)
+            self.update(latest, repeated)
         except SupersededError:
             return latest  # counted by someone else at the same moment; one look more or less does not matter
         return repeated

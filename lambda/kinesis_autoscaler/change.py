@@ -201,7 +201,7 @@ class Executor:
             if alarm.in_alarm and not alarm.is_paused:
                 self._alarms.rearm(alarm, f"Re-armed. {after.message}")
         try:
-            self._audit.finish(before, after, shard_count=shard_count)
+            self._audit.update(before, after, shard_count=shard_count)
         except SupersededError:
             logger.info("Another invocation has moved this record on.", extra={"stream": before.stream_name})
             return before

@@ -224,7 +224,7 @@ class Reconciler:
             return record
         problems = self._consumers.fit(self._observer.consumers(pair), stream.open_shard_count)
         done = record.with_(lower_consumers=None, error=" ".join(problems) or record.error)
-        self._audit.finish(record, done)
+        self._audit.update(record, done)
         return done
 
     def _keeps_up(self, stream: Stream) -> bool:
@@ -272,7 +272,7 @@ class Reconciler:
             return
         for record in records:
             if record.lower_consumers:
-                self._audit.finish(record, record.with_(lower_consumers=None))
+                self._audit.update(record, record.with_(lower_consumers=None))
                 continue
             after = settled(record, stream, self._clock(), has_consumers=False)
             if after is not record:
@@ -284,7 +284,7 @@ class Reconciler:
             if record.status.is_open:
                 self._executor.end(record, failed(record, reason, why, self._clock()))
             else:
-                self._audit.finish(record, record.with_(lower_consumers=None))
+                self._audit.update(record, record.with_(lower_consumers=None))
             summary.finished += 1
 
 
