@@ -87,7 +87,7 @@ class Observer:
             days=self._metrics.days(stream.name, since=now - LOOKBACK, until=now - METRIC_DELAY, period=PERIOD),
         )
         window_began = now - settings.scale_down.window
-        gaps = [m for m in unknown(telemetry, settings, window_began, now) if not m.has_traffic_data]
+        gaps = [m for m in unknown(telemetry, settings, stream.created_at, window_began, now) if not m.has_traffic_data]
         if not gaps or telemetry.incomplete:
             return telemetry
         witnesses = self._alarms.neighbours(stream.name, WITNESSES)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from kinesis_autoscaler.decision import decide_minimum, decide_request, decide_scale_down, decide_scale_up
-from kinesis_autoscaler.model import Action, Reason, Status, Strategy
+from kinesis_autoscaler.model import Action, FanOutConsumer, Minute, Reason, Status, Strategy, Telemetry
 from tests.unit.situations import NOW, scaling, settings, situation, stream, telemetry
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
+
+
+def quota_refusal(ago):
+    return scaling(ago, status=Status.FAILED, reason=Reason.QUOTA_EXHAUSTED, call_accepted=False)
+
+
+def busy_yesterday(telemetry_: Telemetry) -> Telemetry:
+    """The same, and a period with traffic a day before the window's middle."""
+    yesterday = NOW - timedelta(days=1, minutes=60)
+    periods = (Minute(yesterday + n * 5 * MINUTE, 10.0**6, 100.0) for n in range(-12, 13))
+    return replace(telemetry_, days=tuple(periods))
 
 
 class TestScaleUp:
@@ -50,9 +62,20 @@ class TestScaleUp:
     def test_the_maximum_caps_the_step(self):
         assert decide_scale_up(situation(7.8, settings_=settings(max_shard_count=9))).target == 9
 
-    def test_at_the_maximum_nothing_is_done_and_the_next_reconcile_may_look_again(self):
+    def test_a_single_throttled_record_does_not_double_a_large_stream(self):
+        large = {"current": 100, "settings_": settings(max_shard_count=1000, target_utilization=0.7)}
+        calm = telemetry(76.0)
+        minutes = (*calm.minutes[:-1], replace(calm.minutes[-1], throttled_records=1.0))
+        without, with_one = situation(76.0, **large), situation(telemetry_=replace(calm, minutes=minutes), **large)
+        assert decide_scale_up(with_one).target == decide_scale_up(without).target
+
+    def test_at_the_maximum_nothing_is_done_and_the_numbers_are_told_once_an_hour(self):
         decision = decide_scale_up(situation(7.8, settings_=settings(max_shard_count=8)))
-        assert (decision.target, decision.reason, decision.retry_at) == (None, Reason.AT_MAXIMUM, NOW)
+        assert (decision.target, decision.reason, decision.retry_at) == (None, Reason.AT_MAXIMUM, NOW + HOUR)
+        assert "peak demand 7.8 shards in the last 5 minutes is 98% of capacity" in decision.message
+
+    def test_at_the_maximum_demand_that_fits_is_told_as_such(self):
+        assert decide_scale_up(situation(0.1, settings_=settings(max_shard_count=8))).reason is Reason.DEMAND_FITS
 
     def test_a_stream_above_a_lowered_maximum_is_not_shrunk_under_load(self):
         assert decide_scale_up(situation(7.8, settings_=settings(max_shard_count=4))).reason is Reason.AT_MAXIMUM
@@ -80,7 +103,7 @@ class TestScaleUp:
             minute.__class__(minute.at, minute.incoming_bytes, minute.incoming_records, 7 * 60 * 2_000_000)
             for minute in reads.minutes
         )
-        reads = reads.__class__(minutes, reads.deliveries)
+        reads = replace(reads, minutes=minutes)
         assert decide_scale_up(situation(telemetry_=reads)).reason is Reason.DEMAND_FITS
         with_reads = situation(telemetry_=reads, settings_=settings(scale_on_reads=True))
         assert decide_scale_up(with_reads).target == 12
@@ -130,17 +153,28 @@ class TestQuota:
         assert target(0) == 12
         assert target(8) == 16
 
-    def test_kinesis_own_refusal_is_believed_until_the_oldest_known_call_leaves_the_window(self):
-        known = scaling(20 * HOUR)
-        refusal = scaling(HOUR, status=Status.FAILED, reason=Reason.QUOTA_EXHAUSTED, call_accepted=False)
-        decision = decide_scale_up(situation(7.8, history=[known, refusal]))
-        assert (decision.reason, decision.retry_at) == (Reason.QUOTA_EXHAUSTED, NOW + 4 * HOUR)
+    def test_a_quota_that_aws_has_raised_allows_more(self):
+        calls = [scaling((n + 1) * 2 * HOUR) for n in reversed(range(10))]
+        assert decide_scale_up(situation(7.8, history=calls, settings_=settings(update_calls_per_day=20))).target
 
-    def test_a_refusal_that_no_call_of_ours_explains_is_believed_for_an_hour(self):
-        refusal = scaling(59 * MINUTE, status=Status.FAILED, reason=Reason.QUOTA_EXHAUSTED, call_accepted=False)
-        assert decide_scale_up(situation(7.8, history=[refusal])).reason is Reason.QUOTA_EXHAUSTED
-        later = scaling(61 * MINUTE, status=Status.FAILED, reason=Reason.QUOTA_EXHAUSTED, call_accepted=False)
-        assert decide_scale_up(situation(7.8, history=[later])).target is not None
+    def test_a_refusal_that_no_calls_of_ours_explain_stands_for_a_quarter_of_an_hour(self):
+        for known in ([], [scaling(20 * HOUR)], [scaling(10 * MINUTE)]):
+            decision = decide_scale_up(situation(7.8, history=[*known, quota_refusal(9 * MINUTE)]))
+            assert (decision.reason, decision.retry_at) == (Reason.QUOTA_EXHAUSTED, NOW + 6 * MINUTE)
+            assert decide_scale_up(situation(7.8, history=[*known, quota_refusal(15 * MINUTE)])).target is not None
+
+    def test_a_refusal_of_the_past_does_not_hide_the_calls_since(self):
+        calls = [scaling(19 * HOUR - n * 90 * MINUTE) for n in range(10)]
+        decision = decide_scale_up(situation(7.8, history=[quota_refusal(20 * HOUR), *calls]))
+        assert (decision.reason, decision.retry_at) == (Reason.QUOTA_EXHAUSTED, NOW + 5 * HOUR)
+
+    def test_a_call_that_was_accepted_since_ends_a_refusal(self):
+        history = [quota_refusal(12 * MINUTE), scaling(10 * MINUTE)]
+        assert decide_scale_up(situation(7.8, history=history)).target is not None
+
+    def test_a_change_by_others_counts_for_as_many_calls_as_it_took_at_least(self):
+        by_others = scaling(2 * HOUR, reason=Reason.RESHARDED_ELSEWHERE, from_shard_count=2, to_shard_count=16)
+        assert decide_scale_up(situation(7.8, history=[by_others])).calls_left == 7
 
 
 class TestScaleDown:
@@ -182,9 +216,41 @@ class TestScaleDown:
     def test_a_stream_above_a_lowered_maximum_shrinks_by_half_where_the_load_allows(self):
         assert decide_scale_down(situation(0.5, current=40, settings_=settings(max_shard_count=10))).target == 20
 
-    def test_a_stream_above_a_lowered_maximum_stays_where_the_load_would_not_fit_below(self):
+    def test_a_stream_above_a_lowered_maximum_comes_as_near_to_it_as_the_load_allows(self):
         lowered = settings(max_shard_count=22)
-        assert decide_scale_down(situation(15.0, current=40, settings_=lowered)).target is None
+        decision = decide_scale_down(situation(15.0, current=40, settings_=lowered))
+        assert (decision.target, decision.reason) == (25, Reason.ABOVE_MAXIMUM)
+        assert decide_scale_down(situation(15.0, current=25, settings_=lowered)).reason is Reason.DEMAND_FITS
+
+    def test_a_stream_above_a_lowered_maximum_goes_down_whatever_the_threshold_and_never_below_it_for_that(self):
+        lowered = settings(max_shard_count=12)
+        assert decide_scale_down(situation(7.0, current=16, settings_=lowered)).target == 12
+        assert decide_scale_down(situation(0.5, current=16, settings_=lowered)).target == 12
+
+    def test_a_window_with_throttled_records_is_no_time_to_shrink(self):
+        throttled = telemetry(1.0)
+        minutes = tuple(
+            replace(minute, throttled_records=5.0) if n == 150 else minute for n, minute in enumerate(throttled.minutes)
+        )
+        decision = decide_scale_down(situation(telemetry_=replace(throttled, minutes=minutes)))
+        assert decision.reason is Reason.THROTTLED
+        assert "5 records were throttled" in decision.message
+
+    def test_a_count_that_throttled_at_this_demand_is_not_gone_back_to(self):
+        """A hot shard throttles at 25%; at twice the shards it does not."""
+        throttled = telemetry(1.0, minutes=10 * 60)
+        minutes = tuple(
+            replace(minute, throttled_records=50.0) if n < 60 else minute for n, minute in enumerate(throttled.minutes)
+        )
+        hot = replace(throttled, minutes=minutes)
+        grown = scaling(9 * HOUR, from_shard_count=4, to_shard_count=8, finished_at=NOW - 9 * HOUR + 2 * MINUTE)
+        assert decide_scale_down(situation(current=8, telemetry_=hot, history=[grown])).target == 5
+        assert decide_scale_down(situation(current=5, telemetry_=hot, history=[grown])).reason is Reason.THROTTLED
+        calm = replace(
+            hot,
+            minutes=(*minutes[:300], *(replace(m, incoming_bytes=0.0, incoming_records=0.0) for m in minutes[300:])),
+        )
+        assert decide_scale_down(situation(current=8, telemetry_=calm, history=[grown])).target == 4
 
 
 class TestTelemetry:
@@ -193,14 +259,47 @@ class TestTelemetry:
         assert decide_scale_down(situation(telemetry_=idle)).target == 4
 
     def test_an_idle_stream_that_reports_zeros_goes_down(self):
-        assert decide_scale_down(situation(telemetry_=telemetry(0.0, deliveries=False))).target == 4
+        assert decide_scale_down(situation(telemetry_=telemetry(0.0, delivered=False))).target == 4
 
     def test_missing_data_without_proof_of_delivery_is_not_missing_traffic(self):
-        silent = telemetry([None] * 180, iterator_age=None, deliveries=False)
-        assert decide_scale_down(situation(telemetry_=silent)).reason is Reason.NO_TELEMETRY
+        silent = busy_yesterday(telemetry([None] * 180, iterator_age=None, delivered=False))
+        decision = decide_scale_down(situation(telemetry_=silent))
+        assert decision.reason is Reason.NO_TELEMETRY
+        assert "no IncomingBytes and IncomingRecords for 117 of the last 120 minutes" in decision.message
+
+    def test_a_stream_that_was_silent_at_this_hour_on_all_days_is_silent(self):
+        silent = telemetry([None] * 180, iterator_age=None, delivered=False)
+        assert decide_scale_down(situation(telemetry_=silent)).target == 4
+
+    def test_a_stream_of_today_has_no_such_days(self):
+        silent = telemetry([None] * 180, iterator_age=None, delivered=False)
+        decision = decide_scale_down(situation(telemetry_=silent, stream_=stream(8, age=23 * HOUR)))
+        assert decision.reason is Reason.NO_TELEMETRY
+
+    def test_what_polling_consumers_report_proves_silence(self):
+        idle = busy_yesterday(telemetry([None] * 180, delivered=False))
+        assert decide_scale_down(situation(telemetry_=idle)).target == 4
+
+    @pytest.mark.parametrize("lost", ["incoming_bytes", "incoming_records"])
+    def test_one_of_the_two_metrics_is_not_enough(self, lost):
+        half = telemetry(1.0)
+        minutes = tuple(replace(minute, **{lost: None}) for minute in half.minutes)
+        assert decide_scale_down(situation(telemetry_=replace(half, minutes=minutes))).reason is Reason.NO_TELEMETRY
+
+    def test_one_of_the_two_metrics_is_enough_to_grow(self):
+        half = telemetry(7.2)
+        minutes = tuple(replace(minute, incoming_records=None) for minute in half.minutes)
+        assert decide_scale_up(situation(telemetry_=replace(half, minutes=minutes))).target == 12
+
+    def test_an_incomplete_answer_is_named(self):
+        half = replace(telemetry(1.0), incomplete=("IncomingRecords",))
+        decision = decide_scale_down(situation(telemetry_=half))
+        assert decision.reason is Reason.NO_TELEMETRY
+        assert "did not return all data of IncomingRecords" in decision.message
 
     def test_one_hole_in_the_window_without_proof_is_enough_to_stop(self):
-        hole = telemetry([1.0] * 90 + [None] * 25 + [1.0] * 65, deliveries=False)
+        hole = telemetry([1.0] * 90 + [None] + [1.0] * 89, iterator_age=None, delivered=False)
+        hole = busy_yesterday(hole)
         assert decide_scale_down(situation(telemetry_=hole)).reason is Reason.NO_TELEMETRY
 
 
@@ -221,8 +320,32 @@ class TestConsumers:
             minute if minute.at < cut else minute.__class__(minute.at, minute.incoming_bytes, minute.incoming_records)
             for minute in quiet.minutes
         )
-        dead = quiet.__class__(minutes, quiet.deliveries)
+        dead = replace(quiet, minutes=minutes)
         assert decide_scale_down(situation(telemetry_=dead)).reason is Reason.CONSUMERS_BEHIND
+
+    def test_a_jump_of_single_minutes_does_not(self):
+        jumpy = telemetry(1.0)
+        minutes = tuple(
+            replace(minute, iterator_age=timedelta(days=1)) if n % 10 == 0 else minute
+            for n, minute in enumerate(jumpy.minutes)
+        )
+        assert decide_scale_down(situation(telemetry_=replace(jumpy, minutes=minutes))).target == 4
+
+    @pytest.mark.parametrize(
+        ("lag", "until", "reason"),
+        [
+            (timedelta(minutes=40), NOW, Reason.CONSUMERS_BEHIND),
+            (timedelta(seconds=1), NOW - timedelta(minutes=20), Reason.CONSUMERS_BEHIND),
+            (timedelta(seconds=1), NOW, Reason.LOW_DEMAND),
+            (timedelta(seconds=1), NOW - timedelta(hours=25), Reason.LOW_DEMAND),
+        ],
+    )
+    def test_fan_out_consumers_are_looked_at_by_name(self, lag, until, reason):
+        lags = tuple((until - timedelta(minutes=n), lag) for n in reversed(range(1, 100)))
+        known = replace(telemetry(1.0), fan_out=(FanOutConsumer("billing", lags),))
+        decision = decide_scale_down(situation(telemetry_=known))
+        assert decision.reason is reason
+        assert reason is Reason.LOW_DEMAND or "fan-out consumer billing" in decision.message
 
     def test_consumers_that_never_report_an_age_do_not_block(self):
         assert decide_scale_down(situation(telemetry_=telemetry(1.0, iterator_age=None))).target == 4

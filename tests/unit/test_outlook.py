@@ -86,8 +86,8 @@ class TestPattern:
         assert decide_by_pattern(days(calm_but(4.8, 12.5), count=0.5)).target == 4
 
     def test_without_a_day_of_data_it_must_save_a_quarter(self):
-        calm = days(lambda _: 3.5, count=0.5)
-        smaller = situation(current=9, telemetry_=calm, settings_=settings(burst_memory=timedelta(0)))
+        calm = days(lambda _: 5.2, count=0.5)
+        smaller = situation(current=11, telemetry_=calm, settings_=settings(burst_memory=timedelta(0)))
         assert decide_scale_down(smaller).target is None
         assert "would save less than a quarter of the shards" in decide_scale_down(smaller).message
 
@@ -108,7 +108,7 @@ class TestBursts:
 
     def test_a_burst_may_fill_the_stream(self):
         decision = decide_scale_down(situation(current=10, telemetry_=mornings(0, 5)))
-        assert decision.target == 8
+        assert decision.target == 7
         assert "and room is kept for another burst to 6.0; target 60%." in decision.message
 
     def test_it_is_forgotten_after_the_days_that_the_settings_say(self):

@@ -24,17 +24,26 @@ ABOUT_AS_HIGH = 0.8
 """At this fraction of the demand that throttled, the same shards would be near throttling again."""
 
 
-def unknown(telemetry: Telemetry, settings: Settings, since: datetime, until: datetime) -> tuple[Minute, ...]:
+def unknown(
+    telemetry: Telemetry, settings: Settings, created_at: datetime, since: datetime, until: datetime
+) -> tuple[Minute, ...]:
     """The minutes between two times of which nobody can tell the demand.
 
     Minutes that CloudWatch may not have delivered yet are left out: they argue for nothing.
+
+    Args:
+        telemetry: With the last days.
+        settings: The stream's.
+        created_at: When the stream was made: a day on which it did not exist says nothing.
+        since: The first minute.
+        until: The end.
     """
     return tuple(
         minute
         for minute in _between(telemetry.minutes, since, until - METRIC_DELAY)
         if minute.evidence(with_reads=settings.scale_on_reads, delivered=minute.at in telemetry.delivered)
         is Evidence.UNKNOWN
-        and (minute.has_traffic_data or _busy_at_this_hour(telemetry.days, minute.at))
+        and (minute.has_traffic_data or not _always_silent_at_this_hour(telemetry.days, created_at, minute.at))
     )
 
 
@@ -76,14 +85,13 @@ def _between(minutes: Sequence[Minute], since: datetime, until: datetime) -> lis
     return [minute for minute in minutes if since <= minute.at < until]
 
 
-def _busy_at_this_hour(days: Sequence[Minute], at: datetime) -> bool:
-    """Whether an earlier day had traffic at about this time of the day."""
+def _always_silent_at_this_hour(days: Sequence[Minute], created_at: datetime, at: datetime) -> bool:
+    """Whether the stream has earlier days, and none of them had traffic at about this time of the day."""
     day = timedelta(days=1)
-    for period in days:
-        away = (at - period.at) % day
-        if at - period.at > SAME_HOUR and min(away, day - away) <= SAME_HOUR and period.write_shards > 0:
-            return True
-    return False
+    if at - created_at < day + SAME_HOUR:
+        return False
+    earlier = (period for period in days if period.write_shards > 0 and at - period.at > SAME_HOUR)
+    return all(SAME_HOUR < (at - period.at) % day < day - SAME_HOUR for period in earlier)
 
 
 def _count_at(history: History, at: datetime, current: int) -> int:

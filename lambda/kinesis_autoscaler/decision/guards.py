@@ -105,7 +105,7 @@ def _no_telemetry(case: Case) -> Decision | None:
             f"CloudWatch did not return all data of {', '.join(telemetry.incomplete)}, and missing data is not missing "
             "traffic.",
         )
-    gaps = unknown(telemetry, settings, now - window, now)
+    gaps = unknown(telemetry, settings, situation.stream.created_at, now - window, now)
     if not telemetry.minutes:
         return case.skip(Reason.NO_TELEMETRY, f"CloudWatch has no data of the last {span(window)}.")
     if not gaps:

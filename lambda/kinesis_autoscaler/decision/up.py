@@ -24,7 +24,7 @@ MAX_GROWTH = 0.5
 SATURATED = 0.95
 """At this utilization, accepted traffic no longer shows how much was offered."""
 
-MUCH_THROTTLED = 0.01
+MUCH_THROTTLED = 0.001
 """From this share of a minute's records on, what was refused is demand that nobody can measure."""
 
 HOT_SHARD_WINDOW = timedelta(hours=1)
@@ -137,7 +137,7 @@ def _target(case: Case, demand: float) -> int:
     refused_share = max((minute.throttled_share for minute in recent), default=0.0)
     offered = demand / (1 - min(refused_share, 0.5))
     wanted = (offered + _growth(situation, demand)) / settings.target_utilization
-    if refused_share >= MUCH_THROTTLED:
+    if refused_share >= MUCH_THROTTLED or (refused_share and settings.scale_on_throttling):
         wanted = max(wanted, 2 * current)
     elif demand >= SATURATED * current:
         wanted = max(wanted, 1.5 * current)
