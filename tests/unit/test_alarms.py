@@ -43,6 +43,7 @@ TRAPS = [
     "-",
     ".",
 ]
+ORDERS = AlarmNames(PREFIX, "orders")
 PEOPLE = "arn:aws:sns:us-east-2:123456789012:people"
 NOT_WITH_METRICS = {"MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit"}
 """Fields that PutMetricAlarm refuses in a math alarm."""
@@ -312,22 +313,84 @@ class TestFindingEveryPair:
         assert ([pair.stream_name for pair in pairs], problems) == (["orders"], [])
 
 
+class TestNeighbours:
+    def test_other_streams_whose_alarms_have_data_may_bear_witness(self, cloudwatch, alarms):
+        for name in ("orders", "clicks", "payments", "refunds"):
+            put_alarms(cloudwatch, name)
+            for action in Action:
+                state = "INSUFFICIENT_DATA" if name == "clicks" else "OK"
+                alarm = AlarmNames(PREFIX, name).of(action)
+                cloudwatch.set_alarm_state(AlarmName=alarm, StateValue=state, StateReason="a test")
+        assert alarms.neighbours("orders", 5) == ["payments", "refunds"]
+        assert alarms.neighbours("orders", 1) == ["payments"]
+
+    def test_a_stream_alone_has_none(self, cloudwatch, alarms):
+        put_alarms(cloudwatch)
+        assert alarms.neighbours("orders", 5) == []
+
+
 class TestWritingTheShardCount:
     def test_both_alarms_get_it(self, cloudwatch, alarms):
-        assert alarms.write_shard_count(put_alarms(cloudwatch), 9) == [
-            f"{PREFIX}/orders/scale-up",
-            f"{PREFIX}/orders/scale-down",
-        ]
+        put_alarms(cloudwatch)
+        alarms.write_shard_count(ORDERS, 9)
         assert [alarm.shard_count for alarm in read_pair(cloudwatch)] == [9, 9]
+
+    def test_it_returns_both_as_they_were_just_before(self, cloudwatch, alarms):
+        pair = put_alarms(cloudwatch)
+        assert alarms.write_shard_count(ORDERS, 9) == pair
 
     def test_an_alarm_that_has_it_already_is_not_written(self, cloudwatch, alarms):
         put_alarms(cloudwatch)
         put_alarm(cloudwatch, with_literal(alarm_definition(DOWN), "shardCount", "9"))
         calls = Calls(cloudwatch)
-        assert alarms.write_shard_count(read_pair(cloudwatch), 9) == [f"{PREFIX}/orders/scale-up"]
+        alarms.write_shard_count(ORDERS, 9)
+        assert [call["AlarmName"] for call in calls.of("PutMetricAlarm")] == [f"{PREFIX}/orders/scale-up"]
+        alarms.write_shard_count(ORDERS, 9)
         assert len(calls.of("PutMetricAlarm")) == 1
-        assert alarms.write_shard_count(read_pair(cloudwatch), 9) == []
-        assert len(calls.of("PutMetricAlarm")) == 1
+
+    def test_each_is_read_immediately_before_it_is_written(self, cloudwatch, alarms):
+        put_alarms(cloudwatch)
+        calls = Calls(cloudwatch)
+        alarms.write_shard_count(ORDERS, 9)
+        assert [(name, call.get("AlarmName") or call["AlarmNames"]) for name, call in calls.made] == [
+            ("DescribeAlarms", [ORDERS.of(UP)]),
+            ("PutMetricAlarm", ORDERS.of(UP)),
+            ("DescribeAlarms", [ORDERS.of(DOWN)]),
+            ("PutMetricAlarm", ORDERS.of(DOWN)),
+        ]
+
+    def test_what_a_user_changes_while_the_first_is_written_is_kept_in_the_second(self, aws, cloudwatch, alarms):
+        put_alarms(cloudwatch)
+        user = aws.client("cloudwatch")
+
+        def apply(params, **_):
+            if params["AlarmName"] == ORDERS.of(UP):
+                put_alarm(user, alarm_definition(DOWN, Threshold=0.2))
+
+        cloudwatch.meta.events.register("provide-client-params.cloudwatch.PutMetricAlarm", apply)
+        alarms.write_shard_count(ORDERS, 9)
+        down = read_pair(cloudwatch).scale_down
+        assert (down.rule.threshold, down.shard_count) == (0.2, 9)
+
+    def test_an_alarm_that_is_gone_by_now_is_not_made_anew(self, cloudwatch, alarms):
+        put_alarms(cloudwatch)
+        cloudwatch.delete_alarms(AlarmNames=[ORDERS.of(DOWN)])
+        with pytest.raises(NotOurAlarmError, match=f"There is no alarm {ORDERS.of(DOWN)}"):
+            alarms.write_shard_count(ORDERS, 9)
+        assert cloudwatch.describe_alarms(AlarmNames=[ORDERS.of(DOWN)])["MetricAlarms"] == []
+
+    def test_an_alarm_that_is_no_longer_ours_is_left_alone(self, cloudwatch, alarms):
+        put_alarms(cloudwatch, AlarmActions=[PEOPLE])
+        with pytest.raises(NotOurAlarmError, match="does not notify this autoscaler's topic"):
+            alarms.write_shard_count(ORDERS, 9)
+        assert [alarm.shard_count for alarm in read_pair(cloudwatch)] == [4, 4]
+
+    @pytest.mark.parametrize("damaged", Action)
+    def test_an_alarm_without_a_shard_count_is_left_alone(self, cloudwatch, alarms, damaged):
+        put_alarms(cloudwatch)
+        put_alarm(cloudwatch, with_literal(alarm_definition(damaged), "shardCount", "4.0"))
+        with pytest.raises(InvalidSettingsError, match=ORDERS.of(damaged)):
+            alarms.write_shard_count(ORDERS, 9)
 
     @time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False)
     def test_nothing_else_of_what_a_user_made_of_the_alarms_changes(self, cloudwatch, alarms):
@@ -352,17 +415,17 @@ class TestWritingTheShardCount:
         put_alarm(cloudwatch, up)
         before = [alarm.definition for alarm in read_pair(cloudwatch)]
 
-        alarms.write_shard_count(read_pair(cloudwatch), 9)
+        alarms.write_shard_count(ORDERS, 9)
 
         after = [alarm.definition for alarm in read_pair(cloudwatch)]
         assert after == [with_literal(alarm, "shardCount", "9") for alarm in before]
         assert after != before
 
     def test_state_and_tags_are_left_alone(self, cloudwatch, alarms):
-        pair = put_alarms(cloudwatch)
+        put_alarms(cloudwatch)
         calls = Calls(cloudwatch)
-        alarms.write_shard_count(pair, 9)
-        assert [name for name, _ in calls.made] == ["PutMetricAlarm", "PutMetricAlarm"]
+        alarms.write_shard_count(ORDERS, 9)
+        assert {name for name, _ in calls.made} == {"DescribeAlarms", "PutMetricAlarm"}
         for alarm in read_pair(cloudwatch):
             assert alarms.tags(alarm) == {f"kinesis-autoscaler:{name}": value for name, value in TAGS.items()}
 
@@ -374,17 +437,20 @@ class TestWritingTheShardCount:
         definition = {**alarm_definition(UP), **filled}
         calls = Calls(cloudwatch)
         with Stubber(cloudwatch) as answers:
+            answers.add_response("describe_alarms", {"MetricAlarms": [definition]})
             answers.add_response("put_metric_alarm", {})
-            alarms.write_shard_count(pair_of(definition, with_literal(alarm_definition(DOWN), "shardCount", "9")), 9)
+            down = with_literal(alarm_definition(DOWN), "shardCount", "9")
+            answers.add_response("describe_alarms", {"MetricAlarms": [down]})
+            alarms.write_shard_count(ORDERS, 9)
         (request,) = calls.of("PutMetricAlarm")
         read = {name: value for name, value in definition.items() if name in takes}
         assert set(read) == takes
         assert {name: request[name] for name in takes} == with_literal(read, "shardCount", "9")
 
     def test_what_only_describes_the_alarm_is_not_sent(self, cloudwatch, alarms):
-        pair = put_alarms(cloudwatch)
+        put_alarms(cloudwatch)
         calls = Calls(cloudwatch)
-        alarms.write_shard_count(pair, 9)
+        alarms.write_shard_count(ORDERS, 9)
         assert len(calls.of("PutMetricAlarm")) == 2
         for request in calls.of("PutMetricAlarm"):
             assert not {"AlarmArn", "StateValue", "StateReason", "StateUpdatedTimestamp", "Tags"} & set(request)

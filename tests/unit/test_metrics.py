@@ -13,28 +13,31 @@ from tests.unit.account import Calls
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+QUERIES = ("incomingBytes", "incomingRecords", "readBytes", "throttledRecords", "iteratorAge")
 DATAPOINTS_IN_A_CALL = 100_800  # GetMetricData's maximum
 
 
 @pytest.fixture
 def metrics(cloudwatch) -> Metrics:
-    return Metrics(cloudwatch, function_name="kinesis-autoscaler")
+    return Metrics(cloudwatch)
 
 
 @pytest.fixture
 def publish(cloudwatch):
     """Let a service report values of a metric in the minute that begins then."""
 
-    def publish(metric: str, at: datetime, *values: float, stream: str | None = "orders", function: str | None = None):
-        namespace, dimension = (
-            ("AWS/Lambda", {"Name": "FunctionName", "Value": function})
-            if function
-            else ("AWS/Kinesis", {"Name": "StreamName", "Value": stream})
-        )
+    def publish(metric: str, at: datetime, *values: float, stream: str = "orders", **dimensions: str):
+        labels = {"StreamName": stream, **dimensions}
         cloudwatch.put_metric_data(
-            Namespace=namespace,
+            Namespace="AWS/Kinesis",
             MetricData=[
-                {"MetricName": metric, "Timestamp": at, "Value": value, "Dimensions": [dimension]} for value in values
+                {
+                    "MetricName": metric,
+                    "Timestamp": at,
+                    "Value": value,
+                    "Dimensions": [{"Name": name, "Value": label} for name, label in labels.items()],
+                }
+                for value in values
             ],
         )
 
@@ -109,17 +112,113 @@ class TestMinutes:
 
 
 class TestProofOfDelivery:
-    def test_the_functions_own_invocations_tell_when_cloudwatch_delivered(self, metrics, publish):
-        publish("Invocations", NOON + 5 * MINUTE, 1, function="kinesis-autoscaler")
-        publish("Invocations", NOON, 2, function="kinesis-autoscaler")
-        publish("Invocations", NOON + 2 * MINUTE, 1, function="another")
-        telemetry = metrics.telemetry("orders", since=NOON, until=NOON + 10 * MINUTE)
-        assert telemetry.deliveries == (NOON, NOON + 5 * MINUTE)
+    def test_another_streams_traffic_metrics_tell_when_cloudwatch_delivered(self, metrics, publish):
+        publish("IncomingRecords", NOON + 5 * MINUTE, 1, stream="clicks")
+        publish("IncomingRecords", NOON, 0, stream="payments")
+        publish("IncomingRecords", NOON + 2 * MINUTE, 1, stream="refunds")
+        delivered = metrics.delivered(["clicks", "payments"], since=NOON, until=NOON + 10 * MINUTE)
+        assert delivered == {NOON, NOON + 5 * MINUTE}
 
-    def test_they_prove_nothing_about_traffic(self, metrics, publish):
-        publish("Invocations", NOON, 1, function="kinesis-autoscaler")
-        (minute,) = metrics.telemetry("orders", since=NOON, until=NOON + MINUTE).minutes
-        assert not minute.has_traffic_data
+    def test_where_there_is_no_other_stream_nothing_is_asked_and_nothing_proven(self, cloudwatch, metrics):
+        calls = Calls(cloudwatch)
+        assert metrics.delivered([], since=NOON, until=NOON + 10 * MINUTE) == frozenset()
+        assert calls.made == []
+
+
+class TestFanOut:
+    LAG = "SubscribeToShardEvent.MillisBehindLatest"
+
+    def test_each_consumer_has_the_lag_of_the_minutes_in_which_it_reported(self, metrics, publish):
+        publish(self.LAG, NOON + 2 * MINUTE, 90_000, 1000, ConsumerName="billing")
+        publish(self.LAG, NOON, 0, ConsumerName="billing")
+        publish(self.LAG, NOON, 5000, ConsumerName="gone")
+        telemetry = metrics.telemetry("orders", since=NOON, until=NOON + 4 * MINUTE, fan_out=["billing", "search"])
+        billing, search = telemetry.fan_out
+        assert (billing.name, search.name) == ("billing", "search")
+        assert billing.lags == ((NOON, timedelta(0)), (NOON + 2 * MINUTE, timedelta(seconds=90)))
+        assert search.lags == ()
+
+
+class TestThrottledMinutes:
+    def test_minutes_are_counted_not_records(self, metrics, publish):
+        publish("WriteProvisionedThroughputExceeded", NOON, 300)
+        publish("WriteProvisionedThroughputExceeded", NOON + MINUTE, 0)
+        publish("WriteProvisionedThroughputExceeded", NOON + 2 * MINUTE, 1, 1)
+        assert metrics.throttled_minutes("orders", since=NOON, until=NOON + 5 * MINUTE) == 2
+
+
+class TestDays:
+    def test_each_period_is_its_mean_minute(self, metrics, publish):
+        for n in range(5):
+            publish("IncomingBytes", NOON + n * MINUTE, 1000)
+        publish("IncomingRecords", NOON + 7 * MINUTE, 50)
+        first, second = metrics.days("orders", since=NOON, until=NOON + 10 * MINUTE, period=5 * MINUTE)
+        assert (first.at, first.incoming_bytes, first.incoming_records) == (NOON, 1000, None)
+        assert (second.at, second.incoming_bytes, second.incoming_records) == (NOON + 5 * MINUTE, None, 10)
+
+
+def result(query: str, *numbers: int, **more) -> dict:
+    """A metric's part of an answer: in the n-th minute, the value n + 1."""
+    return {
+        "Id": query,
+        "Timestamps": [NOON + n * MINUTE for n in numbers],
+        "Values": [n + 1 for n in numbers],
+        **more,
+    }
+
+
+def answer(*results: dict, but: dict[str, str] | None = None, **more) -> dict:
+    """An answer with these results; all other metrics are Complete and empty, but for the codes given."""
+    codes = dict.fromkeys(QUERIES, "Complete") | (but or {})
+    given = {each["Id"]: each for each in results}
+    rest = [result(name, StatusCode=code) for name, code in codes.items() if name not in given]
+    return {"MetricDataResults": [{"StatusCode": codes[each["Id"]], **each} for each in results] + rest, **more}
+
+
+class TestWhatCloudWatchCouldNotTell:
+    def test_a_metric_that_is_not_complete_is_asked_for_once_more_and_by_itself(self, cloudwatch, metrics):
+        calls = Calls(cloudwatch)
+        with Stubber(cloudwatch) as answers:
+            answers.add_response(
+                "get_metric_data", answer(result("incomingBytes", 0, 1, 2), but={"incomingRecords": "InternalError"})
+            )
+            answers.add_response(
+                "get_metric_data", {"MetricDataResults": [result("incomingRecords", 0, 1, 2, StatusCode="Complete")]}
+            )
+            telemetry = metrics.telemetry("orders", since=NOON, until=NOON + 3 * MINUTE)
+            answers.assert_no_pending_responses()
+        asked = [[query["Id"] for query in call["MetricDataQueries"]] for call in calls.of("GetMetricData")]
+        assert asked == [list(QUERIES), ["incomingRecords"]]
+        assert telemetry.incomplete == ()
+        assert [minute.incoming_records for minute in telemetry.minutes] == [1, 2, 3]
+
+    @pytest.mark.parametrize("code", ["InternalError", "PartialData", "Forbidden"])
+    def test_one_that_is_not_complete_the_second_time_is_named(self, cloudwatch, metrics, code):
+        with Stubber(cloudwatch) as answers:
+            answers.add_response("get_metric_data", answer(result("incomingBytes", 0, 2), but={"incomingBytes": code}))
+            answers.add_response(
+                "get_metric_data", {"MetricDataResults": [result("incomingBytes", 1, StatusCode=code)]}
+            )
+            telemetry = metrics.telemetry("orders", since=NOON, until=NOON + 3 * MINUTE)
+            answers.assert_no_pending_responses()
+        assert telemetry.incomplete == ("IncomingBytes",)
+        assert [minute.incoming_bytes for minute in telemetry.minutes] == [1, 2, 3], "what came is known all the same"
+
+    def test_one_that_is_left_out_of_the_answer_is_not_complete(self, cloudwatch, metrics):
+        with Stubber(cloudwatch) as answers:
+            without = answer()
+            without["MetricDataResults"] = [r for r in without["MetricDataResults"] if r["Id"] != "throttledRecords"]
+            answers.add_response("get_metric_data", without)
+            answers.add_response("get_metric_data", {"MetricDataResults": []})
+            telemetry = metrics.telemetry("orders", since=NOON, until=NOON + 3 * MINUTE)
+        assert telemetry.incomplete == ("WriteProvisionedThroughputExceeded",)
+
+    def test_the_last_page_says_whether_a_metric_is_complete(self, cloudwatch, metrics):
+        with Stubber(cloudwatch) as answers:
+            answers.add_response("get_metric_data", answer(but=dict.fromkeys(QUERIES, "PartialData"), NextToken="more"))
+            answers.add_response("get_metric_data", answer())
+            assert metrics.telemetry("orders", since=NOON, until=NOON + 3 * MINUTE).incomplete == ()
+            answers.assert_no_pending_responses()
 
 
 class TestTheCall:
@@ -133,31 +232,15 @@ class TestTheCall:
         assert {query["MetricStat"]["Period"] for query in call["MetricDataQueries"]} == {60}
 
     def test_values_are_put_together_across_pages(self, cloudwatch, metrics):
-        def page(*results, **more):
-            return {
-                "MetricDataResults": [
-                    {
-                        "Id": query,
-                        "Timestamps": [NOON + n * MINUTE for n in numbers],
-                        "Values": [n + 1 for n in numbers],
-                    }
-                    for query, numbers in results
-                ],
-                **more,
-            }
-
         first = {"MetricDataQueries": ANY, "StartTime": ANY, "EndTime": ANY, "ScanBy": "TimestampAscending"}
         with Stubber(cloudwatch) as answers:  # moto has one page only
-            answers.add_response(
-                "get_metric_data", page(("incomingBytes", [0, 1]), ("deliveries", [0]), NextToken="more"), first
-            )
+            answers.add_response("get_metric_data", answer(result("incomingBytes", 0, 1), NextToken="more"), first)
             answers.add_response(
                 "get_metric_data",
-                page(("incomingBytes", [3]), ("incomingRecords", [2]), ("deliveries", [3])),
+                answer(result("incomingBytes", 3), result("incomingRecords", 2)),
                 {**first, "NextToken": "more"},
             )
             telemetry = metrics.telemetry("orders", since=NOON, until=NOON + 4 * MINUTE)
             answers.assert_no_pending_responses()
         assert [minute.incoming_bytes for minute in telemetry.minutes] == [1, 2, None, 4]
         assert [minute.incoming_records for minute in telemetry.minutes] == [None, None, 3, None]
-        assert telemetry.deliveries == (NOON, NOON + 3 * MINUTE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,15 +13,18 @@ from botocore.stub import Stubber
 from kinesis_autoscaler.model import Stream
 from kinesis_autoscaler.streams import (
     AccountShardLimitError,
+    CallInDoubtError,
     QuotaExhaustedError,
     StreamInUseError,
     StreamMissingError,
     Streams,
+    TooManyAtOnceError,
 )
 from tests.unit.account import Calls
 
 CREATED = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
-ORDERS = Stream("orders", "ACTIVE", 4, CREATED)
+ORDERS_ARN = "arn:aws:kinesis:us-east-2:123456789012:stream/orders"
+ORDERS = Stream("orders", "ACTIVE", 4, CREATED, arn=ORDERS_ARN)
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def summary(**changes) -> dict:
     return {
         "StreamDescriptionSummary": {
             "StreamName": "orders",
-            "StreamARN": "arn:aws:kinesis:us-east-2:123456789012:stream/orders",
+            "StreamARN": ORDERS_ARN,
             "StreamStatus": "ACTIVE",
             "RetentionPeriodHours": 24,
             "StreamCreationTimestamp": CREATED,
@@ -114,19 +118,20 @@ class TestUpdating:
             with pytest.raises(StreamInUseError, match="Stream orders is UPDATING"):
                 streams.update_shard_count(ORDERS, 8)
 
-    def test_a_stream_in_use_after_a_retry_is_taken_for_changed_by_us(self, kinesis, streams):
+    def test_a_stream_in_use_after_a_retry_may_be_changed_by_us_or_by_someone_else(self, kinesis, streams):
         with Stubber(kinesis) as answers:
             answers.add_client_error("update_shard_count", "ResourceInUseException", response_meta={"RetryAttempts": 1})
-            streams.update_shard_count(ORDERS, 8)
+            with pytest.raises(CallInDoubtError):
+                streams.update_shard_count(ORDERS, 8)
             answers.assert_no_pending_responses()
 
     @pytest.mark.parametrize(
         ("room", "meaning"),
         [(0, AccountShardLimitError), (3, AccountShardLimitError), (4, QuotaExhaustedError)],
     )
-    def test_a_limit_is_the_accounts_where_the_account_has_no_room(self, kinesis, streams, room, meaning):
+    def test_an_unnamed_limit_is_the_accounts_where_the_account_has_no_room(self, kinesis, streams, room, meaning):
         with Stubber(kinesis) as answers:
-            answers.add_client_error("update_shard_count", "LimitExceededException", "Too many.")
+            answers.add_client_error("update_shard_count", "LimitExceededException", "A limit was exceeded.")
             answers.add_response(
                 "describe_limits",
                 {
@@ -136,7 +141,7 @@ class TestUpdating:
                     "OnDemandStreamCountLimit": 50,
                 },
             )
-            with pytest.raises(meaning, match="Too many"):
+            with pytest.raises(meaning, match="A limit was exceeded"):
                 streams.update_shard_count(ORDERS, 8)
             answers.assert_no_pending_responses()
 
@@ -145,6 +150,22 @@ class TestUpdating:
             answers.add_client_error("update_shard_count", "LimitExceededException")
             with pytest.raises(QuotaExhaustedError):
                 streams.update_shard_count(ORDERS, 2)
+
+    @pytest.mark.parametrize(
+        ("says", "meaning"),
+        [
+            ("Target shard count would exceed the shard limit of this account.", AccountShardLimitError),
+            ("The Shard Count for the account is too high.", AccountShardLimitError),
+            ("There are too many simultaneous UpdateShardCount requests.", TooManyAtOnceError),
+            ("Rate exceeded for account 123456789012.", TooManyAtOnceError),
+        ],
+    )
+    @pytest.mark.parametrize("target", [8, 2])
+    def test_a_limit_is_what_the_answer_says_without_asking_further(self, kinesis, streams, says, meaning, target):
+        with Stubber(kinesis) as answers:  # a call of DescribeLimits would be an error here
+            answers.add_client_error("update_shard_count", "LimitExceededException", says)
+            with pytest.raises(meaning, match=says):
+                streams.update_shard_count(ORDERS, target)
 
     @pytest.mark.parametrize(
         "code", ["AccessDeniedException", "InvalidArgumentException", "InternalFailure", "ThrottlingException"]
@@ -158,3 +179,32 @@ class TestUpdating:
     def test_an_on_demand_stream_is_refused_by_kinesis(self, streams):
         with pytest.raises(ClientError, match="ValidationException"):
             streams.update_shard_count(Stream("clicks", "ACTIVE", 4, CREATED, on_demand=True), 8)
+
+
+class TestFanOutConsumers:
+    def test_a_stream_without_any_is_not_asked_for_their_names(self, kinesis, streams):
+        calls = Calls(kinesis)
+        assert streams.fan_out_consumers(streams.describe("orders")) == []
+        assert [name for name, _ in calls.made] == ["DescribeStreamSummary"]
+
+    def test_their_names_are_listed_to_the_last_page(self, kinesis, streams):
+        stream = replace(ORDERS, fan_out_consumers=2)
+
+        def page(name: str, **more) -> dict:
+            consumer = {"ConsumerName": name, "ConsumerARN": f"{ORDERS_ARN}/consumer/{name}:1"}
+            return {
+                "Consumers": [{**consumer, "ConsumerStatus": "ACTIVE", "ConsumerCreationTimestamp": CREATED}],
+                **more,
+            }
+
+        with Stubber(kinesis) as answers:
+            request = {"StreamARN": ORDERS_ARN}
+            answers.add_response("list_stream_consumers", page("billing", NextToken="more"), request)
+            answers.add_response("list_stream_consumers", page("search"), {**request, "NextToken": "more"})
+            assert streams.fan_out_consumers(stream) == ["billing", "search"]
+            answers.assert_no_pending_responses()
+
+    def test_how_many_there_are_is_what_kinesis_says_of_the_stream(self, kinesis, streams):
+        with Stubber(kinesis) as answers:
+            answers.add_response("describe_stream_summary", summary(ConsumerCount=2))
+            assert streams.describe("orders").fan_out_consumers == 2
