@@ -170,7 +170,7 @@ class TestMetrics:
         assert printed() == []
 
     def test_an_accepted_scaling_shows_the_demand_and_what_is_left_of_the_day(self, printed):
-        Reporter(ENVIRONMENT, None).report(SCALING, calls_left=7)
+        Reporter(ENVIRONMENT, None).report(SCALING, calls_left=7, accepted_now=True)
         (line,) = printed()
         assert metrics_of(line) == {
             "DemandShards": 7.25,
@@ -208,13 +208,20 @@ class TestMetrics:
         assert units_of(line)["ReshardSeconds"] == "Seconds"
         assert not {"ScaleUps", "ScaleDowns", "Failures"} & set(line)
 
-    def test_a_scaling_is_counted_once_and_in_its_direction(self, printed):
+    @pytest.mark.parametrize(
+        ("action", "counts", "other"),
+        [(Action.SCALE_UP, "ScaleUps", "ScaleDowns"), (Action.SCALE_DOWN, "ScaleDowns", "ScaleUps")],
+    )
+    @pytest.mark.parametrize("record", [SCALING, DONE], ids=["at once", "found afterwards"])
+    def test_a_scaling_is_counted_in_its_direction_when_it_is_known_to_be_accepted(
+        self, printed, record, action, counts, other
+    ):
         reporter = Reporter(ENVIRONMENT, None)
-        for record in (SCALING, DONE, SCALING.with_(action=Action.SCALE_DOWN), DONE.with_(action=Action.SCALE_DOWN)):
-            reporter.report(record)
+        reporter.report(record.with_(action=action), accepted_now=True)
+        reporter.report(record.with_(action=action))
         lines = printed()
-        assert [line.get("ScaleUps") for line in lines] == [1, None, None, None]
-        assert [line.get("ScaleDowns") for line in lines] == [None, None, 1, None]
+        assert [line.get(counts) for line in lines] == [1, None]
+        assert not any(other in line for line in lines)
 
     def test_a_skip_is_counted_by_its_reason(self, printed):
         Reporter(ENVIRONMENT, None).report(SKIPPED)
@@ -300,10 +307,14 @@ class TestNotifications:
         assert "Error: An alarm still has the old shard count." in message["Message"]
 
     @pytest.mark.parametrize("reason", Reason)
-    def test_a_skip_is_told_once_and_only_where_a_person_can_do_something(self, reporter, mailbox, reason):
-        reporter.report(SKIPPED.with_(reason=reason))
+    def test_a_skip_is_told_when_it_is_news_and_only_where_a_person_can_do_something(self, reporter, mailbox, reason):
+        reporter.report(SKIPPED.with_(reason=reason), news=True)
         assert len(mailbox.messages()) == (1 if reason in NEEDS_A_PERSON else 0)
-        reporter.report(SKIPPED.with_(reason=reason, occurrences=2))
+        reporter.report(SKIPPED.with_(reason=reason))
+        assert mailbox.messages() == []
+
+    def test_that_it_is_the_first_of_its_record_makes_it_no_news(self, reporter, mailbox):
+        reporter.report(SKIPPED.with_(reason=Reason.AT_MAXIMUM, occurrences=1), news=False)
         assert mailbox.messages() == []
 
     @pytest.mark.parametrize(
@@ -318,7 +329,7 @@ class TestNotifications:
         assert reason not in NEEDS_A_PERSON
 
     def test_a_skip_shows_the_shard_count_that_stays(self, reporter, mailbox):
-        reporter.report(SKIPPED.with_(reason=Reason.AT_MAXIMUM))
+        reporter.report(SKIPPED.with_(reason=Reason.AT_MAXIMUM), news=True)
         (message,) = mailbox.messages()
         assert "Shards: 8 → 8" in message["Message"]
 

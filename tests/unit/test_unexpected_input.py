@@ -78,7 +78,7 @@ def test_a_field_that_math_alarms_do_not_take_is_not_put_back_empty(cloudwatch, 
     pair = put_alarms(cloudwatch)
     assert pair.scale_up.definition["Dimensions"] == []
     calls.made.clear()
-    alarms.write_shard_count(pair, 9)
+    alarms.write_shard_count(pair.names, 9)
     for request in calls.of("PutMetricAlarm"):
         assert "Dimensions" not in request
 
