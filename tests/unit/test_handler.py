@@ -199,11 +199,13 @@ class TestAnAlarm:
         answer = handler(sns(fired()), Context())
         assert json.loads(json.dumps(answer)) == answer
 
-    def test_it_takes_eleven_calls_at_most(self, account):
+    def test_it_takes_eleven_calls_and_a_look_before_each_write_to_an_alarm(self, account):
         account.add_stream()
         handler(sns(fired()), Context())
         assert account.calls.count("UpdateShardCount") == 1
-        assert len(account.calls) <= 11, account.calls
+        writes = [n for n, call in enumerate(account.calls) if call == "PutMetricAlarm"]
+        assert [account.calls[n - 1] for n in writes] == ["DescribeAlarms", "DescribeAlarms"]
+        assert len(account.calls) <= 11 + 2, account.calls
 
     def test_the_intent_is_on_record_before_kinesis_is_called_and_the_alarms_after(self, account):
         account.add_stream()
