@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ CALLS_PER_DAY = 10
 A_DAY = timedelta(hours=24)
 A_RECONCILE = timedelta(minutes=7)
 """The longest until the next reconcile has come: its interval, and the two minutes that a notice may take."""
-PROOF_GAP = timedelta(minutes=20)
-"""For so long a stream and the function itself may both be silent in CloudWatch, and it still counts as delivering."""
+METRIC_DELAY = timedelta(minutes=3)
+"""Minutes that are younger may not have arrived yet."""
 CONSUMER_SILENCE = timedelta(minutes=15)
 
 
@@ -51,7 +50,8 @@ def broken_by_the_call(w: World, call: Reshard) -> Iterator[str]:
     for alarm in alarms.values():
         tags = w.tags(alarm)
         low, high = int(tags["min-shard-count"]), int(tags["max-shard-count"])
-        if not min(low, 2 * call.before) <= call.target <= max(high, math.ceil(call.before / 2)):
+        within = min(low, 2 * call.before) <= call.target and (call.shrinks or call.target <= high)
+        if not within:
             yield f"rule 1: {call} leaves the bounds {low} to {high}"
     asking = alarms.get("scale-down" if call.shrinks else "scale-up")
     if asking is not None and not asking["ActionsEnabled"]:
@@ -70,10 +70,10 @@ def _unfit_to_shrink(w: World, call: Reshard, alarm: Mapping[str, Any]) -> Itera
     ):
         yield "rule 6: the stream is younger than the window"
     arrived = w.metric("AWS/Kinesis", "IncomingBytes", since, StreamName=call.stream)
-    delivered = w.metric("AWS/Lambda", "Invocations", since, FunctionName=w.deployment.function_name)
-    evidence = sorted({*arrived, *delivered})
-    if not evidence or any(b - a > PROOF_GAP for a, b in pairwise([since, *evidence, call.at])):
-        yield "rule 6: CloudWatch proves nothing of the window"
+    yield from _unproven(w, call, since, arrived)
+    throttled = w.metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", since, StreamName=call.stream)
+    if any(throttled.values()):
+        yield "rule 6: records were throttled in the window"
     peak = max(arrived.values(), default=0.0) / w.SHARD_BYTES
     threshold = w.alarms(call.stream)["scale-up"]["Threshold"]
     if peak > threshold * call.target:
@@ -81,12 +81,28 @@ def _unfit_to_shrink(w: World, call: Reshard, alarm: Mapping[str, Any]) -> Itera
     limit = w.tags(alarm)["max-iterator-age-minutes"]
     if limit != "disabled":
         ages = w.metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", call.at - A_DAY, StreamName=call.stream)
-        recent = [age for at, age in ages.items() if at >= call.at - CONSUMER_SILENCE]
+        recent = sorted(age for at, age in ages.items() if at >= call.at - CONSUMER_SILENCE)
         records = w.metric("AWS/Kinesis", "IncomingRecords", call.at - CONSUMER_SILENCE, StreamName=call.stream)
-        if any(age >= float(limit) * 60_000 for age in recent):
+        if recent and recent[len(recent) // 2] >= float(limit) * 60_000:
             yield "rule 6: its consumers are behind"
         if ages and not recent and any(records.values()):
             yield "rule 6: its consumers are silent"
+
+
+def _unproven(w: World, call: Reshard, since: datetime, arrived: Mapping[datetime, float]) -> Iterator[str]:
+    """What CloudWatch leaves open of a window: half of a minute, or all of one in which it delivered nothing else."""
+    records = w.metric("AWS/Kinesis", "IncomingRecords", since, StreamName=call.stream)
+    others = ("GetRecords.Bytes", "GetRecords.IteratorAgeMilliseconds", "WriteProvisionedThroughputExceeded")
+    delivered = {at for name in others for at in w.metric("AWS/Kinesis", name, since, StreamName=call.stream)}
+    for other in set(w.settings) - {call.stream}:
+        delivered |= set(w.metric("AWS/Kinesis", "IncomingRecords", since, StreamName=other))
+    minute = since.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    while minute < call.at - METRIC_DELAY:
+        if (minute in arrived) != (minute in records):
+            yield f"rule 6: half of {minute:%H:%M} is missing"
+        elif minute not in arrived and minute not in delivered:
+            yield f"rule 6: CloudWatch proves nothing of {minute:%H:%M}"
+        minute += timedelta(minutes=1)
 
 
 def broken_once_healed(w: World, name: str) -> Iterator[str]:
