@@ -49,7 +49,6 @@ class Scaler:
         reporter: Reporter,
         dry_run: bool,
         clock: Callable[[], datetime],
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Work with these; with `dry_run`, decide and record, but change nothing."""
         self._alarms = alarms
@@ -60,7 +59,6 @@ class Scaler:
         self._reporter = reporter
         self._dry_run = dry_run
         self._clock = clock
-        self._sleep = sleep
 
     def on_alarm(self, event: AlarmEvent, request_id: str) -> Record | None:
         """An alarm has fired, says a message. None: the event is not, or no longer, one to act on.
@@ -77,7 +75,7 @@ class Scaler:
             return self._executor.resume(own)
         pair = self._alarms.pair(names)
         if not pair.of(action).in_alarm and self._clock() - event.changed_at < JUST_NOW:
-            self._sleep(READ_AGAIN_AFTER)
+            time.sleep(READ_AGAIN_AFTER)
             pair = self._alarms.pair(names)
         alarm = pair.of(action)
         if not alarm.in_alarm or alarm.is_paused:
