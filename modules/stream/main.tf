@@ -62,10 +62,13 @@ locals {
     usage = var.scale_on_throttling ? "${local.highest_usage} + (throttledRecords > 0)" : local.highest_usage
   })
 
-  # At the minimum 1 is added, which no threshold lies above: the alarm cannot fire where no shard can be removed.
+  # At the minimum 1 is added, which no threshold lies above: the alarm cannot fire where no shard can be removed. Above
+  # the maximum 1 is taken away, which every threshold lies above: the alarm fires, and the stream goes down as its demand
+  # allows.
   scale_down_expressions = merge(local.usage_expressions.down, {
     minShardCount = var.min_shard_count
-    usage         = "${local.highest_usage} + (shardCount <= minShardCount)"
+    maxShardCount = var.max_shard_count
+    usage         = "${local.highest_usage} + (shardCount <= minShardCount) - (shardCount > maxShardCount)"
   })
 
   # While the count is not known yet, the alarm's queries are not known as a whole rather than in one of their expressions:

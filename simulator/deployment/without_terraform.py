@@ -152,7 +152,11 @@ def alarms(
         of_direction = settings.get(direction.replace("-", "_"), {})
         for setting, field in _ALARM_FIELDS.items():
             alarm[field] = of_direction.get(setting, alarm[field])
-        literals = {"shardCount": shard_count, "minShardCount": settings.get("min_shard_count")}
+        literals = {
+            "shardCount": shard_count,
+            "minShardCount": settings.get("min_shard_count"),
+            "maxShardCount": settings.get("max_shard_count"),
+        }
         _set_metrics(alarm["Metrics"], stream_name, of_direction.get("period_seconds"), literals)
         _set_tags(alarm["Tags"], settings)
         result[f"{NAME}/{stream_name}/{direction}"] = alarm
