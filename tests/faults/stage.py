@@ -193,7 +193,7 @@ class Stage:
         return observed
 
     def _note(self, actor: Actor, call: ApiCall) -> None:
-        if call.operation == "Query" and "IndexName" not in call.parameters:
+        if ":stream" in call.parameters.get("ExpressionAttributeValues", {}):
             actor.looked[call.parameters["ExpressionAttributeValues"][":stream"]["S"]] = next(self._sequence)
         if call.operation == "TransactWriteItems":
             item = call.parameters["TransactItems"][0]["Put"]["Item"]

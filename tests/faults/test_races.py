@@ -55,16 +55,6 @@ def one_scale_down_twice(w: World, s: Stage) -> list[dict[str, Any]]:
     return [s.next_from("scale-down")] * 2
 
 
-def both_alarms(w: World, s: Stage) -> list[dict[str, Any]]:
-    """Little traffic for long enough to shrink, and lately all of it on one shard, which throttles it."""
-    w.demand["orders"] = 1.5
-    w.run(4)
-    w.aws.streams.model("orders").key_skew = 0.6
-    down = s.next_from("scale-down")
-    w.aws.streams.model("orders").key_skew = 0.0
-    return [s.next_from("scale-up"), down]
-
-
 def an_alarm_and_a_request(w: World, s: Stage) -> list[dict[str, Any]]:
     w.demand["orders"] = 7.0
     return [s.next_from("scale-up"), request(10)]
@@ -148,7 +138,6 @@ class Meeting:
 BOTH_WOULD_SCALE = [
     Meeting(one_scale_up_twice),
     Meeting(one_scale_down_twice),
-    Meeting(both_alarms, {"scale_on_throttling": True}),
     Meeting(an_alarm_and_a_request),
     Meeting(a_scale_down_and_a_request),
     Meeting(two_requests),
@@ -202,20 +191,20 @@ def test_one_invocation_runs_between_two_calls_of_another(meeting, first, reshar
     assert calls >= 5, "an invocation that makes no calls meets nobody"
 
 
-@pytest.mark.parametrize("meeting", [both_alarms, two_requests], ids=lambda each: each.__name__)
-def test_kinesis_refuses_the_second_of_the_first_two_scalings_of_a_day(meeting):
-    """They have no intent before them in the last 24 hours whose mark could tell them of each other."""
+@pytest.mark.parametrize("meeting", [an_alarm_and_a_request, two_requests], ids=lambda each: each.__name__)
+def test_the_head_tells_a_streams_very_first_scalings_of_each_other(meeting):
+    """There is no record before them, and the reshard is over before Kinesis could refuse the second."""
     for calls in range(8):
-        with world() as w:
-            was_never_scaled(w, scale_on_throttling=meeting is both_alarms)
+        with world(reshard_seconds=AN_INSTANT) as w:
+            was_never_scaled(w)
             with Stage(w) as s:
                 events = meeting(w, s)
                 one = s.enter(events[0])
                 one.step(calls)
                 s.enter(events[1]).finish()
+                w.aws.clock.advance(timedelta(seconds=2))
                 one.finish()
                 assert s.blind == [], (calls, w.log())
-                assert len(w.reshards) == 1
             w.calm(12)
             assert w.broken_rules() == [], (calls, w.log())
 
