@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from . import heads
 from .clients import error_code
-from .items import OPEN, item_of, records_of, unchanged
+from .items import KEY, OPEN, item_of, records_of, unchanged
 from .model import QUOTA_WINDOW, Head, History, Record, Status, Trigger
 from .model.record import timestamp
 
@@ -118,6 +118,7 @@ class AuditTable:
             horizon=now - HISTORY + OLDEST_EVENT,
             expires_at=now + self._retention,
             expected=None if settles else shard_count,
+            becomes=shard_count if settles else None,  # should this call be refused, the head knows it nevertheless
         )
         writes = [self._write(intent, _NEW, {}), self._update(head)]
         if previous is not None and settles:
@@ -242,7 +243,8 @@ class AuditTable:
                 raise
             if error.response.get("Item") == request["Item"]:
                 return  # written by an attempt whose answer was lost
-            raise SupersededError(f"{request['Item']['event_time']['S']} has changed.") from error
+            stream_name, event_time = (request["Item"][name]["S"] for name in KEY)
+            raise SupersededError(f"{stream_name} {event_time} has changed.") from error
 
     def _transact(self, writes: list[Any], record: Record, rests_on: int | None) -> None:
         """Write all or nothing: the record first, then the head, which must know `rests_on` shards if that is given."""

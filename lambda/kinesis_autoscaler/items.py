@@ -52,7 +52,8 @@ def item_of(record: Record, *, expires_at: datetime) -> dict[str, Any]:
     fields |= {name: getattr(record, name) for name in _NUMBERS}
     fields |= {name: _decimal(getattr(record, name)) for name in _FRACTIONS}
     fields |= {name: _optional_timestamp(getattr(record, name)) for name in _TIMES}
-    return {name: _serialize(value) for name, value in fields.items() if value not in (None, "")}
+    fields["because"] = record.because or None
+    return {name: _serialize(value) for name, value in fields.items() if value is not None}
 
 
 def unchanged(record: Record) -> tuple[str, dict[str, Any]]:

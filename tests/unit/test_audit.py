@@ -12,14 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kinesis_autoscaler.audit import (
+    HISTORY,
+    LEASE,
+    OLDEST_EVENT,
     AlreadyRecordedError,
     AuditTable,
+    ReshardedElsewhereError,
     SupersededError,
-    event_at,
-    event_key,
-    timestamp,
 )
-from kinesis_autoscaler.model import Action, Reason, Record, Status, Trigger
+from kinesis_autoscaler.model import QUOTA_WINDOW, Action, Head, Reason, Record, Status, Trigger
+from kinesis_autoscaler.model.record import event_key, timestamp
 from tests.unit.account import TABLE, Calls
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -57,7 +59,7 @@ RECORDS = st.builds(
     retry_at=st.none() | TIMES,
     lease_until=st.none() | TIMES,
     call_accepted=st.none() | st.booleans(),
-    superseded_by=st.none() | TEXTS,
+    because=TEXTS,
     lower_consumers=st.none() | st.booleans(),
 )
 
@@ -102,14 +104,35 @@ def table(dynamodb) -> AuditTable:
 
 @pytest.fixture
 def items(dynamodb):
-    """Every item of the table, as plain values."""
+    """Every record of the table, as plain values; heads and the cursor are not among them."""
     read = TypeDeserializer().deserialize
 
     def scan() -> list[dict]:
         found = dynamodb.scan(TableName=TABLE)["Items"]
-        return [{name: read(value) for name, value in item.items()} for item in found]
+        found = [{name: read(value) for name, value in item.items()} for item in found]
+        return [item for item in found if item["stream_name"] != "*"]
 
     return scan
+
+
+def begin(
+    table: AuditTable,
+    written: Record,
+    previous: Record | None = None,
+    *,
+    left_as: Record | None = None,
+    shard_count: int = 4,
+    now: datetime | None = None,
+) -> None:
+    """Begin a scaling after another one, or as the stream's first."""
+    pair = None if previous is None else (previous, previous if left_as is None else left_as)
+    table.begin(written, previous=pair, shard_count=shard_count, now=now or written.started_at)
+
+
+def put(table: AuditTable, written: Record) -> Record:
+    """Have a record in the table, whatever the heads say."""
+    table.add(written)
+    return written
 
 
 def read_back(table: AuditTable, written: Record) -> Record | None:
@@ -126,7 +149,7 @@ class TestTheKey:
 
     @given(TIMES, st.sampled_from(Action))
     def test_its_time_can_be_read_from_it(self, at, action):
-        assert event_at(record(event_time=event_key(at, action))) == at
+        assert record(event_time=event_key(at, action)).event_at == at
 
     @given(TIMES, TIMES, st.sampled_from(Action), st.sampled_from(Action))
     def test_keys_sort_as_their_times_do(self, one, other, up_or_down, down_or_up):
@@ -143,11 +166,11 @@ class TestItems:
             Key={"stream_name": {"S": written.stream_name}, "event_time": {"S": written.event_time}},
         )
         table = AuditTable(dynamodb, table_name=TABLE, retention_days=RETENTION_DAYS)
-        table.begin(written, previous=None)
-        assert table.history(written.stream_name, event_at(written)).find(written.event_time) == written
+        table.add(written)
+        assert table.history(written.stream_name, written.event_at).find(written.event_time) == written
 
     def test_they_have_the_names_that_the_scaling_log_shows(self, table, items):
-        table.begin(
+        table.add(
             record(
                 demand_shards=7.23456,
                 utilization=0.9,
@@ -158,7 +181,6 @@ class TestItems:
                 finished_at=NOW + MINUTE,
                 last_seen_at=NOW,
             ),
-            previous=None,
         )
         (item,) = items()
         assert {name: item[name] for name in item if name not in ("demand_shards", "utilization", "expires_at")} == {
@@ -186,12 +208,12 @@ class TestItems:
         assert float(item["utilization"]) == 0.9
 
     def test_what_is_not_known_is_left_out(self, table, items):
-        table.begin(skipped(from_shard_count=None), previous=None)
+        table.add(skipped(from_shard_count=None))
         (item,) = items()
         assert not {"from_shard_count", "to_shard_count", "demand_shards", "error", "finished_at", "open"} & set(item)
 
     def test_an_item_of_a_later_version_with_more_attributes_is_read(self, dynamodb, table):
-        table.begin(record(), previous=None)
+        table.add(record())
         dynamodb.update_item(
             TableName=TABLE,
             Key={"stream_name": {"S": "orders"}, "event_time": {"S": record().event_time}},
@@ -201,7 +223,7 @@ class TestItems:
         assert read_back(table, record()) == record()
 
     def test_they_expire_after_the_retention(self, table, items):
-        table.begin(record(), previous=None)
+        table.add(record())
         (item,) = items()
         assert item["expires_at"] == (NOW + timedelta(days=RETENTION_DAYS)).timestamp()
 
@@ -211,14 +233,14 @@ class TestItems:
 
     def test_a_reason_that_repeats_keeps_its_item_alive(self, table, items):
         first = table.skip(skipped(), latest=None)
-        table.skip(skipped(NOW + HOUR), latest=first)
+        table.skip(skipped(NOW + 30 * MINUTE), latest=first)
         (item,) = items()
-        assert item["expires_at"] == (NOW + HOUR + timedelta(days=RETENTION_DAYS)).timestamp()
+        assert item["expires_at"] == (NOW + 30 * MINUTE + timedelta(days=RETENTION_DAYS)).timestamp()
 
     def test_everything_of_one_day_is_found_by_its_date(self, dynamodb, table):
         for stream_name in ("orders", "payments"):
-            table.begin(record(stream_name=stream_name), previous=None)
-        table.begin(record(NOW + 24 * HOUR), previous=None)
+            table.add(record(stream_name=stream_name))
+        table.add(record(NOW + 24 * HOUR))
         table.keep_reconcile_cursor("orders")
         found = dynamodb.query(
             TableName=TABLE,
@@ -230,13 +252,19 @@ class TestItems:
 
 
 class TestHistory:
-    def test_it_is_the_streams_last_day_and_a_little_more_oldest_first(self, table):
-        for ago in (2 * HOUR, 25 * HOUR - MINUTE, 25 * HOUR + MINUTE, timedelta(0)):
-            table.begin(record(NOW - ago), previous=None)
-        table.begin(record(NOW - HOUR, stream_name="orders-dev"), previous=None)
+    def test_it_is_the_streams_last_two_days_and_a_little_more_oldest_first(self, table):
+        for ago in (2 * HOUR, HISTORY - MINUTE, HISTORY + MINUTE, timedelta(0)):
+            table.add(record(NOW - ago))
+        table.add(record(NOW - HOUR, stream_name="orders-dev"))
         found = table.history("orders", NOW).records
-        assert [NOW - each.started_at for each in found] == [25 * HOUR - MINUTE, 2 * HOUR, timedelta(0)]
+        assert [NOW - each.started_at for each in found] == [HISTORY - MINUTE, 2 * HOUR, timedelta(0)]
         assert {each.stream_name for each in found} == {"orders"}
+
+    def test_it_reaches_back_to_every_event_whose_call_still_counts(self, table):
+        called_at = NOW - QUOTA_WINDOW + MINUTE
+        held = succeeded(called_at).with_(event_time=event_key(called_at - OLDEST_EVENT, Action.SCALE_UP))
+        put(table, held)
+        assert table.history("orders", NOW).intents == (held,)
 
     def test_a_stream_without_a_past_has_none(self, table):
         history = table.history("orders", NOW)
@@ -250,7 +278,7 @@ class TestHistory:
     def test_it_is_read_to_its_last_page(self, dynamodb, table):
         long = "x" * 300_000  # a page of DynamoDB ends at 1 MB
         for n in range(8):
-            table.begin(record(NOW - n * MINUTE, alarm_reason=long), previous=None)
+            table.add(record(NOW - n * MINUTE, alarm_reason=long))
         calls = Calls(dynamodb)
         assert len(table.history("orders", NOW).records) == 8
         assert len(calls.of("Query")) > 1
@@ -258,62 +286,81 @@ class TestHistory:
 
 class TestIntents:
     def test_the_same_event_can_be_begun_only_once(self, table):
-        table.begin(intent(request_id="first"), previous=None)
+        begin(table, intent(request_id="first"))
         with pytest.raises(AlreadyRecordedError, match=r"orders 2026-11-21T12:00:00\.000Z#scale-up"):
-            table.begin(intent(request_id="second"), previous=None)
+            begin(table, intent(request_id="second"))
         assert read_back(table, intent()).request_id == "first"
 
     def test_the_same_event_can_be_begun_only_once_after_a_predecessor_too(self, table):
         before = succeeded(NOW - HOUR)
-        table.begin(before, previous=None)
-        table.begin(intent(request_id="first"), previous=(before, before))
+        begin(table, before)
+        begin(table, intent(request_id="first"), before)
         with pytest.raises(AlreadyRecordedError):
-            table.begin(intent(request_id="second"), previous=(before, before))
+            begin(table, intent(request_id="second"), before)
         assert read_back(table, intent()).request_id == "first"
 
     def test_an_event_whose_skip_is_on_record_can_not_be_begun(self, table):
         table.skip(skipped(), latest=None)
         with pytest.raises(AlreadyRecordedError):
-            table.begin(intent(), previous=None)
+            begin(table, intent())
+        assert table.heads() == {}
 
     def test_the_same_moment_may_bring_an_event_in_each_direction(self, table):
-        table.begin(intent(), previous=None)
-        table.begin(intent(action=Action.SCALE_DOWN), previous=None)
+        begin(table, intent())
+        begin(table, intent(action=Action.SCALE_DOWN), intent())
         assert len(table.history("orders", NOW).records) == 2
 
     def test_the_outcome_of_the_one_before_is_written_with_it(self, table):
         before = record(NOW - HOUR)
-        table.begin(before, previous=None)
+        begin(table, before)
         after = succeeded(NOW - HOUR)
-        table.begin(intent(), previous=(before, after))
-        assert table.history("orders", NOW).records == (
-            after.with_(superseded_by=intent().event_time),
-            intent(),
-        )
+        begin(table, intent(), before, left_as=after)
+        assert table.history("orders", NOW).records == (after, intent())
+
+    def test_of_the_very_first_two_of_a_stream_only_one_is_begun(self, table):
+        up, down = intent(), intent(NOW + MINUTE, action=Action.SCALE_DOWN)
+        begin(table, up)
+        with pytest.raises(SupersededError, match="orders"):
+            begin(table, down)
+        assert read_back(table, down) is None
+        assert table.heads()["orders"].latest_intent == up.event_time
 
     def test_of_two_that_follow_the_same_one_only_one_is_begun(self, table):
         before = succeeded(NOW - HOUR)
-        table.begin(before, previous=None)
+        begin(table, before)
         up, down = intent(), intent(NOW + MINUTE, action=Action.SCALE_DOWN)
-        table.begin(up, previous=(before, before))
+        begin(table, up, before)
         with pytest.raises(SupersededError, match="orders"):
-            table.begin(down, previous=(before, before))
+            begin(table, down, before)
         assert read_back(table, down) is None
-        assert read_back(table, before).superseded_by == up.event_time
+        assert table.heads()["orders"].latest_intent == up.event_time
 
     def test_one_that_follows_what_has_changed_meanwhile_is_not_begun(self, table):
         before = record(NOW - HOUR)
-        table.begin(before, previous=None)
+        begin(table, before)
         table.update(before, succeeded(NOW - HOUR))
         with pytest.raises(SupersededError):
-            table.begin(intent(), previous=(before, succeeded(NOW - HOUR, error="of my own")))
+            begin(table, intent(), before, left_as=succeeded(NOW - HOUR, error="of my own"))
         assert read_back(table, intent()) is None
         assert read_back(table, before) == succeeded(NOW - HOUR)
+        assert table.heads()["orders"].latest_intent == before.event_time
+
+    def test_one_that_is_older_than_any_history_may_be_followed_without_being_known(self, table):
+        begin(table, intent(NOW - HISTORY - MINUTE))
+        begin(table, intent())
+        assert table.heads()["orders"].latest_intent == intent().event_time
+
+    def test_one_that_a_history_must_have_may_not(self, table):
+        begin(table, intent(NOW - QUOTA_WINDOW))
+        with pytest.raises(SupersededError):
+            begin(table, intent())
+        assert read_back(table, intent()) is None
 
     def test_streams_do_not_get_in_each_others_way(self, table):
-        table.begin(intent(), previous=None)
-        table.begin(intent(stream_name="payments"), previous=None)
+        begin(table, intent())
+        begin(table, intent(stream_name="payments"))
         assert len(table.open_records()) == 2
+        assert set(table.heads()) == {"orders", "payments"}
 
     def test_two_at_the_very_same_moment_are_told_apart_like_two_in_a_row(self, dynamodb, table):
         reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
@@ -324,7 +371,7 @@ class TestIntents:
                 modeled_fields={"CancellationReasons": reasons},
             )
             with pytest.raises(SupersededError):
-                table.begin(intent(), previous=(succeeded(NOW - HOUR), succeeded(NOW - HOUR)))
+                begin(table, intent(), succeeded(NOW - HOUR))
 
     @pytest.mark.parametrize(
         ("code", "reasons"),
@@ -339,7 +386,156 @@ class TestIntents:
             fields = None if reasons is None else {"CancellationReasons": reasons}
             answers.add_client_error("transact_write_items", code, modeled_fields=fields)
             with pytest.raises(ClientError, match=code):
-                table.begin(intent(), previous=None)
+                begin(table, intent())
+
+
+class TestReshardsElsewhere:
+    def test_an_intent_that_rests_on_another_count_than_the_head_knows_is_not_begun(self, table):
+        table.adopt("orders", 4)
+        with pytest.raises(ReshardedElsewhereError) as elsewhere:
+            begin(table, intent(), shard_count=8)
+        assert elsewhere.value.head == Head("orders", shard_count=4)
+        assert read_back(table, intent()) is None
+        begin(table, intent(), shard_count=4)
+
+    def test_where_the_head_has_moved_too_it_is_another_scaling_that_is_in_the_way(self, table):
+        table.adopt("orders", 4)
+        begin(table, intent())
+        with pytest.raises(SupersededError):
+            begin(table, intent(NOW + MINUTE))
+
+    def test_a_stream_whose_count_no_head_knows_may_have_any(self, table):
+        begin(table, intent(), shard_count=8)
+        assert table.heads()["orders"].shard_count is None
+
+    def test_what_the_stream_has_come_to_is_told_with_the_end(self, table):
+        table.adopt("orders", 4)
+        begin(table, intent())
+        table.update(intent(), succeeded(NOW), shard_count=8)
+        assert read_back(table, intent()) == succeeded(NOW)
+        begin(table, intent(NOW + HOUR), succeeded(NOW), shard_count=8)
+
+    def test_what_it_has_come_to_is_known_too_where_the_next_intent_tells_the_end(self, table):
+        table.adopt("orders", 4)
+        begin(table, record())
+        begin(table, intent(NOW + HOUR), record(), left_as=succeeded(NOW), shard_count=8)
+        assert table.heads()["orders"].shard_count == 8, "or a refusal of the next would leave it at 4"
+
+    def test_one_is_put_on_record_and_the_head_follows(self, table):
+        table.adopt("orders", 4)
+        noted = succeeded(NOW, reason=Reason.RESHARDED_ELSEWHERE)
+        table.note(noted, table.heads()["orders"], NOW)
+        assert read_back(table, noted) == noted
+        assert table.heads()["orders"] == Head("orders", latest_intent=noted.event_time, shard_count=8)
+        begin(table, intent(NOW + MINUTE), noted, shard_count=8)
+
+    def test_one_that_two_have_seen_is_put_on_record_once(self, table):
+        table.adopt("orders", 4)
+        head = table.heads()["orders"]
+        table.note(succeeded(NOW, reason=Reason.RESHARDED_ELSEWHERE), head, NOW)
+        with pytest.raises(SupersededError):
+            table.note(succeeded(NOW + MINUTE, reason=Reason.RESHARDED_ELSEWHERE), head, NOW + MINUTE)
+        assert len(table.history("orders", NOW + HOUR).records) == 1
+
+    def test_whoever_does_not_know_of_it_may_not_begin(self, table):
+        table.adopt("orders", 4)
+        table.note(succeeded(NOW, reason=Reason.RESHARDED_ELSEWHERE), table.heads()["orders"], NOW)
+        with pytest.raises(SupersededError):
+            begin(table, intent(NOW + MINUTE), shard_count=8)
+
+
+class TestTakingOver:
+    AGAIN = NOW + 2 * MINUTE
+
+    def test_another_attempt_has_a_lease_of_its_own(self, table):
+        begin(table, intent())
+        table.take_over(intent(), intent(lease_until=self.AGAIN + LEASE), self.AGAIN)
+        assert read_back(table, intent()) == intent(lease_until=self.AGAIN + LEASE)
+
+    def test_of_two_that_find_an_expired_lease_one_wins(self, table):
+        begin(table, intent())
+        table.take_over(intent(), intent(lease_until=self.AGAIN + LEASE), self.AGAIN)
+        with pytest.raises(SupersededError):
+            table.take_over(intent(), intent(lease_until=self.AGAIN + LEASE + MINUTE), self.AGAIN)
+
+    def test_an_intent_that_was_followed_by_another_is_not_taken_up_again(self, table):
+        begin(table, intent())
+        begin(table, intent(NOW + MINUTE), intent())
+        with pytest.raises(SupersededError):
+            table.take_over(intent(), intent(lease_until=self.AGAIN + LEASE), self.AGAIN)
+        assert read_back(table, intent()) == intent()
+
+
+class TestLostAnswers:
+    """botocore sends a request again whose answer it did not get; the second meets what the first has written."""
+
+    def test_of_an_intent(self, table):
+        begin(table, intent())
+        begin(table, intent())
+        assert read_back(table, intent()) == intent()
+
+    def test_of_an_end(self, table):
+        begin(table, intent())
+        table.update(intent(), succeeded(NOW))
+        table.update(intent(), succeeded(NOW))
+        assert read_back(table, intent()) == succeeded(NOW)
+
+    def test_of_an_end_that_tells_the_head(self, table):
+        begin(table, intent())
+        table.update(intent(), succeeded(NOW), shard_count=8)
+        table.update(intent(), succeeded(NOW), shard_count=8)
+        assert table.heads()["orders"].shard_count == 8
+
+    def test_of_a_take_over(self, table):
+        begin(table, intent())
+        for _ in range(2):
+            table.take_over(intent(), intent(lease_until=NOW + 3 * MINUTE), NOW + 2 * MINUTE)
+        assert read_back(table, intent()).lease_until == NOW + 3 * MINUTE
+
+    def test_what_another_has_written_is_not_taken_for_ones_own(self, table):
+        begin(table, intent())
+        table.update(intent(), succeeded(NOW, error="of another"), shard_count=8)
+        with pytest.raises(SupersededError):
+            table.update(intent(), succeeded(NOW), shard_count=8)
+
+
+class TestHeads:
+    def test_a_stream_that_is_new_is_given_one_and_only_once(self, table):
+        table.adopt("orders", 4)
+        table.adopt("orders", 9)
+        assert table.heads() == {"orders": Head("orders", shard_count=4)}
+
+    def test_a_check_up_is_kept_with_what_it_found_and_changes_nothing_else(self, table):
+        table.adopt("orders", 4)
+        begin(table, intent())
+        table.check_up("orders", {"ship-orders": 0.25, "bill-orders": 10}, NOW)
+        assert table.heads()["orders"] == Head(
+            "orders",
+            latest_intent=intent().event_time,
+            shard_count=4,
+            consumers={"ship-orders": 0.25, "bill-orders": 10},
+            checked_at=NOW,
+        )
+
+    def test_a_check_up_may_come_before_everything_else(self, table):
+        table.check_up("orders", {}, NOW)
+        table.adopt("orders", 4)
+        assert table.heads() == {"orders": Head("orders", shard_count=4, checked_at=NOW)}
+
+    def test_they_are_in_no_streams_log_and_in_no_days(self, dynamodb, table):
+        begin(table, skipped())
+        assert [each.stream_name for each in table.history("orders", NOW).records] == ["orders"]
+        assert table.open_records() == []
+        assert dynamodb.scan(TableName=TABLE, IndexName="by-date")["Count"] == 1
+
+    def test_the_cursor_is_none_of_them(self, table):
+        table.keep_reconcile_cursor("orders")
+        assert table.heads() == {}
+
+    def test_they_expire_with_the_last_intent(self, dynamodb, table):
+        begin(table, intent())
+        (head,) = (item for item in dynamodb.scan(TableName=TABLE)["Items"] if item["stream_name"]["S"] == "*")
+        assert int(head["expires_at"]["N"]) == (NOW + timedelta(days=RETENTION_DAYS)).timestamp()
 
 
 class TestWhatIsOver:
@@ -351,7 +547,7 @@ class TestWhatIsOver:
         assert table.history("orders", NOW).records == (over,)
 
     def test_it_takes_the_place_of_no_other_of_the_same_event(self, table):
-        table.begin(intent(), previous=None)
+        table.add(intent())
         with pytest.raises(AlreadyRecordedError, match="orders"):
             table.add(record(status=Status.FAILED))
         assert table.history("orders", NOW).records == (intent(),)
@@ -359,7 +555,7 @@ class TestWhatIsOver:
 
 class TestUpdates:
     def test_the_new_record_takes_the_place_of_the_old_one(self, table):
-        table.begin(intent(), previous=None)
+        table.add(intent())
         table.update(intent(), record())
         assert table.history("orders", NOW).records == (record(),)
 
@@ -370,22 +566,15 @@ class TestUpdates:
             {"occurrences": 2},
             {"lease_until": NOW + 5 * MINUTE},
             {"lease_until": None},
-            {"superseded_by": "2026-11-21T12:05:00.000Z#scale-up"},
         ],
         ids=", ".join,
     )
     def test_what_someone_else_has_moved_on_is_not_overwritten(self, table, meanwhile):
-        table.begin(intent(), previous=None)
+        table.add(intent())
         table.update(intent(), intent(**meanwhile))
         with pytest.raises(SupersededError, match=r"orders 2026-11-21T12:00:00.000Z#scale-up has changed"):
             table.update(intent(), succeeded(NOW))
         assert read_back(table, intent()) == intent(**meanwhile)
-
-    def test_of_two_that_take_over_an_expired_lease_one_wins(self, table):
-        table.begin(intent(), previous=None)
-        table.update(intent(), intent(lease_until=NOW + 3 * MINUTE))
-        with pytest.raises(SupersededError):
-            table.update(intent(), intent(lease_until=NOW + 4 * MINUTE))
 
     def test_a_record_that_is_gone_is_not_brought_back(self, table, items):
         with pytest.raises(SupersededError):
@@ -414,6 +603,13 @@ class TestSkips:
         assert (third.event_time, third.started_at) == (first.event_time, NOW)
         assert third.last_seen_at == NOW + 10 * MINUTE
         assert (third.message, third.demand_shards) == ("Left orders alone at 12:10.", 9.9), "the latest is told"
+
+    def test_repeats_are_counted_together_for_an_hour_from_the_first(self, table):
+        first = table.skip(skipped(), latest=None)
+        second = table.skip(skipped(NOW + 40 * MINUTE), latest=first)
+        third = table.skip(skipped(NOW + HOUR), latest=second)
+        assert (second.occurrences, third.occurrences) == (2, 1)
+        assert table.history("orders", NOW + HOUR).records == (second, third)
 
     def test_a_redelivery_does_not(self, table):
         first = table.skip(skipped(), latest=None)
@@ -459,7 +655,7 @@ class TestSkips:
     def test_a_reason_that_comes_back_after_a_scaling_gets_an_item_of_its_own(self, table):
         table.skip(skipped(), latest=None)
         scaling = succeeded(NOW + 5 * MINUTE)
-        table.begin(scaling, previous=None)
+        table.add(scaling)
         stored = table.skip(skipped(NOW + 10 * MINUTE), latest=scaling)
         assert stored.occurrences == 1
         assert len(table.history("orders", NOW + HOUR).records) == 3
@@ -477,7 +673,7 @@ class TestSkips:
         assert stored.occurrences == 2
 
     def test_a_skip_never_overwrites_a_scaling(self, table):
-        table.begin(intent(), previous=None)
+        table.add(intent())
         table.skip(skipped(), latest=None)
         assert table.history("orders", NOW).records == (intent(),)
 
@@ -485,31 +681,31 @@ class TestSkips:
 class TestOpenRecords:
     def test_only_what_reconcile_must_come_back_to_is_open(self, table):
         for n, status in enumerate(Status):
-            table.begin(record(NOW - n * HOUR, status=status, stream_name=status), previous=None)
+            table.add(record(NOW - n * HOUR, status=status, stream_name=status))
         assert {each.status for each in table.open_records()} == {Status.PENDING, Status.UPDATING}
 
     def test_a_scale_down_whose_consumers_still_lag_is_open_too(self, table):
-        table.begin(succeeded(NOW, lower_consumers=True), previous=None)
-        table.begin(succeeded(NOW, lower_consumers=None, stream_name="payments"), previous=None)
+        table.add(succeeded(NOW, lower_consumers=True))
+        table.add(succeeded(NOW, lower_consumers=None, stream_name="payments"))
         assert [each.stream_name for each in table.open_records()] == ["orders"]
 
     def test_what_has_ended_is_open_no_more(self, table):
-        table.begin(intent(), previous=None)
+        table.add(intent())
         table.update(intent(), record())
         assert table.open_records() == [record()]
         table.update(record(), succeeded(NOW))
         assert table.open_records() == []
 
     def test_the_index_is_sparse(self, dynamodb, table):
-        table.begin(intent(), previous=None)
-        table.begin(succeeded(NOW - HOUR), previous=None)
+        table.add(intent())
+        table.add(succeeded(NOW - HOUR))
         table.skip(skipped(NOW - 2 * HOUR), latest=None)
         table.keep_reconcile_cursor("orders")
         assert dynamodb.scan(TableName=TABLE, IndexName="open-records")["Count"] == 1
 
     def test_they_are_found_to_the_last_page(self, dynamodb, table):
         for n in range(8):
-            table.begin(intent(stream_name=f"orders-{n}", alarm_reason="x" * 300_000), previous=None)
+            table.add(intent(stream_name=f"orders-{n}", alarm_reason="x" * 300_000))
         calls = Calls(dynamodb)
         assert len(table.open_records()) == 8
         assert len(calls.of("Query")) > 1

@@ -118,7 +118,7 @@ def test_a_damaged_shard_count_strands_no_record(account, action):  # noqa: F811
 
 @pytest.mark.parametrize("reason", [Reason.INVALID_SETTINGS, Reason.STREAM_MISSING])
 def test_shards_that_are_not_known_are_not_spoken_of(reporter, mailbox, reason):  # noqa: F811
-    reporter.report(SKIPPED.with_(reason=reason, from_shard_count=None))
+    reporter.report(SKIPPED.with_(reason=reason, from_shard_count=None), news=True)
     (message,) = mailbox.messages()
     assert "None" not in message["Message"]
 
