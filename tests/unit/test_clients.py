@@ -78,6 +78,11 @@ class TestClients:
         longest = attempts * (BOUNDED.connect_timeout + BOUNDED.read_timeout) + waiting
         assert timedelta(seconds=longest) <= TAKES_AT_MOST < LEASE
 
+    def test_the_lease_is_over_before_lambda_tries_a_failed_event_again(self):
+        first_retry = timedelta(minutes=1)  # of an asynchronous invocation; the second comes two minutes later
+        assert first_retry > LEASE
+        assert TAKES_AT_MOST + timedelta(seconds=10) <= LEASE, "time enough to begin"
+
     def test_a_failure_of_the_service_is_tried_again(self):
         kinesis = client("kinesis")
         kinesis.create_stream(StreamName="orders", ShardCount=4)

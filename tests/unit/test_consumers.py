@@ -52,6 +52,32 @@ class TestFitting:
             assert Consumers(functions).fit({}, 7) == []
 
 
+class TestLooking:
+    def test_a_consumer_has_too_little_or_too_much_or_just_what_it_needs(self, functions):
+        functions.put_function_concurrency(FunctionName="ship-orders", ReservedConcurrentExecutions=13)
+        functions.put_function_concurrency(FunctionName="bill-orders", ReservedConcurrentExecutions=15)
+        consumers = Consumers(functions)
+        assert consumers.unfit({"ship-orders": 2, "bill-orders": 2}, 7) == ({"ship-orders"}, {"bill-orders"})
+        consumers.fit({"ship-orders": 2, "bill-orders": 2}, 7)
+        assert consumers.unfit({"ship-orders": 2, "bill-orders": 2}, 7) == (set(), set())
+
+    def test_one_without_reserved_concurrency_has_too_little(self, functions):
+        assert Consumers(functions).unfit({"ship-orders": 2}, 7) == ({"ship-orders"}, set())
+
+    def test_what_is_wanted_is_rounded_like_what_is_set(self, functions):
+        Consumers(functions).fit({"ship-orders": 1.1}, 10)
+        assert Consumers(functions).unfit({"ship-orders": 1.1}, 10) == (set(), set())
+
+    def test_nothing_is_changed(self, functions):
+        Consumers(functions).unfit({"ship-orders": 2}, 7)
+        assert concurrency(functions, "ship-orders") is None
+
+    def test_one_that_can_not_be_read_is_logged_and_left_out(self, functions, caplog):
+        assert Consumers(functions).unfit({"pack-orders": 3, "ship-orders": 2}, 7) == ({"ship-orders"}, set())
+        (log,) = caplog.records
+        assert (log.levelname, log.consumer) == ("ERROR", "pack-orders")
+
+
 class TestFailures:
     def test_a_consumer_that_is_missing_is_told_and_the_others_are_fitted(self, functions):
         (failure,) = Consumers(functions).fit({"pack-orders": 3, "ship-orders": 2}, 7)
