@@ -148,9 +148,9 @@ class Stage:
         raise AssertionError(f"{action} did not fire")
 
     def proves_delivery(self) -> None:
-        """CloudWatch delivers that the function was invoked, for some other stream."""
-        function = {"FunctionName": self.w.deployment.function_name}
-        self.w.aws.store.put("AWS/Lambda", "Invocations", function, self.w.now, sum=1)
+        """CloudWatch delivers what the consumers of an idle stream report."""
+        stream = {"StreamName": "orders"}
+        self.w.aws.store.put("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, self.w.now, sum=0)
 
     def invoke(self, actor: Actor) -> None:
         event = json.loads(json.dumps(actor.event))
