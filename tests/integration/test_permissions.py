@@ -148,20 +148,23 @@ PERMISSIONS: dict[str, Callable[..., list[Permission]]] = {
     "SetAlarmState": lambda p: [("SetAlarmState", alarm(p["AlarmName"]))],
     "GetMetricData": lambda p: [("GetMetricData", "*")],
     "DescribeStreamSummary": lambda p: [("DescribeStreamSummary", stream(p["StreamName"]))],
+    "ListStreamConsumers": lambda p: [("ListStreamConsumers", p["StreamARN"])],
     "UpdateShardCount": lambda p: [("UpdateShardCount", stream(p["StreamName"]))],
     "DescribeLimits": lambda p: [("DescribeLimits", "*")],
     "Query": lambda p: [("Query", table(p))],
     "GetItem": lambda p: [("GetItem", table(p))],
     "PutItem": lambda p: [("PutItem", table(p))],
+    "UpdateItem": lambda p: [("UpdateItem", table(p))],
     "DeleteItem": lambda p: [("DeleteItem", table(p))],
     # A transaction needs the permission of each of its operations, and none of its own.
     "TransactWriteItems": lambda p: [
         (f"{kind}Item", table(operation)) for item in p["TransactItems"] for kind, operation in item.items()
     ],
     "Publish": lambda p: [("Publish", p["TopicArn"])],
-    "PutFunctionConcurrency": lambda p: [
-        ("PutFunctionConcurrency", f"arn:aws:lambda:{SCOPE}:function:{p['FunctionName']}")
-    ],
+    **{
+        name: lambda p, name=name: [(name, f"arn:aws:lambda:{SCOPE}:function:{p['FunctionName']}")]
+        for name in ("GetFunctionConcurrency", "PutFunctionConcurrency")
+    },
 }
 
 
@@ -184,7 +187,7 @@ def operations_in_the_code() -> set[str]:
         for operation in boto3.client(service, region_name="us-east-1").meta.service_model.operation_names
     }
     names: set[str] = set()
-    for source in Path(kinesis_autoscaler.__file__).parent.glob("*.py"):
+    for source in Path(kinesis_autoscaler.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 names.add(node.func.attr)

@@ -38,11 +38,11 @@ run "by_default" {
         resources = ["*"]
       }
       ScaleStreams = {
-        actions   = ["kinesis:DescribeStreamSummary", "kinesis:UpdateShardCount"]
+        actions   = ["kinesis:DescribeStreamSummary", "kinesis:ListStreamConsumers", "kinesis:UpdateShardCount"]
         resources = ["arn:aws:kinesis:eu-west-1:123456789012:stream/*"]
       }
       KeepAuditRecords = {
-        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
         resources = ["arn:aws:dynamodb:eu-west-1:123456789012:table/kinesis-autoscaler-audit"]
       }
       QueryOpenRecords = {
@@ -122,7 +122,7 @@ run "with_everything_on" {
   }
 
   assert {
-    condition     = one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]).Action == "lambda:PutFunctionConcurrency"
+    condition     = sort(one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]).Action) == tolist(["lambda:GetFunctionConcurrency", "lambda:PutFunctionConcurrency"])
     error_message = "The function has to be able to set, and read, the consumer's concurrency."
   }
 
