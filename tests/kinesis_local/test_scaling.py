@@ -141,13 +141,15 @@ def test_a_stream_that_becomes_on_demand_is_left_to_kinesis(w):
     assert w.asked == failures(w) == []
 
 
-def test_reconcile_notices_that_somebody_has_resharded(w):
+def test_reconcile_notices_that_somebody_has_resharded_and_puts_it_on_record(w):
     steady(w, shards=4, demand=2.0)
-    w.aws.client("kinesis").update_shard_count(StreamName="orders", TargetShardCount=6, ScalingType="UNIFORM_SCALING")
+    split_first_shard(w)
     w.settle()
     assert counts_in_alarms(w) == {4}
-    w.reconcile()
-    assert counts_in_alarms(w) == {6}
+    w.run_until(lambda: w.log() != [])
+    [record] = w.log()
+    assert (record["reason"], record["from_shard_count"], record["to_shard_count"]) == ("RESHARDED_ELSEWHERE", 4, 5)
+    assert counts_in_alarms(w) == {5}
     assert w.asked == failures(w) == []
     assert w.broken_rules() == []
 
