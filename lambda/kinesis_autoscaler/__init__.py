@@ -3,5 +3,5 @@
 `handler` is the door, `decision` the pure heart. Arrows point inwards only, and adapters do not know each other:
 handler → reconciliation → scaling → change → observation, resharding →
 alarms, streams, metrics, audit, consumers, reporting →
-lifecycle, occasions, heads, items → alarm, events, settings, clients, decision → model.
+lifecycle, occasions, heads, items → alarm, events, settings, clients, decision → unknown_fields → model.
 """

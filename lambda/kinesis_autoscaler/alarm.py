@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .model import Action, AlarmRule
 from .settings import InvalidSettingsError
+from .unknown_fields import UNKNOWN_FIELDS
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
@@ -124,6 +125,20 @@ class Alarm:
             for dimension in query["MetricStat"]["Metric"].get("Dimensions", [])
             if dimension["Name"] == "StreamName"
         }
+
+    def require_rewritable(self) -> None:
+        """Check that the shard count can be rewritten without losing anything.
+
+        Raises:
+            InvalidSettingsError: There is no shard count, or a field that this runtime's SDK would erase.
+        """
+        _ = self.shard_count
+        if unknown := self.definition.get(UNKNOWN_FIELDS):
+            names = ", ".join(str(name) for name in cast("list[str]", unknown))
+            raise InvalidSettingsError(
+                f"The alarm {self.name} has {names}, which this function's runtime does not know: rewriting the alarm "
+                "would erase it. Take it off the alarm, or upgrade this module to one with a newer runtime."
+            )
 
     def notifies(self, topic_arn: str) -> bool:
         """Whether entering ALARM publishes to this topic."""

@@ -99,6 +99,7 @@ class Alarms:
         for action in Action:
             alarm = self._read(names.of(action))
             alarm.verify(self._topic_arn, names.stream_name)
+            alarm.require_rewritable()
             if alarm.shard_count != shard_count:
                 self._cloudwatch.put_metric_alarm(**self._patched(alarm, shard_count))
             fresh.append(alarm)
@@ -122,7 +123,7 @@ class Alarms:
 
     def _patched(self, alarm: Alarm, shard_count: int) -> Any:  # noqa: ANN401 - whatever fields the API has
         # An empty list says the same as none, but a math alarm may not have Dimensions at all.
-        # The API model says what PutMetricAlarm takes, so fields that AWS adds later survive too.
+        # The API model says what PutMetricAlarm takes. An alarm with a field that the model lacks never comes here.
         shape: Any = self._cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape
         definition: Mapping[str, Any] = {**alarm.definition}
         request = {key: value for key, value in definition.items() if key in shape.members and value not in (None, [])}

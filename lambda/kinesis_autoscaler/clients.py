@@ -10,6 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from .unknown_fields import watch
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -62,6 +64,8 @@ def client(service: str, config: Config = PATIENT) -> Any:  # noqa: ANN401 - typ
     """The client of a service, made at its first use and kept for the life of the execution environment."""
     made = boto3.client(service, config=config)  # type: ignore[call-overload]
     made.meta.events.register("before-call", _Pacer().wait)
+    if service == "cloudwatch":
+        watch(made)
     return made
 
 

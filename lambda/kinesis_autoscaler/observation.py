@@ -48,7 +48,7 @@ class Observer:
             InvalidSettingsError: A tag or a definition is not to be understood, or an alarm could not be rewritten.
         """
         for alarm in pair:
-            _ = alarm.shard_count  # what can't be rewritten afterwards must stop a scaling before it begins
+            alarm.require_rewritable()  # what can't be rewritten afterwards must stop a scaling before it begins
         tags = self._alarms.tags(pair.scale_up)
         return parse_settings(tags, scale_up=pair.scale_up.rule, scale_down=pair.scale_down.rule)
 

@@ -14,8 +14,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.session import Session
 from moto.core.botocore_stubber import MockRawResponse
 
-from kinesis_autoscaler.unknown_fields import _REPORTED, UNKNOWN_FIELDS, watch
+from kinesis_autoscaler import clients
+from kinesis_autoscaler.alarm import Alarm
+from kinesis_autoscaler.model import Action
+from kinesis_autoscaler.settings import InvalidSettingsError
+from kinesis_autoscaler.unknown_fields import _REPORTED, UNKNOWN_FIELDS, note, watch
 from simulator.local_aws import LocalAWS, Transport
+from tests.unit.account import alarm_definition
 
 SESSION = Session()
 PROTOCOLS = ("json", "query", "smithy-rpc-v2-cbor")
@@ -157,3 +162,19 @@ def as_cbor(value: Any) -> bytes:
 
 def _head(major: int, argument: int) -> bytes:
     return bytes([major << 5 | 26]) + argument.to_bytes(4, "big")
+
+
+def test_an_alarm_with_such_a_field_is_never_rewritten():
+    alarm = Alarm({**alarm_definition(Action.SCALE_UP), UNKNOWN_FIELDS: ["QuietPeriod"]})
+    with pytest.raises(InvalidSettingsError, match=r"has QuietPeriod, which this function's runtime does not know"):
+        alarm.require_rewritable()
+
+
+def test_the_functions_own_client_notices_them():
+    with LocalAWS(Transport.HTTP) as aws, patch.dict("os.environ", aws.environment):
+        clients.client.cache_clear()
+        handlers = clients.client("cloudwatch").meta.events._emitter._handlers.prefix_search(
+            "after-call.cloudwatch.DescribeAlarms"
+        )
+        clients.client.cache_clear()
+    assert note in list(handlers)
