@@ -43,3 +43,7 @@ mock_data "aws_kinesis_stream" {
     stream_mode_details = [{ stream_mode = "PROVISIONED" }]
   }
 }
+
+mock_resource "aws_kinesis_stream" {
+  defaults = { arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders" }
+}
