@@ -6,55 +6,34 @@ and files give the same figures.
 
 from __future__ import annotations
 
-import os
-import platform
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cached_property
-from itertools import groupby
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from rich.progress import track
-
-from simulator.aws.prices import US_EAST_1
 from simulator.commands import fleet
 from simulator.commands.flags import OutputError, check_writable, number
 from simulator.commands.given_traffic import tell
-from simulator.comparison.corpus import DEVELOPMENT, Case, cases
-from simulator.comparison.outcomes import DEFAULT, Kind, Outcome
-from simulator.comparison.results import Match, Mean, Result, geometric_mean, matches, mean_of, serve
 from simulator.deployment.terraform import REPOSITORY
-from simulator.reports import comparison_chart as chart
-from simulator.reports.function_figures import markdown as figures_of_function
-from simulator.reports.markdown import table, with_sections
+from simulator.reports import benchmark_page
+from simulator.reports.benchmark_page import Benchmark
+from simulator.reports.markdown import with_sections
 from simulator.traffic.generator import DAYS, LEAST_DAYS
 from simulator.traffic.ordering import MOST_DAYS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
 
     from rich.console import Console
-
-    from simulator.traffic import ReadTrace
 
 SEEDS = (1, 2, 3)
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
-RATIO_AIM = 0.85
-"""For every other policy a preset that throttles no more should need at most this much of its shard-hours."""
-
-DAILY_LIKENESS = 0.7
-"""From this likeness of a day to the next on, traffic counts as having a daily pattern."""
-
-DAILY_AIM = (2.0, 0.001)
-"""There the default should need at most this multiple of the bound, and throttle less than this share."""
-
-_ALL = "all traces"
+SECTIONS: dict[str, Callable[[Benchmark], str]] = {
+    **benchmark_page.SECTIONS,
+    "fleet": lambda benchmark: fleet.markdown(fleet.STREAMS, fleet.SWEEP, benchmark.console),
+}
+"""What is generated on the page: each section's name in its marks, and what writes it."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -102,196 +81,10 @@ def run(options: Namespace, console: Console) -> bool:
         ) from None
     with_sections(page, dict.fromkeys(options.sections, ""))  # better refused now than in minutes
     check_writable(options.page.parent)
-    benchmark = Benchmark(tuple(options.seeds), options.traces, options.days, options.page.parent / "images", console)
+    images = options.page.parent / "images"
+    hears = partial(tell, console=console)
+    benchmark = Benchmark(tuple(options.seeds), options.traces, options.days, images, console, hears)
     texts = {name: SECTIONS[name](benchmark) for name in options.sections}
     options.page.write_text(with_sections(options.page.read_text(), texts))
     console.print(f"Wrote {', '.join(texts)} of {options.page}", highlight=False)
     return True
-
-
-@dataclass
-class Benchmark:
-    """One run of the benchmark; traces are served when a section first asks for results."""
-
-    seeds: Sequence[int]
-    folder: Path | None
-    days: int
-    images: Path
-    console: Console
-    seconds: float = field(default=0.0, init=False)
-
-    def _tell(self, read: ReadTrace) -> None:
-        tell(read, self.console)
-
-    @cached_property
-    def cases(self) -> list[Case]:
-        """Every trace."""
-        return list(cases(self.seeds, self.folder, days=self.days, tell=self._tell))
-
-    @cached_property
-    def results(self) -> list[Result]:
-        """Every trace under every policy, on all cores."""
-        started, every = time.perf_counter(), self.cases
-        longest_first = sorted(range(len(every)), key=lambda index: -every[index].demand.shards.size)
-        with ProcessPoolExecutor() as pool:
-            served = pool.map(serve, [every[index] for index in longest_first])
-            shown = track(served, "Serving traces", total=len(every), console=self.console)
-            by_index = dict(zip(longest_first, shown, strict=True))
-        self.seconds = time.perf_counter() - started
-        return [by_index[index] for index in range(len(every))]
-
-    @property
-    def groups(self) -> dict[str, list[Result]]:
-        """The results by group, in order."""
-        ordered = sorted(self.results, key=lambda result: (result.case.group != DEVELOPMENT, result.case.group))
-        return {name: list(group) for name, group in groupby(ordered, key=lambda result: result.case.group)}
-
-    def names(self, *kinds: Kind) -> list[str]:
-        """The policies of these kinds."""
-        return [each.name for each in self.results[0].outcomes if each.kind in kinds]
-
-
-# --- The sections ----------------------------------------------------------------------------------------------------
-
-
-def _summary(benchmark: Benchmark) -> str:
-    """Every policy over all traces, with the chart."""
-    means = [mean_of(each.name, benchmark.results) for each in benchmark.results[0].outcomes]
-    count = len(benchmark.results)
-    _draw(benchmark, "benchmark", benchmark.results, f"{count} traces")
-    held_out = [result for result in benchmark.results if result.case.group != DEVELOPMENT]
-    if held_out:
-        _draw(benchmark, "benchmark-held-out", held_out, f"the {len(held_out)} held-out traces")
-    rows = [
-        (
-            f"**{each.name}**" if each.kind is Kind.OURS else each.name,
-            "–" if each.shard_hours_of_bound is None else f"{each.shard_hours_of_bound:.2f}",
-            f"{each.bill_of_bound:.2f}",
-            _percent(each.throttled_share),
-            _percent(each.throttled_minutes_share),
-            "≤ 10" if each.calls_per_day is None else f"{each.calls_per_day:.1f}",
-        )
-        for each in means
-    ]
-    header = ("policy", "shard-hours × bound", "bill × bound", "traffic throttled", "minutes throttled", "calls a day")
-    return table(header, rows)
-
-
-def _draw(benchmark: Benchmark, name: str, results: Sequence[Result], what: str) -> None:
-    means = [mean_of(each.name, results) for each in results[0].outcomes]
-    for suffix in ("png", "svg"):
-        chart.draw(
-            means,
-            subtitle=f"{what}: geometric mean of the cost, mean of the throttled share",
-            path=benchmark.images / f"{name}.{suffix}",
-        )
-
-
-def _aims(benchmark: Benchmark) -> str:
-    """For every other policy and group of traces the preset that throttles no more, and what it needs."""
-    groups = {**benchmark.groups, _ALL: benchmark.results}
-    by_group = {group: {match.other.name: match for match in matches(results)} for group, results in groups.items()}
-    rows = [(name, *(_match(found[name]) for found in by_group.values())) for name in benchmark.names(Kind.OTHER)]
-    return table(("other policy", *groups), rows)
-
-
-def _match(match: Match) -> str:
-    if match.preset is None or match.ratio is None:
-        return "none throttles as little"
-    return f"{'✓' if match.ratio <= RATIO_AIM else '✗'} {match.preset.name}, {match.ratio:.2f}"
-
-
-def _daily(benchmark: Benchmark) -> str:
-    """The default on every trace whose days are alike."""
-    multiple, throttled = DAILY_AIM
-    daily = [each for each in benchmark.results if each.case.likeness_of_days >= DAILY_LIKENESS]
-    rows, reached = [], 0
-    for result in sorted(daily, key=lambda result: -result.case.surge):
-        default = result.of(DEFAULT)
-        meets = default.cost_of_bound <= multiple and default.throttled_share < throttled
-        reached += meets
-        rows.append(
-            (
-                f"{result.case.name} ({result.case.group})",
-                f"{result.case.likeness_of_days:.2f}",
-                f"{result.case.surge:.1f}",
-                f"{default.cost_of_bound:.2f}",
-                _percent(default.throttled_share),
-                "✓" if meets else "✗",
-            )
-        )
-    header = ("trace", "likeness of days", "surge", "shard-hours × bound", "throttled", "aim")
-    return f"Reached on {reached} of {len(daily)} traces.\n\n{table(header, rows)}"
-
-
-def _traces(benchmark: Benchmark) -> str:
-    """Every trace under every policy."""
-    names = benchmark.names(Kind.OURS, Kind.OTHER, Kind.NONE)
-    parts = []
-    for group, results in benchmark.groups.items():
-        rows = [(result.case.name, *(_cell(result.of(name)) for name in names)) for result in results]
-        rows.append(("**mean**", *(f"**{_cell(mean_of(name, results))}**" for name in names)))
-        parts.append(f"### {group.capitalize()}\n\n{table(('trace', *names), rows)}")
-    return "\n\n".join(parts)
-
-
-def _cell(outcome: Outcome | Mean) -> str:
-    return f"{outcome.cost_of_bound:.2f}, {_percent(outcome.throttled_share)}"
-
-
-def _sensitivity(benchmark: Benchmark) -> str:
-    """The default in a world that is slower or less even than assumed."""
-    asked = [result.variants for result in benchmark.results if result.variants]
-    rows = []
-    for name in asked[0] if asked else ():
-        costs, shares = zip(*(variants[name] for variants in asked), strict=True)
-        rows.append((name, f"{geometric_mean(costs):.2f}", _percent(float(np.mean(shares))), _percent(max(shares))))
-    return table(("the default, if", "shard-hours × bound", "throttled, mean", "throttled, worst trace"), rows)
-
-
-def _corpus(benchmark: Benchmark) -> str:
-    """Every trace and what it is like."""
-    rows = [
-        (
-            case.name,
-            case.group,
-            f"{case.days:.0f}",
-            f"{case.demand.shards.mean():.1f}",
-            f"{case.demand.shards.max() / case.demand.shards.mean():.1f}",
-            f"{case.likeness_of_days:.2f}",
-            f"{case.surge:.1f}",
-        )
-        for case in benchmark.cases
-    ]
-    return table(("trace", "group", "days", "mean shards", "peak / mean", "likeness of days", "surge"), rows)
-
-
-def _run(benchmark: Benchmark) -> str:
-    """How the figures came about."""
-    results = benchmark.results
-    given = [result.case.name for result in results if not result.case.is_generated]
-    seeds = ", ".join(str(seed) for seed in benchmark.seeds)
-    return (
-        f"{len(results)} traces, {sum(result.case.days for result in results):,.0f} days: generated from the seeds "
-        f"{seeds}" + (f", and given: {', '.join(given)}" if given else "") + ". "
-        f"Served on {datetime.now(UTC):%d %B %Y} in {benchmark.seconds / 60:.0f} minutes on {os.cpu_count()} cores "
-        f"({platform.machine()}, Python {platform.python_version()}). Prices: {US_EAST_1.region}, {US_EAST_1.date}."
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{share:.3%}" if share else "0"
-
-
-SECTIONS: dict[str, Callable[[Benchmark], str]] = {
-    "run": _run,
-    "summary": _summary,
-    "aims": _aims,
-    "daily": _daily,
-    "sensitivity": _sensitivity,
-    "corpus": _corpus,
-    "traces": _traces,
-    "function": lambda _: figures_of_function(),
-    "fleet": lambda benchmark: fleet.markdown(fleet.STREAMS, fleet.SWEEP, benchmark.console),
-}
-"""What is generated on the page: each section's name in its marks, and what writes it."""

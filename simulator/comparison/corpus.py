@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from simulator.comparison.closed_loop import MINUTES_PER_DAY, Series
+from simulator.comparison.generator import DAYS, MEAN_SHARDS, generate
 from simulator.comparison.outcomes import Demand
 from simulator.traffic import ReadTrace, TraceError, read_trace
-from simulator.traffic.generator import DAYS, MEAN_SHARDS, generate
 
 DEVELOPMENT_SEED = 1
 """The module's defaults and presets were chosen on this seed's traces and the given ones; other seeds are held out."""

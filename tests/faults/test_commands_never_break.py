@@ -19,6 +19,7 @@ from simulator import __main__ as command_line
 from simulator.commands import benchmark, compare, demo, fleet, function_figures, replay
 from simulator.deployment.module_inputs import module_inputs
 from simulator.deployment.terraform import TerraformError
+from simulator.reports import benchmark_page
 from simulator.traffic import Trace, TraceError, read_trace
 from tests.unit.simulator.traffic.files import answer, both, totals, values
 
@@ -140,7 +141,7 @@ def outcome(arguments):
         patch.object(replay, "LocalAWS", side_effect=TerraformError("work")),
         patch.object(compare, "outcomes", side_effect=TerraformError("work")),
         patch.object(demo, "LocalAWS", side_effect=TerraformError("work")),
-        patch.object(benchmark, "serve", side_effect=TerraformError("work")),
+        patch.object(benchmark_page, "serve", side_effect=TerraformError("work")),
         patch.object(benchmark, "with_sections", side_effect=TerraformError("work")),
         patch.object(fleet, "_both", side_effect=TerraformError("work")),
         patch.object(function_figures, "measure", side_effect=TerraformError("work")),

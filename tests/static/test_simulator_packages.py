@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,23 @@ def test_no_module_imports_itself_by_a_detour():
 @EVERY_MODULE
 def test_no_file_is_too_long_to_be_read_at_one_sitting(module):
     assert len(MODULES[module].read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("simulator.local_aws", "LocalAWS"),
+        ("simulator.local_aws", "START"),
+        ("simulator.local_aws.replay_loop", "replay"),
+        ("simulator.deployment", "deploy"),
+        ("simulator.deployment", "add_stream"),
+        ("simulator.traffic", "Traffic"),
+        ("simulator.traffic", "Trace"),
+        ("simulator.comparison.generator", "generate"),
+    ],
+)
+def test_what_scripts_begin_with_stays_where_it_is(module, name):
+    assert callable(getattr(import_module(module), name)) or name == "START"
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

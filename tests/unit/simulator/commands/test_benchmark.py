@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from simulator.commands.benchmark import DAILY_LIKENESS, PAGE, SECTIONS, Benchmark
+from simulator.commands.benchmark import PAGE, SECTIONS
 from simulator.comparison.corpus import DEVELOPMENT, Case, cases
 from simulator.comparison.outcomes import BOUND, OTHERS, Demand, Kind, Outcome
 from simulator.comparison.results import Result, geometric_mean, matches, mean_of, serve
 from simulator.deployment.presets import PRESETS
 from simulator.deployment.terraform import REPOSITORY
+from simulator.reports.benchmark_page import DAILY_LIKENESS, Benchmark
 from simulator.traffic import TraceError
 from simulator.traffic.generator import KINDS
 
