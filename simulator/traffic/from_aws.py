@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
-from kinesis_autoscaler.alarms import Alarm
+from kinesis_autoscaler.alarm import Alarm
 from kinesis_autoscaler.settings import DISABLED, TAG_PREFIX, InvalidSettingsError, parse_settings
 from simulator.traffic.model import TraceError
 
