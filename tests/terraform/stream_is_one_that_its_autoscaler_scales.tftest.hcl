@@ -301,5 +301,5 @@ run "topic_by_its_name_is_refused" {
     }
   }
 
-  expect_failures = [var.autoscaler, var.stream_arn]
+  expect_failures = [var.autoscaler]
 }
