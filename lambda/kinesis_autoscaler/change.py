@@ -157,8 +157,10 @@ class Executor:
             stream = stream or self._streams.describe(record.stream_name)
         except StreamMissingError as missing:
             return self.end(record, lifecycle.failed(record, Reason.STREAM_MISSING, str(missing), now))
-        if not stream.is_active:
-            return record  # perhaps resharded by this very call: once it is ACTIVE its count will tell
+        if not stream.is_active and record.lease_until is None:
+            return (
+                record  # Kinesis was asked, and its answer left it open: once the stream is ACTIVE its count will tell
+            )
         settings = self._observer.readable_settings(pair)
         consumers = settings.consumers if settings else {}
         after = lifecycle.settled(record, stream, now, has_consumers=bool(consumers))
@@ -173,7 +175,11 @@ class Executor:
         except SupersededError:
             logger.info("Another invocation took this record over.", extra={"stream": record.stream_name})
             return record
-        return self._call(taken_over, pair, stream, consumers, resumed=True)
+        if stream.is_active:
+            return self._call(taken_over, pair, stream, consumers, resumed=True)
+        # Accepted, though whoever asked did not live to hear it. Should somebody else be at work on the stream, its count
+        # will not be the target, and the record will end as STOPPED_SHORT.
+        return self._accepted(taken_over, pair, consumers)
 
     def end(
         self,
@@ -259,6 +265,12 @@ class Executor:
         if answer.outcome is not Outcome.ACCEPTED:
             refused = lifecycle.refused(intent, answer.reason, answer.why, error, now, now + RETRY_REFUSED)
             return self.end(intent, refused)
+        return self._accepted(intent, pair, consumers, calls_left=calls_left)
+
+    def _accepted(
+        self, intent: Record, pair: AlarmPair, consumers: Mapping[str, float], *, calls_left: int | None = None
+    ) -> Record:
+        """Kinesis is at work: rewrite the alarms, raise the consumers, re-arm, and say so in the record."""
         pair, problems = self.sync(pair, intent.target)
         if intent.action is Action.SCALE_UP:
             problems += self._consumers.fit(consumers, intent.target)
