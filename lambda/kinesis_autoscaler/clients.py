@@ -22,9 +22,9 @@ PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 24}, connect
 """About three minutes of waiting: a thousand streams whose alarms fire at once need eleven for their 2,000 calls of
 PutMetricAlarm, and Lambda's own two retries alone would be over before."""
 
-BOUNDED = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=8)
-"""At most 26 seconds in all, for the one call that must not outlive the lease on its intent: twice the time-outs, and
-between them up to five seconds that AWS may ask for and a second of botocore's own."""
+BOUNDED = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=5)
+"""At most 30 seconds in all, for the one call that must not outlive the lease on its intent: three times the time-outs,
+and twice between them the five seconds that AWS may ask for and one of botocore's own."""
 
 NOT_MENDED_BY_A_RETRY = frozenset(
     {

@@ -21,8 +21,8 @@ from .streams import (
     TooManyAtOnceError,
 )
 
-TAKES_AT_MOST = timedelta(seconds=27)
-"""One UpdateShardCount call with botocore's retry; with less of the lease left it is not begun."""
+TAKES_AT_MOST = timedelta(seconds=31)
+"""One UpdateShardCount call with botocore's retries; with less of the lease left it is not begun."""
 
 
 class Outcome(Enum):
