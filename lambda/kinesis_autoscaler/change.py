@@ -158,9 +158,7 @@ class Executor:
         except StreamMissingError as missing:
             return self.end(record, lifecycle.failed(record, Reason.STREAM_MISSING, str(missing), now))
         if not stream.is_active and record.lease_until is None:
-            return (
-                record  # Kinesis was asked, and its answer left it open: once the stream is ACTIVE its count will tell
-            )
+            return record  # Kinesis' answer has left it open: once the stream is ACTIVE its count will tell
         settings = self._observer.readable_settings(pair)
         consumers = settings.consumers if settings else {}
         after = lifecycle.settled(record, stream, now, has_consumers=bool(consumers))
@@ -177,8 +175,8 @@ class Executor:
             return record
         if stream.is_active:
             return self._call(taken_over, pair, stream, consumers, resumed=True)
-        # Accepted, though whoever asked did not live to hear it. Should somebody else be at work on the stream, its count
-        # will not be the target, and the record will end as STOPPED_SHORT.
+        # Accepted, though whoever asked did not live to hear it. Should somebody else be at work on the stream, its
+        # count will not be the target, and the record will end as STOPPED_SHORT.
         return self._accepted(taken_over, pair, consumers)
 
     def end(
