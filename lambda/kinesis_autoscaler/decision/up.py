@@ -104,7 +104,7 @@ def decide_hot_shard(situation: Situation) -> Decision:
         return hot_shard(case, HOT_SHARD_WINDOW)
     return case.skip(
         Reason.DEMAND_FITS,
-        f"records were throttled in {len(throttled)} of the last {span(HOT_SHARD_WINDOW)}, "
+        f"records were throttled in {len(throttled)} minutes of the last {span(HOT_SHARD_WINDOW)}, "
         f"in {len(below)} of them below the threshold of {settings.scale_up.threshold:.0%}.",
         retry_at=now + CALM_PACE,
     )
@@ -119,9 +119,10 @@ def hot_shard(case: Case, window: timedelta) -> Decision:
     share = refused / max(1.0, refused + sum(minute.incoming_records or 0 for minute in recent))
     return case.skip(
         Reason.HOT_SHARD_SUSPECTED,
-        f"{refused:,} records ({share:.1%}) were throttled in {len(minutes)} of the last {span(window)} at a peak "
-        f"demand of {number(case.demand or 0)} shards, {(case.demand or 0) / situation.stream.open_shard_count:.0%} of "
-        "capacity: one hot shard or bursts of seconds are likely, and more shards would not cool a hot key.",
+        f"{refused:,} records ({share:.1%}) were throttled in {len(minutes)} of the {len(recent)} minutes since "
+        f"{recent[0].at:%H:%M} UTC, at a peak demand of {number(case.demand or 0)} shards, "
+        f"{(case.demand or 0) / situation.stream.open_shard_count:.0%} of capacity: one hot shard or bursts of seconds "
+        "are likely, and more shards would not cool a hot key.",
         retry_at=situation.now + CALM_PACE,
     )
 
