@@ -64,10 +64,13 @@ def minutes(choice: Choice, where: str, period_seconds: int | None = None) -> Mi
     elif period > MINUTE:
         is_rate = Metric.VALUE in series
         how = "the minutes between lie on straight lines" if is_rate else "spread evenly over their minutes"
-        notes.append(f"values of every {period / MINUTE:g} minutes, {how}")
+        notes.append(
+            f"values of every {period / MINUTE:g} minutes, {how}; of the last, which may be unfinished, one minute"
+        )
     parts = [each for each in parts if len(each.at)]
     start = min(int(each.at[0]) for each in parts) // MINUTE * MINUTE
-    end = max(int(each.at[-1]) // MINUTE * MINUTE + max(period, MINUTE) for each in parts)
+    # The last period may not have been over when the numbers were read: no more than its first minute is known.
+    end = max(int(each.at[-1]) // MINUTE * MINUTE + MINUTE for each in parts)
     count = -(-(end - start) // MINUTE)
     of, is_known = {}, {}
     for metric, found in series.items():
