@@ -36,11 +36,11 @@ locals {
       period  = 300, periods = 2, datapoints = 1
     }
 
-    # While the load lasts the reason is given again after each reconcile, so the alarm lasts as long.
+    # While the load lasts the reason is given again once an hour, at the next reconcile, so the alarm lasts as long.
     at-maximum = {
       meaning = "A stream has all the shards that its max_shard_count allows, and its traffic asks for more."
       metric  = { namespace = "KinesisAutoscaler", name = "Skips", stat = "Sum", dimensions = merge(local.total, { Reason = "AT_MAXIMUM" }) }
-      period  = local.reconcile_period, periods = 4, datapoints = 1
+      period  = local.reconcile_period, periods = ceil(3600 / local.reconcile_period) + 3, datapoints = 1
     }
 
     # The reason is given once; until when it holds is in the record's retry_at.
@@ -122,7 +122,8 @@ locals {
   cost_expression = "shards * PERIOD(shards) / 3600 * ${var.shard_hour_price}"
 
   fleet_search = {
-    shards     = "SEARCH('{KinesisAutoscaler,StreamName} MetricName=\"ShardCount\"', 'Maximum', ${local.gauge_period})"
+    # Reported when it changes, and every six hours; in between it stays what it was.
+    shards     = "FILL(SEARCH('{KinesisAutoscaler,StreamName} MetricName=\"ShardCount\"', 'Maximum', ${local.gauge_period}), REPEAT)"
     skips      = "SEARCH('{KinesisAutoscaler,FunctionName,Reason} FunctionName=\"${var.name}\" MetricName=\"Skips\"', 'Sum', ${local.count_period})"
     at_maximum = "SEARCH('{KinesisAutoscaler,StreamName,Reason} MetricName=\"Skips\" Reason=\"AT_MAXIMUM\"', 'Sum', ${local.count_period})"
   }
@@ -143,7 +144,7 @@ locals {
           "## Kinesis autoscaler ${var.name}",
           "[Alarms](#alarmsV2:?search=${var.name}) · [Log](#logsV2:log-groups/log-group/${local.log_as_path}) · audit table `${local.audit_table_name}`",
           "",
-          "What each symptom means, and what to do: `docs/operations.md` of the module.",
+          "Latest decisions: saved query `${var.name}/decisions`. What each symptom means, and what to do: `docs/operations.md` of the module.",
         ])
       }
     },
@@ -169,8 +170,10 @@ locals {
           [{ expression = "FILL(downs, 0)", label = "scaled down" }],
           concat(["KinesisAutoscaler", "Failures"], local.of_total, [{ id = "failures", visible = false }]),
           [{ expression = "FILL(failures, 0)", label = "failures" }],
-          concat(["KinesisAutoscaler", "AlarmRepairs"], local.of_total, [{ label = "alarms repaired" }]),
-          concat(["KinesisAutoscaler", "StuckAlarms"], local.of_total, [{ label = "alarms re-armed" }]),
+          concat(["KinesisAutoscaler", "AlarmRepairs"], local.of_total, [{ id = "repairs", visible = false }]),
+          [{ expression = "FILL(repairs, 0)", label = "alarms repaired" }],
+          concat(["KinesisAutoscaler", "StuckAlarms"], local.of_total, [{ id = "stuck", visible = false }]),
+          [{ expression = "FILL(stuck, 0)", label = "stuck alarms re-armed" }],
           concat(["KinesisAutoscaler", "ShardCount"], local.of_total, [{ id = "shards", stat = "Average", visible = false }]),
           [{ expression = local.cost_expression, label = "USD for shards" }],
         ]
@@ -208,14 +211,14 @@ locals {
     {
       type = "metric", x = 12, y = 13, width = 12, height = 6
       properties = merge(local.graph, {
-        title   = "Decisions not to scale, by reason", stacked = true, yAxis = local.from_zero
+        title   = "What is a worry, by reason", stacked = true, yAxis = local.from_zero
         metrics = [[{ expression = "FILL(${local.fleet_search.skips}, 0)", label = "$${PROP('Dim.Reason')}" }]]
       })
     },
     {
       type = "metric", x = 0, y = 19, width = 12, height = 6
       properties = merge(local.graph, {
-        title   = "At the maximum, and more wanted", yAxis = local.from_zero
+        title   = "At the maximum, and more wanted: the first of each day", yAxis = local.from_zero
         metrics = [[{ expression = "FILL(${local.fleet_search.at_maximum}, 0)", label = local.of_stream }]]
       })
     },
@@ -239,8 +242,10 @@ locals {
         metrics = [
           concat(["KinesisAutoscaler", "Reconciles"], local.of_total, [{ id = "runs", visible = false }]),
           [{ expression = "FILL(runs, 0)", label = "runs" }],
-          concat(["KinesisAutoscaler", "AlarmRepairs"], local.of_total, [{ label = "alarms repaired" }]),
-          concat(["KinesisAutoscaler", "StuckAlarms"], local.of_total, [{ label = "alarms re-armed" }]),
+          concat(["KinesisAutoscaler", "AlarmRepairs"], local.of_total, [{ id = "repairs", visible = false }]),
+          [{ expression = "FILL(repairs, 0)", label = "alarms repaired" }],
+          concat(["KinesisAutoscaler", "StuckAlarms"], local.of_total, [{ id = "stuck", visible = false }]),
+          [{ expression = "FILL(stuck, 0)", label = "stuck alarms re-armed" }],
         ]
       })
     },
@@ -260,13 +265,6 @@ locals {
         title   = "Dead-letter queue", yAxis = local.from_zero
         metrics = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.dead_letter_queue_name, { label = "events", stat = "Maximum" }]]
       })
-    },
-    {
-      type = "log", x = 0, y = 31, width = 24, height = 8
-      properties = {
-        title = "Latest decisions", region = local.region, view = "table"
-        query = "SOURCE '${local.log_group_name}' | ${replace(local.log_queries.decisions, "\n", " ")}"
-      }
     },
   ]
 

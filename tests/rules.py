@@ -78,6 +78,10 @@ def _unfit_to_shrink(w: World, call: Reshard, alarm: Mapping[str, Any]) -> Itera
     threshold = w.alarms(call.stream)["scale-up"]["Threshold"]
     if peak > threshold * call.target:
         yield f"rule 7: a load of {peak:.2f} shards would be above {threshold:.0%} of what is left"
+    # What is late may still be on its way; of all else the truth counts, not what CloudWatch shows.
+    told = (load for at, load in w.accepted_shards.get(call.stream, {}).items() if since < at < call.at - METRIC_DELAY)
+    if (truth := max(told, default=0.0)) > threshold * call.target:
+        yield f"rule 7: the true load of {truth:.2f} shards would be above {threshold:.0%} of what is left"
     limit = w.tags(alarm)["max-iterator-age-minutes"]
     if limit != "disabled":
         ages = w.metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", call.at - A_DAY, StreamName=call.stream)

@@ -115,6 +115,8 @@ class World:
         self.after_call: Callable[[Running, ApiCall], None] | None = None
         self.outages: list[Outage] = []
         self.cloudwatch_is_down = False
+        self.accepted_shards: dict[str, dict[datetime, float]] = {}
+        """By stream and minute what Kinesis really took in, whatever CloudWatch shows of it."""
         self.running = NOBODY
         self.broken_calls: list[str] = []
         """What calls have broken at the moment at which Kinesis accepted them."""
@@ -215,12 +217,11 @@ class World:
 
     def run(self, minutes: int) -> None:
         for _ in range(minutes):
-            self.aws.advance_minute(
-                {
-                    name: Traffic(bytes=shards * self.SHARD_BYTES, records=shards * 20_000)
-                    for name, shards in self.demand.items()
-                }
-            )
+            at = self.now.replace(second=0, microsecond=0)
+            demand = dict(self.demand)
+            traffic = {n: Traffic(bytes=each * self.SHARD_BYTES, records=each * 20_000) for n, each in demand.items()}
+            for name, minute in self.aws.advance_minute(traffic).items():
+                self.accepted_shards.setdefault(name, {})[at] = demand[name] * minute.accepted_share
 
     def run_until(self, condition: Callable[[], bool], at_most: int = 60) -> None:
         for _ in range(at_most):
@@ -234,6 +235,7 @@ class World:
         self.before_call = self.after_call = None
         self.outages.clear()
         self.cloudwatch_is_down = False
+        self.aws.faults.end_all()
 
     def calm(self, minutes: int = 20) -> None:
         """Faults end, and time passes: retries, a reshard, two reconciles at least, and what they have begun."""

@@ -132,7 +132,9 @@ class Executor:
             logger.info("This event is being handled by another invocation.", extra={"stream": stream.name})
             return intent
         if previous is not None and previous[1] is not previous[0]:
-            self._reporter.report(previous[1], accepted_now=_accepted_now(*previous))
+            self._reporter.report(
+                previous[1], shard_count=stream.open_shard_count, accepted_now=_accepted_now(*previous)
+            )
         return self._call(intent, pair, stream, settings.consumers, calls_left=calls_left)
 
     def resume(self, record: Record, pair: AlarmPair | None = None, stream: Stream | None = None) -> Record:
@@ -209,7 +211,9 @@ class Executor:
         except SupersededError:
             logger.info("Another invocation has moved this record on.", extra={"stream": before.stream_name})
             return before
-        self._reporter.report(after, calls_left=calls_left, accepted_now=_accepted_now(before, after))
+        self._reporter.report(
+            after, shard_count=shard_count, calls_left=calls_left, accepted_now=_accepted_now(before, after)
+        )
         return after
 
     def note_elsewhere(self, stream: Stream, head: Head) -> Record | None:
@@ -222,7 +226,7 @@ class Executor:
             self._audit.note(record, head, now)
         except (AlreadyRecordedError, SupersededError):
             return None
-        self._reporter.report(record)
+        self._reporter.report(record, shard_count=stream.open_shard_count)
         return record
 
     def sync(self, pair: AlarmPair, shard_count: int) -> tuple[AlarmPair, list[str]]:

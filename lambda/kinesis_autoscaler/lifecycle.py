@@ -9,7 +9,8 @@ from .model.record import event_key, shards
 from .occasions import Occasion
 
 RESUME_LIMIT = timedelta(minutes=5)
-"""An intent that Kinesis never heard of is carried out only while its demand is this fresh: about one reconcile."""
+"""An intent that Kinesis never heard of is carried out only while its demand is this fresh; after that the alarm is
+re-armed and the data are asked again. How fresh demand must be does not depend on how often reconcile comes."""
 
 SETTLING = timedelta(minutes=1)
 """So soon after the call, a stream that still looks untouched may just not show the change yet."""

@@ -26,7 +26,8 @@ from .settings import InvalidSettingsError, parse_settings
 from .streams import Streams
 
 SOME_MORE = timedelta(minutes=30)
-"""Beyond its window a look reads this much: for the trend, and for how late metrics are."""
+"""Beyond its window a look reads this much: more than the trend's lookback and how late metrics are. Minutes cost
+nothing, metrics do."""
 
 WITNESSES = 3
 """So many other streams are asked whether CloudWatch delivered; one with data is enough."""

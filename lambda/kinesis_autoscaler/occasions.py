@@ -5,6 +5,7 @@ Alarms and requests come from outside. What no alarm asks for, reconcile finds: 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -14,10 +15,15 @@ from .events import AlarmEvent, ScaleRequest
 from .model import Action, History, Stream, Trigger
 
 NOTICE_TAKES = timedelta(minutes=2)
-"""From an alarm's change of state to the record of what came of it, at the most; before that it is not stuck."""
+"""From an alarm's change of state to the record of what came of it, at the most; before that it is not stuck. It is
+what SNS, Lambda's first retry and a look take, which no setting changes."""
 
 NO_DATA_FOR = timedelta(minutes=15)
-"""A scale-down alarm without data for this long won't fire by itself: the stream may be idle."""
+"""A scale-down alarm without data for this long won't fire by itself: the stream may be idle. The look that follows
+judges the alarm's whole window, whatever its length, so that one that comes early does no harm."""
+
+SAME_MOMENT = timedelta(seconds=5)
+"""By so much the function's clock and CloudWatch's may differ."""
 
 
 class Question(Enum):
@@ -107,6 +113,28 @@ FOR_RECONCILE = (below_minimum, silent)
 FOR_CHECK_UP = (throttled,)
 
 
+def check_ups_due(
+    names: Iterable[str], checked: Mapping[str, datetime | None], every: timedelta, now: datetime
+) -> list[str]:
+    """The streams whose last check-up, if there was one, is so long ago; those that have waited longest first."""
+    last = {name: checked.get(name) for name in names}
+    due = {name: at.isoformat() if at else "" for name, at in last.items() if at is None or now - at >= every}
+    return sorted(due, key=lambda name: due[name])
+
+
+def is_another_stretch(before: datetime | None, length: timedelta, now: datetime) -> bool:
+    """Whether a new stretch of a day has begun since then; they are counted from midnight."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return before is None or (before - midnight) // length != (now - midnight) // length
+
+
+def in_order(pairs: list[AlarmPair], unfinished: Iterable[str], cursor: str | None) -> list[str]:
+    """Streams with something to finish or an alarm in ALARM first; the rest by name, from the cursor on and round."""
+    urgent = {*unfinished, *(pair.stream_name for pair in pairs if any(alarm.in_alarm for alarm in pair))}
+    names = {*urgent, *(pair.stream_name for pair in pairs)}
+    return sorted(names, key=lambda name: (name not in urgent, cursor is not None and name < cursor, name))
+
+
 def stuck(pair: AlarmPair, now: datetime) -> tuple[Action, ...]:
     """The alarms that have been in ALARM for longer than a notice takes."""
     return tuple(a for a in Action if pair.of(a).in_alarm and pair.of(a).state_since < now - NOTICE_TAKES)
@@ -124,8 +152,16 @@ def explains(history: History, action: Action, alarm: Alarm, now: datetime) -> b
     An alarm that was changed since is worth a look at once: its user waits for it.
     """
     latest = history.latest_of(action)
-    if latest is None:
+    if latest is None or not answered(history, action, alarm):
         return False
-    about_this_state = latest.seen_at >= alarm.state_since - timedelta(seconds=5)
     changed_since = alarm.configured_at is not None and alarm.configured_at > latest.seen_at
-    return about_this_state and not changed_since and (latest.status.is_open or stands(history, action, now))
+    return not changed_since and (latest.status.is_open or stands(history, action, now))
+
+
+def answered(history: History, action: Action, alarm: Alarm) -> bool:
+    """Whether the last decision in this direction was about this very state of the alarm.
+
+    If it was, re-arming the alarm is but another look when that is due; if not, a notification was lost.
+    """
+    latest = history.latest_of(action)
+    return latest is not None and latest.seen_at >= alarm.state_since - SAME_MOMENT

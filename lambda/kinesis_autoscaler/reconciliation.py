@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from . import occasions
 from .alarm import AlarmPair
 from .alarms import Alarms
 from .audit import AuditTable, SupersededError
@@ -29,8 +30,13 @@ from .streams import StreamMissingError, Streams
 TIME_FOR_ONE_STREAM = timedelta(seconds=30)
 """With less than this left, a run ends and leaves the rest to the next."""
 
-CHECK_UP = timedelta(hours=1)
-"""How often a stream is looked at for what no alarm shows. One metric of GetMetricData an hour is $0.0073 a month."""
+CHECK_UP = HOT_SHARD_WINDOW - timedelta(minutes=5)
+"""How often a stream is looked at for what no alarm shows: a little sooner than the stretch that is searched is over,
+so that the next reconcile leaves no gap. One metric of GetMetricData an hour is $0.0073 a month."""
+
+SHARD_COUNT_EVERY = timedelta(hours=6)
+"""How often a stream's shard count is reported though it has not changed, so that every graph of a day has it: four of
+a day's hours are $0.05 a month. In between, graphs repeat it."""
 
 KEEPING_UP = timedelta(minutes=1)
 """Consumers that are no further behind are done with the shards that a scale-down has closed."""
@@ -44,6 +50,8 @@ class Summary:
     finished: int = 0
     repaired: int = 0
     rearmed: int = 0
+    stuck: int = 0
+    """Of the alarms that were re-armed, those whose notification was lost; the others were due for another look."""
     failures: int = 0
     left_for_next_run: int = 0
 
@@ -90,7 +98,7 @@ class Reconciler:
         heads, cursor = self._audit.heads(), self._audit.reconcile_cursor()
         calm: dict[str, Stream] = {}
         counts: dict[str, int] = {}
-        order = _in_order(pairs, unfinished.keys(), cursor)
+        order = occasions.in_order(pairs, unfinished.keys(), cursor)
         for position, name in enumerate(order):
             if time_left() < TIME_FOR_ONE_STREAM:
                 summary.left_for_next_run = len(order) - position
@@ -106,15 +114,17 @@ class Reconciler:
         else:
             if cursor is not None:
                 self._audit.drop_reconcile_cursor()
-        due = (name for name in calm if _is_due(heads.get(name), self._clock()))
-        for name in sorted(due, key=lambda name: _last_check_up(heads.get(name))):
+        checked = {name: head.checked_at for name, head in heads.items()}
+        for name in occasions.check_ups_due(calm, checked, CHECK_UP, self._clock()):
             if time_left() < TIME_FOR_ONE_STREAM:
                 break  # the longest waiting come first next time
             with _OneStream(name, summary, self._reporter):
-                self._check_up(by_stream[name], calm[name], request_id)
-        # Zeros too, so that there is a graph of what, with luck, does not happen.
-        self._reporter.emit({"Reconciles": 1, "AlarmRepairs": summary.repaired, "StuckAlarms": summary.rearmed})
-        self._reporter.shard_counts(counts, complete=not summary.left_for_next_run)
+                self._check_up(by_stream[name], calm[name], heads.get(name), request_id)
+        # What did not happen is not reported: a metric costs by the hours in which it is.
+        done = {"AlarmRepairs": summary.repaired or None, "StuckAlarms": summary.stuck or None}
+        self._reporter.emit({"Reconciles": 1, **done})
+        if not summary.left_for_next_run:
+            self._reporter.fleet(counts)
         return summary
 
     # Every run
@@ -185,7 +195,8 @@ class Reconciler:
             "Repaired shardCount in the alarms.",
             extra={"stream": pair.stream_name, "from": pair.scale_up.shard_count, "to": stream.open_shard_count},
         )
-        self._reporter.emit({"AlarmRepairs": 1}, stream=pair.stream_name, in_total=False)
+        done = {"AlarmRepairs": 1, "ShardCount": stream.open_shard_count}
+        self._reporter.emit(done, stream=pair.stream_name, in_total=False)
 
     def _wake(self, pair: AlarmPair, stream: Stream, request_id: str, summary: Summary) -> None:
         """Do what an alarm would have asked for, or let it ask again."""
@@ -208,7 +219,9 @@ class Reconciler:
                     alarm, "Re-armed by reconcile: in ALARM for longer than its last decision justifies."
                 )
                 summary.rearmed += 1
-                self._reporter.emit({"StuckAlarms": 1}, stream=pair.stream_name, in_total=False)
+                if not occasions.answered(history, action, alarm):
+                    summary.stuck += 1
+                    self._reporter.emit({"StuckAlarms": 1}, stream=pair.stream_name, in_total=False)
 
     # Consumers
 
@@ -247,8 +260,10 @@ class Reconciler:
 
     # Once an hour
 
-    def _check_up(self, pair: AlarmPair, stream: Stream, request_id: str) -> None:
+    def _check_up(self, pair: AlarmPair, stream: Stream, head: Head | None, request_id: str) -> None:
         now = self._clock()
+        if occasions.is_another_stretch(head.checked_at if head else None, SHARD_COUNT_EVERY, now):
+            self._reporter.emit({"ShardCount": stream.open_shard_count}, stream=stream.name, in_total=False)
         consumers = self._observer.consumers(pair)
         if consumers:
             low, high = self._consumers.unfit(consumers, stream.open_shard_count)
@@ -308,20 +323,5 @@ class _OneStream:
         return error is None or isinstance(error, Exception)
 
 
-def _first(occasions: Iterable[Callable[[Seen], Occasion | None]], seen: Seen) -> Occasion | None:
-    return next((occasion for of in occasions if (occasion := of(seen)) is not None), None)
-
-
-def _is_due(head: Head | None, now: datetime) -> bool:
-    return head is None or head.checked_at is None or now - head.checked_at >= CHECK_UP
-
-
-def _last_check_up(head: Head | None) -> str:
-    return head.checked_at.isoformat() if head and head.checked_at else ""
-
-
-def _in_order(pairs: list[AlarmPair], unfinished: Iterable[str], cursor: str | None) -> list[str]:
-    """Streams with something to finish or an alarm in ALARM first; the rest by name, from the cursor on and round."""
-    urgent = {*unfinished, *(pair.stream_name for pair in pairs if any(alarm.in_alarm for alarm in pair))}
-    names = {*urgent, *(pair.stream_name for pair in pairs)}
-    return sorted(names, key=lambda name: (name not in urgent, cursor is not None and name < cursor, name))
+def _first(candidates: Iterable[Callable[[Seen], Occasion | None]], seen: Seen) -> Occasion | None:
+    return next((occasion for of in candidates if (occasion := of(seen)) is not None), None)

@@ -32,7 +32,10 @@ NEEDS_A_PERSON = frozenset(
 )
 """Reasons not to scale that stay until a person does something; the first of each is worth a message."""
 
-_UNITS = {"Utilization": "None", "ReshardSeconds": "Seconds"}
+WORRIES = NEEDS_A_PERSON | {Reason.NO_TELEMETRY, Reason.THROTTLED}
+"""Reasons not to scale that are counted. The others are everyday, and in the log and the audit table."""
+
+_UNITS = {"ReshardSeconds": "Seconds"}
 
 logger = logging.getLogger("kinesis_autoscaler")
 
@@ -46,12 +49,22 @@ class Reporter:
         self._sns = sns
 
     def report(
-        self, record: Record, *, calls_left: int | None = None, accepted_now: bool = False, news: bool = False
+        self,
+        record: Record,
+        *,
+        shard_count: int | None = None,
+        calls_left: int | None = None,
+        accepted_now: bool = False,
+        news: bool = False,
     ) -> None:
         """A record was written: log it, count it, and tell people where it concerns them.
 
+        CloudWatch charges a custom metric for every hour in which it is reported ($0.30 for a whole month). So a
+        stream has metrics of its own only where something was done, and of a worry once a day.
+
         Args:
             record: As it is stored now.
+            shard_count: What the stream has come to, if that is known.
             calls_left: UpdateShardCount calls that the day has left, if known.
             accepted_now: It has just become known that Kinesis accepted the call.
             news: Nobody was told of this decision today.
@@ -61,18 +74,18 @@ class Reporter:
         stream = record.stream_name
         self.emit(
             {
-                "DemandShards": record.demand_shards,
-                "Utilization": record.utilization,
-                "CallsLeftToday": calls_left,
                 "Failures": 1 if bad else None,
                 "ScaleUps": 1 if accepted_now and record.action is Action.SCALE_UP else None,
                 "ScaleDowns": 1 if accepted_now and record.action is Action.SCALE_DOWN else None,
-                "ReshardSeconds": _duration(record) if record.status is Status.SUCCEEDED else None,
             },
             stream=stream,
         )
-        if record.status is Status.SKIPPED:
-            self.emit({"Skips": 1}, stream=stream, reason=record.reason)
+        of_stream = {"ShardCount": shard_count, "CallsLeftToday": calls_left if accepted_now else None}
+        self.emit(of_stream, stream=stream, in_total=False)
+        if record.status is Status.SUCCEEDED:
+            self.emit({"ReshardSeconds": _duration(record)})
+        if record.status is Status.SKIPPED and record.reason in WORRIES:
+            self.emit({"Skips": 1}, stream=stream if news else None, reason=record.reason)
         first_of_its_kind = record.reason in NEEDS_A_PERSON and news
         if bad or record.status is Status.SUCCEEDED or (record.status is Status.SKIPPED and first_of_its_kind):
             self._notify(record)
@@ -82,17 +95,9 @@ class Reporter:
         logger.warning(message, extra=context)
         self.emit({"RefusedEvents": 1})
 
-    def shard_counts(self, counts: Mapping[str, int], *, complete: bool) -> None:
-        """What streams have at this moment, each under its name; and in total, if these are all there are.
-
-        Once per reconcile rather than with decisions: only so do graphs have it at every time, for capacity, usage and
-        cost. It is the one metric of a stream that costs its full price, $0.30 a month; CloudWatch charges the others,
-        which come with decisions, for the hours in which they are reported.
-        """
-        for stream, count in counts.items():
-            self.emit({"ShardCount": count}, stream=stream, in_total=False)
-        if complete:
-            self.emit({"Streams": len(counts), "ShardCount": sum(counts.values())})
+    def fleet(self, counts: Mapping[str, int]) -> None:
+        """What all streams have at this moment, in total: at every reconcile, for the cost at every time."""
+        self.emit({"Streams": len(counts), "ShardCount": sum(counts.values())})
 
     def emit(
         self,

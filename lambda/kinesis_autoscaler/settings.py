@@ -114,7 +114,7 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
             "update-calls-per-day", _quota, Settings.update_calls_per_day, "a whole number from 1 to 1000"
         ),
         calls_reserved_for_scale_up=read(
-            "calls-reserved-for-scale-up", _calls, Settings.calls_reserved_for_scale_up, "a whole number from 0 to 9"
+            "calls-reserved-for-scale-up", _calls, Settings.calls_reserved_for_scale_up, "a whole number from 0 to 999"
         ),
         burst_memory=read("burst-memory-days", _days, Settings.burst_memory, "a number of days from 0 to 7"),
         scale_on_throttling=read("scale-on-throttling", _boolean, Settings.scale_on_throttling, "true or false"),
@@ -129,6 +129,11 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
         raise InvalidSettingsError(
             f"The alarm tags say a minimum of {settings.min_shard_count} shards and a maximum of "
             f"{settings.max_shard_count}; apply the stream module again to restore them."
+        )
+    if settings.calls_reserved_for_scale_up >= settings.update_calls_per_day:
+        raise InvalidSettingsError(
+            f"The alarm tags reserve {settings.calls_reserved_for_scale_up} of {settings.update_calls_per_day} calls a "
+            "day for scale-up, which leaves none for scale-down; apply the stream module again to restore them."
         )
     if settings.strategy is Strategy.TARGET and settings.target_utilization >= scale_up.threshold:
         raise InvalidSettingsError(
@@ -156,7 +161,7 @@ def _count(text: str) -> int:
 
 
 def _calls(text: str) -> int:
-    return _within(int(text), 0, 9)
+    return _within(int(text), 0, 999)
 
 
 def _quota(text: str) -> int:

@@ -6,7 +6,7 @@ locals {
   graph     = { region = local.region, view = "timeSeries", stacked = false, period = 60, stat = "Sum", yAxis = { left = { min = 0 } } }
   of_stream = ["StreamName", local.stream_name]
 
-  # The function reports the count at every reconcile; until the next one it stays what it was.
+  # The function reports the count when it changes, and every six hours; until the next time it stays what it was.
   reported_shard_count = concat(["KinesisAutoscaler", "ShardCount"], local.of_stream, [{ id = "reported", stat = "Maximum", visible = false }])
   shard_count          = { id = "shardCount", expression = "FILL(reported, REPEAT)", visible = false }
 
@@ -23,7 +23,7 @@ locals {
     {
       x           = 12
       title       = "Usage, as the scale-down alarm sees it"
-      label       = "usage, plus 1 at the minimum"
+      label       = "usage, plus 1 at the minimum, minus 1 above the maximum"
       period      = var.scale_down.period_seconds
       metrics     = local.scale_down_metrics
       expressions = local.scale_down_expressions
@@ -101,7 +101,6 @@ locals {
         metrics = [
           local.reported_shard_count,
           [merge(local.shard_count, { label = "open shards", color = "#1f3b57", visible = true })],
-          concat(["KinesisAutoscaler", "DemandShards"], local.of_stream, [{ label = "demand when it was looked at", color = "#9ecae9", stat = "Maximum" }]),
           concat(["KinesisAutoscaler", "ScaleUps"], local.of_stream, [{ label = "scaled up", color = "#1b8a5a", yAxis = "right" }]),
           concat(["KinesisAutoscaler", "ScaleDowns"], local.of_stream, [{ label = "scaled down", color = "#e07b00", yAxis = "right" }]),
           concat(["KinesisAutoscaler", "Failures"], local.of_stream, [{ label = "failures", color = "#d62839", yAxis = "right" }]),
@@ -111,7 +110,7 @@ locals {
     {
       type = "metric", x = 12, y = 15, width = 12, height = 6
       properties = merge(local.graph, {
-        title = "Decisions not to scale, by reason", stacked = true, period = 900
+        title = "What is a worry: the first of each day, by reason", stacked = true, period = 900
         metrics = [[{
           expression = "FILL(SEARCH('{KinesisAutoscaler,StreamName,Reason} StreamName=\"${local.stream_name}\" MetricName=\"Skips\"', 'Sum', 900), 0)"
           label      = "$${PROP('Dim.Reason')}"
@@ -145,10 +144,10 @@ locals {
       type = "metric", x = 16, y = 21, width = 8, height = 6
       properties = merge(local.graph, {
         title = "Changes of the shard count left today"
-        yAxis = { left = { min = 0, max = 10 } }
+        yAxis = { left = { min = 0, max = var.update_calls_per_day } }
         metrics = [
           concat(["KinesisAutoscaler", "CallsLeftToday"], local.of_stream, [{ id = "left", stat = "Minimum", visible = false }]),
-          [{ expression = "FILL(left, REPEAT)", label = "left when last looked at", color = "#1f77b4" }],
+          [{ expression = "FILL(left, REPEAT)", label = "left after the last scaling", color = "#1f77b4" }],
         ]
       })
     },

@@ -88,6 +88,7 @@ locals {
       "kinesis-autoscaler:scale-up-cooldown-minutes"   = var.scale_up.cooldown_minutes
       "kinesis-autoscaler:scale-down-cooldown-minutes" = var.scale_down.cooldown_minutes
       "kinesis-autoscaler:max-iterator-age-minutes"    = var.max_iterator_age_minutes == null ? "disabled" : tostring(var.max_iterator_age_minutes)
+      "kinesis-autoscaler:update-calls-per-day"        = var.update_calls_per_day
       "kinesis-autoscaler:calls-reserved-for-scale-up" = var.calls_reserved_for_scale_up
       "kinesis-autoscaler:burst-memory-days"           = var.burst_memory_days
       "kinesis-autoscaler:scale-on-throttling"         = var.scale_on_throttling

@@ -243,15 +243,27 @@ variable "max_iterator_age_minutes" {
   }
 }
 
+variable "update_calls_per_day" {
+  description = "How many UpdateShardCount calls Kinesis allows the stream in a rolling 24 hours. Ten, unless AWS has raised this quota for the account: see Service Quotas. From 1 to 1,000."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.update_calls_per_day >= 1 && var.update_calls_per_day <= 1000 && floor(var.update_calls_per_day) == var.update_calls_per_day
+    error_message = "update_calls_per_day must be a whole number of calls from 1 to 1000: as many as AWS allows the stream in 24 hours, 10 unless it has raised the quota."
+  }
+}
+
 variable "calls_reserved_for_scale_up" {
-  description = "How many of the ten scalings that Kinesis allows a stream in 24 hours are kept for scaling up. From 0 to 9."
+  description = "How many of the `update_calls_per_day` are kept for scaling up: fewer than all of them, from 0 on."
   type        = number
   default     = 3
   nullable    = false
 
   validation {
-    condition     = var.calls_reserved_for_scale_up >= 0 && var.calls_reserved_for_scale_up <= 9 && floor(var.calls_reserved_for_scale_up) == var.calls_reserved_for_scale_up
-    error_message = "calls_reserved_for_scale_up must be a whole number of calls from 0 to 9: with all 10 reserved the stream would never be scaled down."
+    condition     = var.calls_reserved_for_scale_up >= 0 && var.calls_reserved_for_scale_up < var.update_calls_per_day && floor(var.calls_reserved_for_scale_up) == var.calls_reserved_for_scale_up
+    error_message = "calls_reserved_for_scale_up must be a whole number of calls from 0 to ${var.update_calls_per_day - 1}: with all ${var.update_calls_per_day} of update_calls_per_day reserved the stream would never be scaled down."
   }
 }
 

@@ -1,4 +1,4 @@
-"""What Kinesis charges, as data.
+"""What AWS charges, as data: Kinesis for streams, and other services for the autoscaler beside them.
 
 Sources: the Amazon Kinesis Data Streams pricing page (https://aws.amazon.com/kinesis/data-streams/pricing) says what is
 counted and how it is rounded. Its tables are not part of the copies that could be read; the figures are those which
@@ -63,3 +63,36 @@ US_EAST_1 = Prices(
     gigabyte_in=0.08,
     gigabyte_out=0.04,
 )
+
+
+@dataclass(frozen=True)
+class Running:
+    """Prices of what the autoscaler uses beside the streams, in one region, in US dollars, without free tiers.
+
+    Sources: the pricing pages of CloudWatch, DynamoDB (on-demand) and Lambda (arm64).
+
+    Attributes:
+        alarm_metric_month: for each metric in an alarm.
+        custom_metric_hour: for a custom metric in each hour in which it is reported: 0.30 a month.
+        data_metric: for each metric that a GetMetricData call asks for.
+        request: for another call of CloudWatch's API.
+        log_byte: for a byte of the log, taken in; the overhead of an event included in the bytes.
+        write_unit: for a write of 1 KB to DynamoDB.
+        read_unit: for a strongly consistent read of 4 KB.
+        gigabyte_second: for Lambda's memory over time.
+        invocation: for an invocation.
+
+    """
+
+    alarm_metric_month: float = 0.10
+    custom_metric_hour: float = 0.30 / HOURS_PER_MONTH
+    data_metric: float = 0.01 / 1000
+    request: float = 0.01 / 1000
+    log_byte: float = 0.50 / _GIGABYTE
+    write_unit: float = 0.625 / 1e6
+    read_unit: float = 0.125 / 1e6
+    gigabyte_second: float = 0.0000133334
+    invocation: float = 0.20 / 1e6
+
+
+RUNNING_IN_US_EAST_1 = Running()

@@ -21,9 +21,11 @@ from simulator.aws.prices import US_EAST_1
 from simulator.comparison.corpus import DEVELOPMENT, Case, cases
 from simulator.comparison.outcomes import DEFAULT, Kind, Outcome
 from simulator.comparison.results import Match, Mean, Result, geometric_mean, matches, mean_of, serve
+from simulator.fleets import upkeep
 from simulator.reports import comparison_chart as chart
 from simulator.reports.function_figures import markdown as figures_of_function
 from simulator.reports.markdown import table
+from simulator.reports.upkeep import markdown as figures_of_upkeep
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -211,6 +213,12 @@ def _run(benchmark: Benchmark) -> str:
     )
 
 
+def _cost(benchmark: Benchmark) -> str:
+    """What the autoscaler costs beside the shards."""
+    with benchmark.console.status("Measuring what it costs"):
+        return figures_of_upkeep(upkeep.measure())
+
+
 def _percent(share: float) -> str:
     return f"{share:.3%}" if share else "0"
 
@@ -224,5 +232,6 @@ SECTIONS: dict[str, Callable[[Benchmark], str]] = {
     "corpus": _corpus,
     "traces": _traces,
     "function": lambda _: figures_of_function(),
+    "cost": _cost,
 }
 """What is generated on the page of these: each section's name in its marks, and what writes it."""

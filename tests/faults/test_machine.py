@@ -43,6 +43,15 @@ OPERATIONS = st.sampled_from(
         "GetItem",
     ]
 )
+METRICS = st.sampled_from(
+    [
+        "IncomingBytes",
+        "IncomingRecords",
+        "WriteProvisionedThroughputExceeded",
+        "GetRecords.Bytes",
+        "GetRecords.IteratorAgeMilliseconds",
+    ]
+)
 
 
 def happening(**arguments: Any) -> Callable[[Callable[..., None]], Any]:
@@ -163,6 +172,26 @@ class Autoscaler(RuleBasedStateMachine):
     @fault()
     def cloudwatch_takes_nothing_in(self):
         self.w.cloudwatch_is_down = True
+
+    @fault(name=STREAMS, metric=METRICS)
+    def a_metric_is_lost(self, name, metric):
+        self.w.aws.faults.lose_metric(metric, StreamName=name)
+
+    @fault()
+    def the_streams_metrics_are_lost(self):
+        self.w.aws.faults.lose_namespace("AWS/Kinesis")
+
+    @fault(metric=METRICS, status=st.sampled_from(["InternalError", "PartialData", "Forbidden"]))
+    def cloudwatch_answers_in_part(self, metric, status):
+        self.w.aws.faults.answer_metric_data(status, metric)
+
+    @fault(metric=METRICS, late_minutes=st.sampled_from([1, 2, 6]))
+    def a_metric_is_late(self, metric, late_minutes):
+        self.w.aws.faults.delay_metrics(late_minutes, metric)
+
+    @fault(seconds=st.sampled_from([30, 180]))
+    def alarms_are_shown_as_they_were(self, seconds):
+        self.w.aws.faults.stale_alarms(seconds)
 
     # Other people
 

@@ -28,6 +28,7 @@ OTHER = {
         "cooldown_minutes": 90,
     },
     "max_iterator_age_minutes": None,
+    "update_calls_per_day": 20,
     "calls_reserved_for_scale_up": 2,
     "burst_memory_days": 3,
     "scale_on_reads": True,

@@ -46,6 +46,7 @@ run "accepts_the_least" {
     scale_up                    = { threshold = 0.03, period_seconds = 60, evaluation_periods = 1, datapoints_to_alarm = 1, cooldown_minutes = 0 }
     scale_down                  = { threshold = 0.01, period_seconds = 60, evaluation_periods = 1, datapoints_to_alarm = 1, cooldown_minutes = 0 }
     max_iterator_age_minutes    = 1
+    update_calls_per_day        = 1
     calls_reserved_for_scale_up = 0
     burst_memory_days           = 0
     consumer_functions          = { c = 1 }
@@ -73,10 +74,11 @@ run "accepts_the_most" {
     scale_up                    = { threshold = 1, period_seconds = 3540, evaluation_periods = 24, datapoints_to_alarm = 24, cooldown_minutes = 1440 }
     scale_down                  = { threshold = 0.98, period_seconds = 86400, evaluation_periods = 7, datapoints_to_alarm = 7, cooldown_minutes = 1440 }
     max_iterator_age_minutes    = 525600
-    calls_reserved_for_scale_up = 9
+    update_calls_per_day        = 1000
+    calls_reserved_for_scale_up = 999
     burst_memory_days           = 7
     consumer_functions          = { (join("", [for number in range(64) : "c"])) = 10 }
-    tags                        = { for number in range(38) : "tag-${number}" => "value" }
+    tags                        = { for number in range(37) : "tag-${number}" => "value" }
   }
 
   assert {
@@ -170,13 +172,13 @@ run "refuses_more_than_the_most" {
 
   variables {
     max_shard_count             = 10001
-    calls_reserved_for_scale_up = 10
+    update_calls_per_day        = 1001
     burst_memory_days           = 7.5
     consumer_functions          = { orders-consumer = 11 }
     scale_up                    = { cooldown_minutes = 1441 }
   }
 
-  expect_failures = [var.max_shard_count, var.calls_reserved_for_scale_up, var.burst_memory_days, var.consumer_functions, var.scale_up]
+  expect_failures = [var.max_shard_count, var.update_calls_per_day, var.burst_memory_days, var.consumer_functions, var.scale_up]
 }
 
 run "refuses_parts_of_what_is_counted" {
@@ -195,6 +197,35 @@ run "refuses_parts_of_what_is_counted" {
   }
 
   expect_failures = [var.max_shard_count, var.max_iterator_age_minutes, var.calls_reserved_for_scale_up, var.consumer_functions, var.scale_up]
+}
+
+run "refuses_a_reserve_of_all_calls" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    update_calls_per_day        = 4
+    calls_reserved_for_scale_up = 4
+  }
+
+  expect_failures = [var.calls_reserved_for_scale_up]
+}
+
+run "refuses_parts_of_a_call" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    update_calls_per_day = 10.5
+  }
+
+  expect_failures = [var.update_calls_per_day]
 }
 
 run "refuses_arns_for_names" {

@@ -45,6 +45,7 @@ run "by_default" {
       "kinesis-autoscaler:scale-up-cooldown-minutes"   = "5"
       "kinesis-autoscaler:scale-down-cooldown-minutes" = "30"
       "kinesis-autoscaler:max-iterator-age-minutes"    = "30"
+      "kinesis-autoscaler:update-calls-per-day"        = "10"
       "kinesis-autoscaler:calls-reserved-for-scale-up" = "3"
       "kinesis-autoscaler:burst-memory-days"           = "1"
       "kinesis-autoscaler:scale-on-throttling"         = "false"
@@ -73,7 +74,8 @@ run "as_given" {
     scale_up                    = { cooldown_minutes = 0 }
     scale_down                  = { cooldown_minutes = 240 }
     max_iterator_age_minutes    = null
-    calls_reserved_for_scale_up = 6
+    update_calls_per_day        = 40
+    calls_reserved_for_scale_up = 12
     burst_memory_days           = 0.5
     scale_on_throttling         = true
     scale_on_reads              = true
@@ -90,7 +92,8 @@ run "as_given" {
       "kinesis-autoscaler:scale-up-cooldown-minutes"   = "0"
       "kinesis-autoscaler:scale-down-cooldown-minutes" = "240"
       "kinesis-autoscaler:max-iterator-age-minutes"    = "disabled"
-      "kinesis-autoscaler:calls-reserved-for-scale-up" = "6"
+      "kinesis-autoscaler:update-calls-per-day"        = "40"
+      "kinesis-autoscaler:calls-reserved-for-scale-up" = "12"
       "kinesis-autoscaler:burst-memory-days"           = "0.5"
       "kinesis-autoscaler:scale-on-throttling"         = "true"
       "kinesis-autoscaler:scale-on-reads"              = "true"

@@ -378,6 +378,7 @@ class TestReconcile:
             "finished": 0,
             "repaired": 1,
             "rearmed": 0,
+            "stuck": 0,
             "failures": 0,
             "left_for_next_run": 0,
         }

@@ -169,44 +169,28 @@ class TestMetrics:
         Reporter(ENVIRONMENT, None).emit({"AlarmRepairs": None})
         assert printed() == []
 
-    def test_an_accepted_scaling_shows_the_demand_and_what_is_left_of_the_day(self, printed):
+    def test_an_accepted_scaling_is_counted_and_shows_what_is_left_of_the_day(self, printed):
         Reporter(ENVIRONMENT, None).report(SCALING, calls_left=7, accepted_now=True)
-        (line,) = printed()
-        assert metrics_of(line) == {
-            "DemandShards": 7.25,
-            "Utilization": 0.90625,
-            "CallsLeftToday": 7,
-            "ScaleUps": 1,
-        }
-        assert units_of(line)["Utilization"] == "None"
-        assert units_of(line)["DemandShards"] == "Count"
+        counted, left = printed()
+        assert (metrics_of(counted), dimensions_of(counted)) == ({"ScaleUps": 1}, [["FunctionName"], ["StreamName"]])
+        assert (metrics_of(left), dimensions_of(left)) == ({"CallsLeftToday": 7}, [["StreamName"]])
 
     def test_the_last_call_of_the_day_shows_that_none_is_left(self, printed):
-        Reporter(ENVIRONMENT, None).report(SCALING, calls_left=0)
-        (line,) = printed()
-        assert line["CallsLeftToday"] == 0
+        Reporter(ENVIRONMENT, None).report(SCALING, calls_left=0, accepted_now=True)
+        assert printed()[-1]["CallsLeftToday"] == 0
 
-    def test_shard_counts_are_told_of_each_stream_and_once_in_total(self, printed):
-        Reporter(ENVIRONMENT, None).shard_counts({"orders": 8, "clicks": 3}, complete=True)
-        *streams, total = printed()
-        assert [(line["StreamName"], metrics_of(line), dimensions_of(line)) for line in streams] == [
-            ("orders", {"ShardCount": 8}, [["StreamName"]]),
-            ("clicks", {"ShardCount": 3}, [["StreamName"]]),
-        ]
+    def test_the_fleet_is_told_in_total(self, printed):
+        Reporter(ENVIRONMENT, None).fleet({"orders": 8, "clicks": 3})
+        (total,) = printed()
         assert metrics_of(total) == {"Streams": 2, "ShardCount": 11}
         assert dimensions_of(total) == [["FunctionName"]]
 
-    def test_a_total_that_leaves_streams_out_is_not_told(self, printed):
-        Reporter(ENVIRONMENT, None).shard_counts({"orders": 8}, complete=False)
-        (line,) = printed()
-        assert dimensions_of(line) == [["StreamName"]]
-
-    def test_a_scaling_that_ended_shows_how_long_it_took(self, printed):
-        Reporter(ENVIRONMENT, None).report(DONE)
-        (line,) = printed()
-        assert line["ReshardSeconds"] == 95
-        assert units_of(line)["ReshardSeconds"] == "Seconds"
-        assert not {"ScaleUps", "ScaleDowns", "Failures"} & set(line)
+    def test_a_scaling_that_ended_shows_what_the_stream_has_and_the_fleet_how_long_it_took(self, printed):
+        Reporter(ENVIRONMENT, None).report(DONE, shard_count=12)
+        count, took = printed()
+        assert (metrics_of(count), dimensions_of(count)) == ({"ShardCount": 12}, [["StreamName"]])
+        assert (metrics_of(took), dimensions_of(took)) == ({"ReshardSeconds": 95}, [["FunctionName"]])
+        assert units_of(took)["ReshardSeconds"] == "Seconds"
 
     @pytest.mark.parametrize(
         ("action", "counts", "other"),
@@ -220,14 +204,22 @@ class TestMetrics:
         reporter.report(record.with_(action=action), accepted_now=True)
         reporter.report(record.with_(action=action))
         lines = printed()
-        assert [line.get(counts) for line in lines] == [1, None]
+        assert [line[counts] for line in lines if counts in line] == [1]
         assert not any(other in line for line in lines)
 
-    def test_a_skip_is_counted_by_its_reason(self, printed):
-        Reporter(ENVIRONMENT, None).report(SKIPPED)
-        _, skips = printed()
-        assert metrics_of(skips) == {"Skips": 1}
-        assert skips["Reason"] == "DEMAND_FITS"
+    def test_a_look_that_changes_nothing_costs_no_metric(self, printed):
+        Reporter(ENVIRONMENT, None).report(SKIPPED, calls_left=7, news=True)
+        assert printed() == []
+
+    @pytest.mark.parametrize(
+        ("news", "dimensions"),
+        [(True, [["FunctionName", "Reason"], ["StreamName", "Reason"]]), (False, [["FunctionName", "Reason"]])],
+    )
+    def test_a_worry_is_counted_by_its_reason_and_of_its_stream_once_a_day(self, printed, news, dimensions):
+        Reporter(ENVIRONMENT, None).report(SKIPPED.with_(reason=Reason.AT_MAXIMUM), news=news)
+        (skips,) = printed()
+        assert (metrics_of(skips), skips["Reason"]) == ({"Skips": 1}, "AT_MAXIMUM")
+        assert dimensions_of(skips) == dimensions
 
     @pytest.mark.parametrize("record", [FAILED, SCALING.with_(error="An alarm still has the old shard count.")])
     def test_a_failure_is_counted_and_so_is_a_scaling_with_a_problem(self, printed, record):

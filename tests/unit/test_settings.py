@@ -160,7 +160,8 @@ class TestTags:
                 'a whole number of minutes from 1 to 525600 or "disabled"',
                 ["", "off", "nan", "null"],
             ),
-            ("calls-reserved-for-scale-up", "a whole number from 0 to 9", ["", "-1", "10", "4.0"]),
+            ("calls-reserved-for-scale-up", "a whole number from 0 to 999", ["", "-1", "1000", "4.0"]),
+            ("update-calls-per-day", "a whole number from 1 to 1000", ["", "0", "1001", "10.0"]),
             ("scale-on-throttling", "true or false", ["", "True", "1", "yes"]),
             ("scale-on-reads", "true or false", ["", "False", "0", "no"]),
             ("consumer/ship-orders", "a whole number from 1 to 10", ["", "two", "nan", "inf"]),
@@ -186,6 +187,15 @@ class TestTags:
         with pytest.raises(InvalidSettingsError, match="minimum of 65 shards and a maximum of 64"):
             parse(tags(min_shard_count="65"))
 
+    @pytest.mark.parametrize(("reserved", "calls"), [("10", "10"), ("3", "3"), ("12", "11")])
+    def test_a_reserve_of_all_calls_is_refused_with_both(self, reserved, calls):
+        with pytest.raises(InvalidSettingsError, match=f"reserve {reserved} of {calls} calls a day"):
+            parse(tags(calls_reserved_for_scale_up=reserved, update_calls_per_day=calls))
+
+    def test_a_raised_quota_leaves_room_for_a_larger_reserve(self):
+        settings = parse(tags(calls_reserved_for_scale_up="12", update_calls_per_day="40"))
+        assert (settings.calls_reserved_for_scale_up, settings.update_calls_per_day) == (12, 40)
+
     def test_a_minimum_at_the_maximum_pins_the_stream(self):
         assert parse(tags(min_shard_count="64")).min_shard_count == 64
 
@@ -207,4 +217,4 @@ class TestTags:
         assert 0 < settings.target_utilization < 1
         assert settings.scale_up_cooldown >= timedelta(0)
         assert settings.scale_down_cooldown >= timedelta(0)
-        assert 0 <= settings.calls_reserved_for_scale_up <= 9
+        assert 0 <= settings.calls_reserved_for_scale_up < settings.update_calls_per_day <= 1000

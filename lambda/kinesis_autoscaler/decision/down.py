@@ -63,8 +63,8 @@ def _shrink_to(case: Case, *, requested: int | None) -> Decision:
     if throttled_at + 1 >= current:
         return case.skip(
             Reason.THROTTLED,
-            f"{seen}, and {throttled_at} shards throttled records at about this demand in the last "
-            f"{span(THROTTLE_MEMORY)}.",
+            f"{seen}, and at about this demand records were throttled in the last {span(THROTTLE_MEMORY)}, when it had "
+            "no more shards than now.",
             retry_at=now + LOOK_FOR_SAVING,
         )
 

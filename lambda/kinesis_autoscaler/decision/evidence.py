@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ..model import Evidence, History, Minute, Settings, Telemetry
+from ..model import QUOTA_WINDOW, Evidence, History, Minute, Settings, Telemetry
 
 METRIC_DELAY = timedelta(minutes=3)
 """How late a minute's metrics may arrive; AWS does not document it. Windows reach this much further back."""
@@ -17,8 +17,9 @@ METRIC_DELAY = timedelta(minutes=3)
 SAME_HOUR = timedelta(minutes=30)
 """How far around a time of day earlier days are searched for traffic."""
 
-THROTTLE_MEMORY = timedelta(hours=24)
-"""For so long a shard count that throttled is not gone back to while the demand is about what it was then."""
+THROTTLE_MEMORY = QUOTA_WINDOW
+"""For so long a shard count that throttled is not gone back to while the demand is about what it was then: as long as
+a call counts that such a mistake has used."""
 
 ABOUT_AS_HIGH = 0.8
 """At this fraction of the demand that throttled, the same shards would be near throttling again."""
@@ -71,13 +72,16 @@ def too_few_shards(
 ) -> int:
     """The largest shard count that throttled within the memory at about this demand or less; 0 if none did.
 
-    A hot shard throttles a stream that is far from full, so that only experience tells how few shards are too few.
+    A hot shard throttles a stream that is far from full, so that only experience tells how few shards are too few. A
+    stream that is scaled for that would otherwise try every count in between, up and down: so of those all are too few.
     """
-    counts = [
-        _count_at(history, minute.at, current)
-        for minute in _between(telemetry.minutes, now - THROTTLE_MEMORY, now)
-        if minute.throttled_records and minute.shards(with_reads=settings.scale_on_reads) * ABOUT_AS_HIGH <= demand
-    ]
+    counts = []
+    for minute in _between(telemetry.minutes, now - THROTTLE_MEMORY, now):
+        load = minute.shards(with_reads=settings.scale_on_reads)
+        if minute.throttled_records and load * ABOUT_AS_HIGH <= demand:
+            count = _count_at(history, minute.at, current)
+            is_hot = load < settings.scale_up.threshold * count
+            counts.append(max(count, current - 1) if is_hot and settings.scale_on_throttling else count)
     return max(counts, default=0)
 
 

@@ -12,10 +12,12 @@ from .wording import ago, span
 
 CONSUMER_SILENCE = timedelta(minutes=15)
 """The stretch over which consumers' lag is judged. Consumers that reported and then nothing for this long, while
-records arrive, count as behind."""
+records arrive, count as behind. They report every minute, however much lag `max_iterator_age_minutes` allows, so that
+this does not follow from it."""
 
 CONSUMER_MEMORY = timedelta(hours=24)
-"""Consumers that have reported nothing for longer than this are taken to be gone for good."""
+"""Consumers that have reported nothing for longer than this are taken to be gone for good: a day, so that those of
+which a daily job consists are not."""
 
 
 def unscalable(case: Case) -> Decision | None:

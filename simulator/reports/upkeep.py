@@ -1,0 +1,34 @@
+"""What the autoscaler costs beside the shards, as tables of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.reports.markdown import table
+
+if TYPE_CHECKING:
+    from simulator.fleets.upkeep import Measured, Upkeep
+
+SIZES = (1, 10, 100, 1000)
+
+
+def markdown(measured: Measured) -> str:
+    """A table by kind of stream, and one by the number of streams."""
+    rows = [_row(kind, upkeep) for kind, upkeep in measured.streams.items()]
+    of_kinds = table(
+        ("a stream with this traffic", "alarms", "its metrics", "GetMetricData", "the rest", "USD a month"),
+        [*rows, _row("the fleet, whatever its streams do", measured.fleet)],
+    )
+    of_sizes = table(
+        ("streams", "USD a month", "for each"),
+        [(f"{size:,}", f"{measured.of_fleet(size):,.2f}", f"{measured.of_fleet(size) / size:.2f}") for size in SIZES],
+    )
+    return (
+        f"Mean of a stream: ${measured.mean:.2f} a month, over {measured.days} days of each kind.\n\n"
+        f"{of_kinds}\n\n{of_sizes}"
+    )
+
+
+def _row(name: str, upkeep: Upkeep) -> tuple[str, ...]:
+    parts = (upkeep.alarms, upkeep.custom_metrics, upkeep.metric_data, upkeep.rest, upkeep.total)
+    return name, *(f"{dollars:.2f}" for dollars in parts)

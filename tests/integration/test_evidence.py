@@ -1,0 +1,157 @@
+"""Nothing is decided on data that are missing, partial, or about something else.
+
+The local AWS loses metrics, answers with less than it should, has hot keys and refuses calls. An alarm or a request
+comes in; what counts is what stands in the audit table then, and what the stream has.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from simulator.aws.kinesis.quotas import Limit
+from simulator.deployment import add_stream, deploy
+from simulator.local_aws import LocalAWS
+from simulator.traffic import Traffic
+from tests.world import QUICK, World, world
+
+
+@pytest.fixture
+def w():
+    with world() as made:
+        yield made
+        assert made.broken_calls == []
+
+
+def send(w: World, minutes: int, traffic: Traffic) -> None:
+    for _ in range(minutes):
+        w.aws.advance_minute({"orders": traffic})
+
+
+def ask(w: World, count: int) -> dict:
+    return w.invoke({"action": "scale", "stream_name": "orders", "shard_count": count, "reason": "a test"})
+
+
+# Missing and partial metrics
+
+LARGE_RECORDS = Traffic(bytes=0.62 * 8 * World.SHARD_BYTES, records=0.03 * 8 * 60_000)
+SMALL_RECORDS = Traffic(bytes=0.03 * 8 * World.SHARD_BYTES, records=0.62 * 8 * 60_000)
+
+
+@pytest.mark.parametrize(
+    ("lost", "traffic"),
+    [("IncomingBytes", LARGE_RECORDS), ("IncomingRecords", SMALL_RECORDS)],
+    ids=["IncomingBytes", "IncomingRecords"],
+)
+def test_a_lost_metric_is_not_made_up_for_by_the_other(w, lost, traffic):
+    w.add_stream(shards=8)
+    send(w, 14, traffic)
+    w.aws.faults.lose_metric(lost)
+    send(w, 35, traffic)
+    assert set(w.reasons()) == {"NO_TELEMETRY"}
+    assert f"CloudWatch has no {lost} for " in w.log()[0]["message"]
+    assert w.shards() == 8
+
+
+def test_the_function_s_own_metrics_prove_nothing_of_the_stream_s(w):
+    w.add_stream(shards=8, demand=5.5)
+    w.run(14)
+    w.aws.faults.lose_namespace("AWS/Kinesis")
+    w.run(40)
+    assert set(w.reasons()) == {"NO_TELEMETRY"}
+    assert w.shards() == 8
+
+
+@pytest.mark.parametrize("status", ["InternalError", "PartialData", "Forbidden"])
+def test_a_metric_that_cloudwatch_does_not_answer_in_full_is_not_read_as_no_traffic(w, status):
+    w.add_stream(shards=8, demand=5.5)
+    w.run(14)
+    with w.aws.faults.answer_metric_data(status, "IncomingBytes"):
+        record = ask(w, 4)
+    assert (record["status"], record["reason"]) == ("SKIPPED", "NO_TELEMETRY")
+    assert "CloudWatch did not return all data of IncomingBytes" in record["message"]
+
+
+def test_a_metric_that_comes_when_asked_again_is_as_good_as_any(w):
+    w.add_stream(shards=8, demand=3.0)
+    w.run(14)
+    with w.aws.faults.answer_metric_data("InternalError", "IncomingBytes", answers=1, next_token=False):
+        record = ask(w, 6)
+    assert (record["reason"], record["to_shard_count"]) == ("REQUESTED", 6)
+
+
+# Throttling and hot shards
+
+
+def test_a_stream_that_throttles_is_not_shrunk_however_empty_it_looks(w):
+    w.add_stream(shards=8, demand=2.4)
+    w.aws.streams.model("orders").key_skew = 0.4
+    w.run(40)
+    assert "THROTTLED" in w.reasons()
+    assert w.shards() == 8
+
+
+@pytest.mark.parametrize(("skew", "demand", "shards"), [(0.2, 2.6, 4), (0.3, 2.2, 4), (0.4, 2.4, 8), (0.5, 1.6, 2)])
+def test_skewed_traffic_does_not_flap(w, skew, demand, shards):
+    """It may grow until it throttles no more; it does not go back to what throttled."""
+    w.add_stream(shards=shards, demand=demand, scale_on_throttling=True)
+    w.aws.streams.model("orders").key_skew = skew
+    w.run(120)
+    directions = [call.target > call.before for call in w.reshards]
+    assert directions == sorted(directions, reverse=True), "up, and perhaps down at the end, never up again"
+
+
+def test_a_hot_shard_is_on_record_within_about_an_hour_though_no_alarm_fires(w):
+    w.add_stream(shards=4, demand=2.2)
+    w.aws.streams.model("orders").key_skew = 0.3
+    w.run(75)
+    assert set(w.reasons()) == {"HOT_SHARD_SUSPECTED"}
+    assert re.search(
+        r"[\d,]+ records \(\d+\.\d%\) were throttled in \d+ of the \d+ minutes since \d\d:\d\d UTC",
+        w.log()[-1]["message"],
+    )
+    assert w.reshards == []
+
+
+# Idle streams and consumers
+
+
+@pytest.mark.parametrize("minutes", [5, 30])
+def test_an_idle_stream_goes_down_to_its_minimum_at_any_pace_of_reconcile(minutes):
+    with LocalAWS(metric_delay_seconds=60) as aws:
+        deployment = deploy(aws, reconcile_interval_minutes=minutes)
+        add_stream(aws, "orders", 4, **QUICK)
+        for _ in range(150):
+            last = aws.advance_minute({"orders": Traffic(bytes=0, records=0)})["orders"]
+        assert last.shards == 1
+        assert {item["reason"] for item in deployment.audit_log("orders")} >= {"LOW_DEMAND"}
+
+
+def test_a_lag_of_single_minutes_does_not_keep_a_stream_large(w):
+    w.add_stream(shards=8, demand=1.0)
+    put = w.aws.store.put
+
+    def put_with_jumps(namespace, name, dimensions, minute, **values):
+        if name == "GetRecords.IteratorAgeMilliseconds" and minute.minute % 10 == 0:
+            values["sum"] = 86_400_000
+        put(namespace, name, dimensions, minute, **values)
+
+    w.aws.store.put = put_with_jumps
+    w.run(40)
+    assert w.shards() < 8
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("limit", [Limit.SHARDS_OF_ACCOUNT, Limit.STREAMS_AT_ONCE, Limit.CALLS_PER_DAY])
+def test_a_stream_is_scaled_soon_after_what_refused_it_is_over(w, limit):
+    w.add_stream(shards=8, demand=4.0)
+    w.run(12)
+    w.aws.faults.refuse_reshards(limit, minutes=20)
+    w.demand["orders"] = 7.9
+    w.run(20)
+    assert w.reshards == []
+    w.run(22)
+    assert w.reshards, "15 minutes, and the reconcile that wakes the alarm"

@@ -1,0 +1,54 @@
+"""What the autoscaler costs beside the shards: how it is counted, and that the pages quote what was measured."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from simulator.deployment.terraform import REPOSITORY
+from simulator.fleets.upkeep import AT_MAXIMUM, Measured, Upkeep, measure
+from simulator.reports.upkeep import SIZES, markdown
+
+BENCHMARKS = (REPOSITORY / "docs" / "benchmarks.md").read_text()
+COST = BENCHMARKS.partition("<!-- begin cost -->")[2].partition("<!-- end cost -->")[0]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in COST.splitlines() if line.startswith("|")]
+KINDS = {row[0]: float(row[-1]) for row in ROWS if len(row) == 6 and re.fullmatch(r"\d+\.\d\d", row[-1])}
+FLEET = KINDS.pop("the fleet, whatever its streams do")
+MEAN = re.findall(r"Mean of a stream: (\$\d\.\d\d)", COST)[0]
+
+
+def test_a_stream_costs_less_than_80_cents_a_month_and_none_more_than_120():
+    assert float(MEAN.strip("$")) < 0.80
+    assert max(KINDS.values()) < 1.20
+    assert FLEET < 2
+
+
+def test_the_front_page_and_the_operations_page_quote_what_was_measured():
+    readme, operations = ((REPOSITORY / page).read_text() for page in ("README.md", "docs/operations.md"))
+    assert f"A stream costs about {MEAN} a month" in readme
+    low, high = min(KINDS.values()), max(KINDS.values())
+    assert f"a stream costs {MEAN} a month on average, from ${low:.2f} to ${high:.2f} by its traffic" in operations
+    assert f"the fleet ${FLEET:.2f} whatever" in operations
+    sizes = [line for line in COST.splitlines() if line.startswith("|") and line.count("|") == 4]
+    assert len(sizes) == 2 + len(SIZES)
+    assert "\n".join(sizes) in operations
+
+
+def test_what_is_counted_is_what_a_calm_stream_has():
+    measured = measure(("worldwide",), days=3, warm_up_days=2)
+    calm, capped = measured.streams["worldwide"], measured.streams[AT_MAXIMUM]
+    assert calm.alarms == pytest.approx(0.40)
+    assert calm.custom_metrics == pytest.approx(0.05, abs=0.04), "its shard count four times a day"
+    assert calm.metric_data == pytest.approx(0.0073, abs=0.004), "a check-up an hour"
+    assert capped.total < 0.80
+    assert measured.fleet.alarms == pytest.approx(0.70)
+    assert measured.fleet.custom_metrics == pytest.approx(0.90)
+
+
+def test_a_larger_fleet_costs_less_for_each_stream():
+    stream = Upkeep(alarms=0.4, custom_metrics=0.1, metric_data=0.1, rest=0.0)
+    measured = Measured(1, {"calm": stream}, Upkeep(0.7, 0.9, 0.0, 0.1), {"ScaleUps": 0.5})
+    assert measured.of_fleet(1) == pytest.approx(0.6 + 1.7 + 0.5 * 0.3)
+    assert measured.of_fleet(10) == pytest.approx(6.0 + 1.7 + 0.3)
+    assert "| 1,000 | " in markdown(measured)
