@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,7 +15,9 @@ from kinesis_autoscaler.occasions import (
     Question,
     Seen,
     below_minimum,
+    check_ups_due,
     explains,
+    is_another_stretch,
     silent,
     stands,
     stuck,
@@ -151,3 +153,19 @@ class TestExplains:
         record = skip(self.FIRED - MINUTE)
         assert not self.explained(record, configured=record.started_at + SECOND)
         assert self.explained(record, configured=record.started_at - SECOND)
+
+
+MORNING = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+
+
+def test_check_ups_come_once_in_a_while_and_to_those_that_have_waited_longest_first():
+    checked = {"fresh": MORNING - timedelta(minutes=20), "old": MORNING - timedelta(hours=1)}
+    due = check_ups_due(["fresh", "old", "new"], checked, timedelta(minutes=55), MORNING)
+    assert due == ["new", "old"]
+
+
+@pytest.mark.parametrize(("minutes_ago", "another"), [(60, False), (119, False), (121, True), (24 * 60, True)])
+def test_a_day_has_stretches_that_begin_at_midnight(minutes_ago, another):
+    before = MORNING - timedelta(minutes=minutes_ago)
+    assert is_another_stretch(before, timedelta(hours=6), MORNING) is another
+    assert is_another_stretch(None, timedelta(hours=6), MORNING)
