@@ -302,7 +302,7 @@ def main() -> None:
             pass
         scene = Scene.of(aws, START)
         for name, body in dashboards_of(aws).items():
-            kind = "stream" if name.endswith("-payments") else "fleet"
+            kind = "stream" if "-payments-" in name else "fleet"
             draw(body, scene, IMAGES / f"dashboard-{kind}.png")
 
 
