@@ -40,7 +40,8 @@ locals {
     at-maximum = {
       meaning = "A stream has all the shards that its max_shard_count allows, and its traffic asks for more."
       metric  = { namespace = "KinesisAutoscaler", name = "Skips", stat = "Sum", dimensions = merge(local.total, { Reason = "AT_MAXIMUM" }) }
-      period  = local.reconcile_period, periods = ceil(3600 / local.reconcile_period) + 3, datapoints = 1
+      # Such a stream is looked at once an hour, by the reconcile that is due then.
+      period = 300, periods = 12 + 2 * ceil(local.reconcile_period / 300), datapoints = 1
     }
 
     # The reason is given once; until when it holds is in the record's retry_at.

@@ -19,6 +19,7 @@ from .audit import LEASE, AlreadyRecordedError, AuditTable, SupersededError
 from .clients import is_permanent
 from .consumers import Consumers
 from .model import Action, Head, History, Reason, Record, Settings, Status, Stream, Trigger
+from .model.record import within_a_sentence
 from .observation import Observer
 from .reporting import Reporter, logger
 from .resharding import TAKES_AT_MOST, Outcome, Way
@@ -158,7 +159,9 @@ class Executor:
         try:
             stream = stream or self._streams.describe(record.stream_name)
         except StreamMissingError as missing:
-            return self.end(record, lifecycle.failed(record, Reason.STREAM_MISSING, str(missing), now))
+            return self.end(
+                record, lifecycle.failed(record, Reason.STREAM_MISSING, within_a_sentence(str(missing)), now)
+            )
         if not stream.is_active and record.lease_until is None:
             return record  # Kinesis' answer has left it open: once the stream is ACTIVE its count will tell
         settings = self._observer.readable_settings(pair)
@@ -216,12 +219,12 @@ class Executor:
         )
         return after
 
-    def note_elsewhere(self, stream: Stream, head: Head) -> Record | None:
+    def note_elsewhere(self, stream: Stream, head: Head, request_id: str) -> Record | None:
         """Put on record that somebody else has resharded the stream; None if another invocation knows better."""
         if head.shard_count is None:
             return None
         now = self._clock()
-        record = lifecycle.resharded_elsewhere(stream, head.shard_count, now)
+        record = lifecycle.resharded_elsewhere(stream, head.shard_count, request_id, now)
         try:
             self._audit.note(record, head, now)
         except (AlreadyRecordedError, SupersededError):

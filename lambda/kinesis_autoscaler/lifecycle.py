@@ -124,10 +124,10 @@ def settled(record: Record, stream: Stream, now: datetime, *, has_consumers: boo
     return failed(record, Reason.STOPPED_SHORT, why, now)
 
 
-def resharded_elsewhere(stream: Stream, before: int, now: datetime) -> Record:
+def resharded_elsewhere(stream: Stream, before: int, request_id: str, now: datetime) -> Record:
     """The record of a change that somebody else has made."""
     action = Action.towards(stream.open_shard_count, before)
-    because = f"a person, Terraform or another tool changed it before {now:%Y-%m-%d %H:%M} UTC, when this was seen."
+    because = f"a person, Terraform or another tool has resharded it, as was seen at {now:%Y-%m-%d %H:%M} UTC."
     return Record(
         stream_name=stream.name,
         event_time=event_key(now, action),
@@ -135,8 +135,9 @@ def resharded_elsewhere(stream: Stream, before: int, now: datetime) -> Record:
         trigger=Trigger.RECONCILE,
         status=Status.SUCCEEDED,
         reason=Reason.RESHARDED_ELSEWHERE,
-        message=f"{stream.name} was resharded from {before} to {shards(stream.open_shard_count)}: {because}",
+        message=f"Noted a change of {stream.name} from {before} to {shards(stream.open_shard_count)}: {because}",
         because=because,
+        request_id=request_id,
         started_at=now,
         finished_at=now,
         from_shard_count=before,

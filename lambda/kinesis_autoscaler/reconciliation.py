@@ -153,7 +153,7 @@ class Reconciler:
         if not stream.is_active or still_open:
             return None
         if not records:
-            self._note_what_others_did(stream, head)
+            self._note_what_others_did(stream, head, request_id)
         if any(alarm.shard_count != stream.open_shard_count for alarm in pair):
             self._repair(pair, stream, summary)
         if head is not None and head.consumers and not any(record.lower_consumers for record in records):
@@ -178,12 +178,12 @@ class Reconciler:
             under_way = under_way or after.status.is_open
         return under_way
 
-    def _note_what_others_did(self, stream: Stream, head: Head | None) -> None:
+    def _note_what_others_did(self, stream: Stream, head: Head | None, request_id: str) -> None:
         """Find a reshard by hand, or by an apply that does not ignore the shard count."""
         if head is None or head.shard_count is None:
             self._audit.adopt(stream.name, stream.open_shard_count)
         elif head.shard_count != stream.open_shard_count:
-            self._executor.note_elsewhere(stream, head)
+            self._executor.note_elsewhere(stream, head, request_id)
 
     def _repair(self, pair: AlarmPair, stream: Stream, summary: Summary) -> None:
         if self._executor.sync(pair, stream.open_shard_count)[1]:

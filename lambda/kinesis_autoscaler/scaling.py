@@ -18,7 +18,7 @@ from .decision import LOOK_AGAIN, Situation
 from .events import AlarmEvent, MalformedEventError, ScaleRequest
 from .lifecycle import recorded, settled
 from .model import Action, Decision, History, Reason, Record, Settings, Stream, Trigger
-from .model.record import event_key
+from .model.record import event_key, within_a_sentence
 from .observation import Observer
 from .occasions import Occasion, Question, of_alarm, of_request
 from .reporting import Reporter
@@ -136,9 +136,9 @@ class Scaler:
             settings = self._observer.settings(pair)
             stream = self._streams.describe(pair.stream_name)
         except InvalidSettingsError as invalid:
-            return leave(Reason.INVALID_SETTINGS, str(invalid), now)
+            return leave(Reason.INVALID_SETTINGS, within_a_sentence(str(invalid)), now)
         except StreamMissingError as missing:
-            return leave(Reason.STREAM_MISSING, str(missing), now + RETRY_REFUSED)
+            return leave(Reason.STREAM_MISSING, within_a_sentence(str(missing)), now + RETRY_REFUSED)
         alarm = pair.of(occasion.action(stream))
         if occasion.trigger is Trigger.REQUEST and alarm.is_paused:
             return leave(Reason.PAUSED, f"the actions of {alarm.name} are disabled.", now + LOOK_AGAIN, stream)
@@ -153,13 +153,13 @@ class Scaler:
             try:
                 return self._decide(occasion, pair, stream, settings, history, request_id, previous)
             except ReshardedElsewhereError as elsewhere:
-                noted = self._executor.note_elsewhere(stream, elsewhere.head)
+                noted = self._executor.note_elsewhere(stream, elsewhere.head, request_id)
                 if noted is None:
                     raise SupersededError("Another invocation is at work on it.") from elsewhere
                 with_it = history.plus(noted)
                 return self._decide(occasion, pair, stream, settings, with_it, request_id, (noted, noted))
         except SupersededError as busy:
-            return leave(Reason.STREAM_UPDATING, str(busy), now, stream)
+            return leave(Reason.STREAM_UPDATING, within_a_sentence(str(busy)), now, stream)
 
     def _decide(
         self,

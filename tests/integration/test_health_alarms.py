@@ -111,7 +111,7 @@ def test_a_stream_at_its_maximum_under_load_is_told_as_long_as_the_load_lasts(w)
         w.run(1)
         assert unwell(w) == {"at-maximum"}
     w.demand["orders"] = 4.0
-    w.run_until(lambda: unwell(w) == set(), at_most=30)
+    w.run_until(lambda: unwell(w) == set(), at_most=80)
 
 
 def test_a_stream_that_has_had_all_its_changes_of_the_day_is_told(w):

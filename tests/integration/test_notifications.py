@@ -81,7 +81,7 @@ def test_a_maximum_that_is_reached_is_told_once_and_again_only_after_something_e
     w.demand["orders"] = 7.5
     w.run(40)
     [message] = told(w)
-    assert message.text.startswith("Left orders at 8 shards, not scaled up: its maximum is 8; raise max_shard_count")
+    assert message.text.startswith("Left orders at 8 shards, not scaled up: peak demand 7.5 shards")
     w.tag_alarms(max_shard_count="12")
     w.run(20)
     w.demand["orders"] = 11.9

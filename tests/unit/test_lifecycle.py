@@ -129,20 +129,20 @@ class TestAnswers:
 
 class TestReshardedElsewhere:
     def test_it_says_from_where_to_where_and_when_it_was_seen(self):
-        record = resharded_elsewhere(stream(3), 8, NOW)
+        record = resharded_elsewhere(stream(3), 8, "r-1", NOW)
         assert (record.action, record.trigger, record.status) == (
             Action.SCALE_DOWN,
             Trigger.RECONCILE,
             Status.SUCCEEDED,
         )
         assert record.message == (
-            "orders was resharded from 8 to 3 shards: a person, Terraform or another tool changed it "
-            "before 2026-11-21 12:00 UTC, when this was seen."
+            "Noted a change of orders from 8 to 3 shards: "
+            "a person, Terraform or another tool has resharded it, as was seen at 2026-11-21 12:00 UTC."
         )
 
     @pytest.mark.parametrize(
         ("before", "after", "calls"), [(8, 16, 1), (8, 9, 1), (8, 17, 2), (8, 64, 3), (8, 4, 1), (8, 3, 2), (9, 1, 4)]
     )
     def test_it_counts_as_the_fewest_calls_that_it_can_have_taken(self, before, after, calls):
-        record = resharded_elsewhere(stream(after), before, NOW)
+        record = resharded_elsewhere(stream(after), before, "r-1", NOW)
         assert (record.calls_used, record.used_a_call) == (calls, True)

@@ -20,6 +20,11 @@ def event_key(at: datetime, action: Action) -> str:
     return f"{timestamp(at)}#{action}"
 
 
+def within_a_sentence(text: str) -> str:
+    """An error's text as the end of a longer sentence."""
+    return text[:1].lower() + text[1:]
+
+
 def shards(count: int) -> str:
     """A shard count in words."""
     return f"{count} shard" if count == 1 else f"{count} shards"
