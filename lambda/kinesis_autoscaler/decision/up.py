@@ -94,7 +94,7 @@ def decide_hot_shard(situation: Situation) -> Decision:
         return blocked
     recent = situation.telemetry.since(now - HOT_SHARD_WINDOW)
     case = case.with_demand(peak(recent, settings))
-    throttled = [minute for minute in recent if minute.throttled_records]
+    throttled = [minute for minute in recent if minute.throttles]
     below = [
         minute
         for minute in throttled
@@ -114,7 +114,7 @@ def hot_shard(case: Case, window: timedelta) -> Decision:
     """Records are throttled on a stream that is not full: one shard is, or single seconds are."""
     situation = case.situation
     recent = situation.telemetry.since(situation.now - window - METRIC_DELAY)
-    minutes = [minute for minute in recent if minute.throttled_records]
+    minutes = [minute for minute in recent if minute.throttles]
     refused = throttled_records(minutes)
     share = refused / max(1.0, refused + sum(minute.incoming_records or 0 for minute in recent))
     return case.skip(

@@ -67,6 +67,11 @@ class Minute:
         return max(self.write_shards, self.read_shards) if with_reads else self.write_shards
 
     @property
+    def throttles(self) -> bool:
+        """Whether records were refused; a fraction of one is rounding."""
+        return (self.throttled_records or 0) >= 0.5
+
+    @property
     def throttled_share(self) -> float:
         """The share of the records that producers sent, retries included, which was refused."""
         refused = self.throttled_records or 0

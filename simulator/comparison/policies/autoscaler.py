@@ -45,6 +45,7 @@ class Autoscaler:
         self._decide = decide
         self._records: list[Record] = []
         self._known: dict[int, list[Minute]] = {}
+        self._rearms: dict[Alarm, int] = {}
 
     def start(self, loop: ClosedLoop) -> None:
         """Set up both alarms."""
@@ -88,10 +89,12 @@ class Autoscaler:
         return -(-earliest // _RECONCILE_MINUTES) * _RECONCILE_MINUTES
 
     def _rearm_at(self, alarm: Alarm, minute: int) -> None:
+        number = self._rearms[alarm] = self._rearms.get(alarm, 0) + 1
         since = len(self._records)
 
         def rearm() -> None:
-            if len(self._records) == since:  # otherwise a scaling has re-armed it long ago
+            # Otherwise a scaling has re-armed it long ago, or it has fired again since and a later decision stands.
+            if len(self._records) == since and self._rearms[alarm] == number:
                 alarm.in_alarm = False
 
         self._loop.at(minute, rearm)
@@ -108,7 +111,7 @@ class Autoscaler:
             until = max(0, min(loop.visible_until, loop.now - METRIC_DELAY // _MINUTE))
             days = self._points(PERIOD // _MINUTE, until)[-(LOOKBACK // PERIOD) :]
         return Situation(
-            stream=Stream("replayed", "ACTIVE", loop.shard_count, START - timedelta(days=365)),
+            stream=Stream("replayed", "ACTIVE", loop.shard_count, START),
             settings=settings,
             telemetry=Telemetry(tuple(self._points(1, loop.visible_until)[-(window // _MINUTE) :]), days=tuple(days)),
             history=History(tuple(recent)),
@@ -146,6 +149,7 @@ class Autoscaler:
             reason=decision.reason,
             message=decision.message,
             started_at=at,
+            finished_at=START + self._loop.active_from * _MINUTE,
             from_shard_count=decision.from_shard_count,
             to_shard_count=decision.target,
             call_accepted=True,
