@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
@@ -71,6 +72,7 @@ class Scaler:
         self._require_recent(event.changed_at)
         history = self._audit.history(names.stream_name, self._clock())
         # The record comes before the alarm: re-arming may have happened before the crash that left it unfinished.
+        event = replace(event, changed_at=history.time_for(event.changed_at, action, Trigger.ALARM))
         if own := history.find(event_key(event.changed_at, action)):
             return self._executor.resume(own)
         pair = self._alarms.pair(names)
@@ -172,6 +174,9 @@ class Scaler:
         previous: tuple[Record, Record] | None,
     ) -> Record:
         now = self._clock()
+        if occasion.trigger is Trigger.RECONCILE:
+            at = history.time_for(occasion.at, occasion.action(stream), occasion.trigger)
+            occasion = replace(occasion, at=at)
         situation = self._observer.situation(occasion.question, stream, settings, history, now)
         decision = _answer(occasion, situation)
         record = recorded(occasion, decision, request_id, now)

@@ -67,6 +67,20 @@ def throttled_records(minutes: Sequence[Minute]) -> int:
     return round(sum(minute.throttled_records or 0 for minute in minutes))
 
 
+def hot_minutes(minutes: Sequence[Minute], history: History, settings: Settings, current: int) -> tuple[Minute, ...]:
+    """The minutes in which records were throttled though the shards that there were then were not full.
+
+    What was refused before new shards took records says nothing about the shards that there are now.
+    """
+    return tuple(
+        minute
+        for minute in minutes
+        if minute.throttles
+        and minute.shards(with_reads=settings.scale_on_reads)
+        < settings.scale_up.threshold * _count_at(history, minute.at, current)
+    )
+
+
 def too_few_shards(
     telemetry: Telemetry, history: History, settings: Settings, current: int, demand: float, now: datetime
 ) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from ..model import MAX_SHARDS, Action, Decision, Reason, Strategy
+from ..model import MAX_SHARDS, Action, Decision, Minute, Reason, Strategy
 from . import quota
 from .case import CALM_PACE, Case, Situation
-from .evidence import METRIC_DELAY, peak, throttled_records
+from .evidence import METRIC_DELAY, hot_minutes, peak, throttled_records
 from .guards import scaled_up_just_now, unscalable
 from .rounding import round_up_to_quarter
 from .wording import number, span
@@ -55,9 +56,10 @@ def decide_scale_up(situation: Situation) -> Decision:
     if throttled:
         seen += f" and {throttled:,} records were throttled"
 
-    if utilization < settings.scale_up.threshold and not (throttled and settings.scale_on_throttling):
-        if throttled:
-            return hot_shard(case, window)
+    hot = hot_minutes(recent, situation.history, settings, stream.open_shard_count)
+    if utilization < settings.scale_up.threshold and not (hot and settings.scale_on_throttling):
+        if hot:
+            return _hot_shard(case, recent, hot)
         return case.skip(Reason.DEMAND_FITS, f"{seen}, under the threshold of {settings.scale_up.threshold:.0%}.")
     if stream.open_shard_count >= (maximum := min(settings.max_shard_count, MAX_SHARDS)):
         return case.skip(
@@ -94,32 +96,25 @@ def decide_hot_shard(situation: Situation) -> Decision:
         return blocked
     recent = situation.telemetry.since(now - HOT_SHARD_WINDOW)
     case = case.with_demand(peak(recent, settings))
-    throttled = [minute for minute in recent if minute.throttles]
-    below = [
-        minute
-        for minute in throttled
-        if minute.write_shards < settings.scale_up.threshold * situation.stream.open_shard_count
-    ]
-    if len(below) >= HOT_SHARD_MINUTES:
-        return hot_shard(case, HOT_SHARD_WINDOW)
+    hot = hot_minutes(recent, situation.history, settings, situation.stream.open_shard_count)
+    if len(hot) >= HOT_SHARD_MINUTES:
+        return _hot_shard(case, recent, hot)
     return case.skip(
         Reason.DEMAND_FITS,
-        f"records were throttled in {len(throttled)} minutes of the last {span(HOT_SHARD_WINDOW)}, "
-        f"in {len(below)} of them below the threshold of {settings.scale_up.threshold:.0%}.",
+        f"records were throttled below the threshold of {settings.scale_up.threshold:.0%} in {len(hot)} of the last "
+        f"{round(HOT_SHARD_WINDOW / timedelta(minutes=1))} minutes, which a surge explains.",
         retry_at=now + CALM_PACE,
     )
 
 
-def hot_shard(case: Case, window: timedelta) -> Decision:
+def _hot_shard(case: Case, recent: Sequence[Minute], hot: Sequence[Minute]) -> Decision:
     """Records are throttled on a stream that is not full: one shard is, or single seconds are."""
     situation = case.situation
-    recent = situation.telemetry.since(situation.now - window - METRIC_DELAY)
-    minutes = [minute for minute in recent if minute.throttles]
-    refused = throttled_records(minutes)
+    refused = throttled_records(hot)
     share = refused / max(1.0, refused + sum(minute.incoming_records or 0 for minute in recent))
     return case.skip(
         Reason.HOT_SHARD_SUSPECTED,
-        f"{refused:,} records ({share:.1%}) were throttled in {len(minutes)} of the {len(recent)} minutes since "
+        f"{refused:,} records ({share:.1%}) were throttled in {len(hot)} of the {len(recent)} minutes since "
         f"{recent[0].at:%H:%M} UTC, at a peak demand of {number(case.demand or 0)} shards, "
         f"{(case.demand or 0) / situation.stream.open_shard_count:.0%} of capacity: one hot shard or bursts of seconds "
         "are likely, and more shards would not cool a hot key.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from .terms import Action, Reason, Status, Trigger
 
@@ -184,6 +184,12 @@ class History:
     def find(self, event_time: str) -> Record | None:
         """The record of one event."""
         return next((record for record in self.records if record.event_time == event_time), None)
+
+    def time_for(self, at: datetime, action: Action, trigger: Trigger) -> datetime:
+        """When to file an event: at its time, or a millisecond later where an event of another kind has that."""
+        while (other := self.find(event_key(at, action))) and other.trigger is not trigger:
+            at += timedelta(milliseconds=1)
+        return at
 
     @property
     def latest(self) -> Record | None:

