@@ -171,11 +171,11 @@ run "refuses_more_than_the_most" {
   }
 
   variables {
-    max_shard_count             = 10001
-    update_calls_per_day        = 1001
-    burst_memory_days           = 7.5
-    consumer_functions          = { orders-consumer = 11 }
-    scale_up                    = { cooldown_minutes = 1441 }
+    max_shard_count      = 10001
+    update_calls_per_day = 1001
+    burst_memory_days    = 7.5
+    consumer_functions   = { orders-consumer = 11 }
+    scale_up             = { cooldown_minutes = 1441 }
   }
 
   expect_failures = [var.max_shard_count, var.update_calls_per_day, var.burst_memory_days, var.consumer_functions, var.scale_up]

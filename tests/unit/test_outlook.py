@@ -86,8 +86,8 @@ class TestPattern:
         assert decide_by_pattern(days(calm_but(4.8, 12.5), count=0.5)).target == 4
 
     def test_without_a_day_of_data_it_must_save_a_quarter(self):
-        calm = days(lambda _: 5.2, count=0.5)
-        smaller = situation(current=11, telemetry_=calm, settings_=settings(burst_memory=timedelta(0)))
+        calm = days(lambda _: 1.9, count=0.5)
+        smaller = situation(current=5, telemetry_=calm, settings_=settings(burst_memory=timedelta(0)))
         assert decide_scale_down(smaller).target is None
         assert "would save less than a quarter of the shards" in decide_scale_down(smaller).message
 

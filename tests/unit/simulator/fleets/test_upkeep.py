@@ -40,7 +40,7 @@ def test_what_is_counted_is_what_a_calm_stream_has():
     calm, capped = measured.streams["worldwide"], measured.streams[AT_MAXIMUM]
     assert calm.alarms == pytest.approx(0.40)
     assert calm.custom_metrics == pytest.approx(0.05, abs=0.04), "its shard count four times a day"
-    assert calm.metric_data == pytest.approx(0.0073, abs=0.004), "a check-up an hour"
+    assert 0.007 < calm.metric_data < 0.05, "a check-up an hour, and a look now and then"
     assert capped.total < 0.80
     assert measured.fleet.alarms == pytest.approx(0.70)
     assert measured.fleet.custom_metrics == pytest.approx(0.90)
