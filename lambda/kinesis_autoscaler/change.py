@@ -73,7 +73,9 @@ class Executor:
         latest = history.latest
         stored = self._audit.skip(record, latest=latest)
         if stored is not latest:  # else this event had been told of before
-            news = not any(_says_the_same(record, other) for other in history.records)
+            scaled_at = history.latest_intent.started_at if history.latest_intent else None
+            since = (other for other in history.records if scaled_at is None or other.seen_at > scaled_at)
+            news = not any(_says_the_same(record, other) for other in since)
             self._reporter.report(stored, calls_left=calls_left, news=news)
         return stored
 

@@ -75,14 +75,14 @@ def test_a_scaling_that_failed_is_told_with_what_aws_said(w):
     assert re.search(r"^Error: .*AccessDeniedException.*not you", message.text, re.MULTILINE)
 
 
-def test_a_maximum_that_is_reached_is_told_once_and_again_only_after_something_else_has_happened(w):
+def test_a_maximum_that_is_reached_is_told_once_a_day_and_again_after_a_scaling(w):
     w.add_stream(max_shard_count=8)
     w.run(12)
     w.demand["orders"] = 7.5
     w.run(40)
     [message] = told(w)
     assert message.text.startswith("Left orders at 8 shards, not scaled up: peak demand 7.5 shards")
-    w.tag_alarms(max_shard_count="12")
+    w.apply(max_shard_count=12)
     w.run(20)
     w.demand["orders"] = 11.9
     w.run(40)
