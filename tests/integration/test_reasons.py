@@ -204,7 +204,7 @@ def test_a_stream_at_its_maximum_is_left_and_said_to_be(w):
         "Left orders at 8 shards, not scaled up: peak demand 7.5 shards in the last 3 minutes is 94% of capacity, and "
         "its maximum is 8; raise max_shard_count if the traffic is wanted."
     )
-    assert record["occurrences"] >= 3, "reconcile looks again"
+    assert record["occurrences"] == 1, "it is looked at again in an hour"
     assert w.reshards == []
 
 
@@ -417,7 +417,7 @@ def test_one_hot_shard_is_named_rather_than_cooled_with_more_shards(w):
     [record] = w.log()
     assert re.search(
         r"[\d,]+ records \([\d.]+%\) were throttled in \d+ of the \d+ minutes since \d\d:\d\d UTC, at a peak demand of "
-        r"3\.\d shards, 4\d% of capacity: one hot shard or bursts of seconds are likely",
+        r"\d\.\d shards, \d\d% of capacity: one hot shard or bursts of seconds are likely",
         record["message"],
     )
     assert w.reshards == []
@@ -478,7 +478,7 @@ def test_a_dry_run_records_every_transition_and_changes_nothing(w):
     assert record["message"].startswith("Dry run, would scale orders from 8 to 14 shards: peak demand 7.0 shards")
     w.demand["orders"] = 1.0
     w.run(12)
-    assert w.log()[-1]["message"].startswith("Dry run, would be scaling orders from 8 to 4 shards")
+    assert w.log()[-1]["message"].startswith("Dry run, would scale orders from 8 to 4 shards")
     assert w.reshards == []
     assert {action: shard_count(alarm) for action, alarm in w.alarms().items()} == before
     assert w.shards() == 8
@@ -567,7 +567,7 @@ def test_a_request_beyond_the_bounds_is_refused_with_the_bounds(w):
 
 @reaches(Reason.ACCOUNT_SHARD_LIMIT)
 def test_an_account_without_room_is_told_apart_from_an_exhausted_quota(w):
-    w.aws.streams.account.shard_limit = 12
+    w.aws.streams.account.shard_limit = 9
     steady(w)
     w.demand["orders"] = 7.0
     w.run(30)

@@ -127,7 +127,7 @@ def test_traffic_from_cloudwatch_can_be_replayed(run, tmp_path):
     (tmp_path / "orders.json").write_text(json.dumps({"MetricDataResults": results, "Messages": []}))
     status, output = run(tmp_path / "orders.json", *SETTINGS, "--output", tmp_path)
     assert status == 0
-    assert "05 Oct 2026 07:30 to 05 Oct 2026 08:35" in output
+    assert "05 Oct 2026 07:30 to 05 Oct 2026 08:31" in output
 
 
 @pytest.mark.parametrize(
