@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from ..model import MAX_SHARDS, Action, Decision, Minute, Reason, Strategy
+from ..model import MAX_SHARDS, Action, Decision, Minute, Reason, Settings, Strategy
 from . import quota
 from .case import CALM_PACE, Case, Situation
 from .evidence import METRIC_DELAY, hot_minutes, peak, throttled_records
@@ -24,6 +24,9 @@ MAX_GROWTH = 0.5
 
 SATURATED = 0.95
 """At this utilization, accepted traffic no longer shows how much was offered."""
+
+RETRIES = 0.5
+"""At most this share of what was sent is taken for demand that was refused: producers send it again and again."""
 
 MUCH_THROTTLED = 0.001
 """From this share of a minute's records on, what was refused is demand that nobody can measure."""
@@ -57,7 +60,10 @@ def decide_scale_up(situation: Situation) -> Decision:
         seen += f" and {throttled:,} records were throttled"
 
     hot = hot_minutes(recent, situation.history, settings, stream.open_shard_count)
-    if utilization < settings.scale_up.threshold and not (hot and settings.scale_on_throttling):
+    # What a full stream refused was asked of it too: it may need more than the shards that have come since.
+    offered = max((_offered(minute, settings) for minute in recent if minute not in hot), default=0.0)
+    fits = max(demand, offered) < settings.scale_up.threshold * stream.open_shard_count
+    if fits and not (hot and settings.scale_on_throttling):
         if hot:
             return _hot_shard(case, recent, hot)
         return case.skip(Reason.DEMAND_FITS, f"{seen}, under the threshold of {settings.scale_up.threshold:.0%}.")
@@ -122,6 +128,11 @@ def _hot_shard(case: Case, recent: Sequence[Minute], hot: Sequence[Minute]) -> D
     )
 
 
+def _offered(minute: Minute, settings: Settings) -> float:
+    """The demand of a minute in shards with what was refused, of which producers' retries are a part."""
+    return minute.shards(with_reads=settings.scale_on_reads) / (1 - min(minute.throttled_share, RETRIES))
+
+
 def _target(case: Case, demand: float) -> int:
     """Shard count to grow to, between current + 1 and double, not above the maximum."""
     situation = case.situation
@@ -131,7 +142,7 @@ def _target(case: Case, demand: float) -> int:
         return maximum
     recent = situation.telemetry.since(situation.now - settings.scale_up.window - METRIC_DELAY)
     refused_share = max((minute.throttled_share for minute in recent), default=0.0)
-    offered = demand / (1 - min(refused_share, 0.5))
+    offered = demand / (1 - min(refused_share, RETRIES))
     wanted = (offered + _growth(situation, demand)) / settings.target_utilization
     if refused_share >= MUCH_THROTTLED or (refused_share and settings.scale_on_throttling):
         wanted = max(wanted, 2 * current)
