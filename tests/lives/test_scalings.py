@@ -32,9 +32,11 @@ CALLS_OF_A_SCALING = [
     "ListTagsForResource",  # the settings
     "DescribeStreamSummary",
     "GetMetricData",
-    "TransactWriteItems",  # the intent
+    "TransactWriteItems",  # the intent, and the head
     "UpdateShardCount",
+    "DescribeAlarms",  # each alarm, immediately before it is written
     "PutMetricAlarm",
+    "DescribeAlarms",
     "PutMetricAlarm",
     "SetAlarmState",  # re-armed
     "PutItem",  # the record
@@ -137,7 +139,7 @@ def test_a_consumer_whose_concurrency_followed_a_scaling_leaves_nothing_to_plan(
     assert applied.root.plan().touched == NOTHING
 
 
-def test_a_scaling_makes_eleven_calls_and_one_more_to_look_back_before_it_shrinks(applied):
+def test_a_scaling_reads_each_alarm_before_it_writes_it_and_makes_thirteen_calls_or_one_more_before_it_shrinks(applied):
     applied.run(10, orders=1.2)  # neither alarm has anything to say: an alarm in ALARM would be re-armed as well
     applied.run(8, orders=1.9)
     assert applied.scalings()[-1] == CALLS_OF_A_SCALING
