@@ -89,7 +89,7 @@ class TestPattern:
         calm = days(lambda _: 1.9, count=0.5)
         smaller = situation(current=5, telemetry_=calm, settings_=settings(burst_memory=timedelta(0)))
         assert decide_scale_down(smaller).target is None
-        assert "would save less than a quarter of the shards" in decide_scale_down(smaller).message
+        assert "leaves too little to save at 60% for one of the day's calls" in decide_scale_down(smaller).message
 
 
 def mornings(*days_ago: int) -> Telemetry:
