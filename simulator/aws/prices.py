@@ -1,20 +1,82 @@
 """What AWS charges, as data: Kinesis for streams, and other services for the autoscaler beside them.
 
-Sources: the Amazon Kinesis Data Streams pricing page (https://aws.amazon.com/kinesis/data-streams/pricing) says what is
-counted and how it is rounded. Its tables are not part of the copies that could be read; the figures are those which
-public sources quote from them.
+The prices of Kinesis are in prices.json, with region, date and source. What is counted and how it is rounded says the
+Amazon Kinesis Data Streams pricing page (https://aws.amazon.com/kinesis/data-streams/pricing). Its tables are not part
+of the copies that could be read; the figures are those which public sources quote from them.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 HOURS_PER_MONTH = 730
 """A mean month, as in AWS's own examples."""
 
+RETENTION_HOURS = 24
+"""How long a stream keeps records without further charge."""
+LONGEST_RETENTION_HOURS = 7 * 24
+"""Up to here the prices of retention apply; what is kept longer has prices of its own, which are not here."""
+
 _PUT_UNIT_BYTES = 25 * 1024
 _GIGABYTE = 1024**3
+
+
+@dataclass(frozen=True)
+class Readers:
+    """What reads a stream, and for how long it keeps its records.
+
+    Attributes:
+        shared: consumers that poll with GetRecords, each of which reads everything.
+        fan_out: consumers with enhanced fan-out, each of which reads everything.
+        retention_hours: for how long records are kept.
+
+    """
+
+    shared: int = 1
+    fan_out: int = 0
+    retention_hours: int = RETENTION_HOURS
+
+    @property
+    def further_hours(self) -> int:
+        """Of retention, those that are charged for."""
+        return max(0, min(self.retention_hours, LONGEST_RETENTION_HOURS) - RETENTION_HOURS)
+
+
+@dataclass(frozen=True)
+class OnDemandPrices:
+    """Prices of a stream in on-demand mode, standard or Advantage, in US dollars.
+
+    Attributes:
+        stream_hour: for the stream.
+        gigabyte_in: for data written; each record is rounded up to a whole KB, which is the caller's business.
+        gigabyte_out: for data read by a polling consumer.
+        fan_out_gigabyte: for data read by a consumer with enhanced fan-out.
+        retention_gigabyte_month: for data kept after the first day, up to the seventh.
+        least_bytes_per_second: that all streams of the account and region pay for, in and out each.
+
+    """
+
+    stream_hour: float
+    gigabyte_in: float
+    gigabyte_out: float
+    fan_out_gigabyte: float
+    retention_gigabyte_month: float
+    least_bytes_per_second: float
+
+    def of(self, hours: float, bytes_in: float, readers: Readers = Readers()) -> float:
+        """Dollars for one stream, without what the account pays at least."""
+        written = bytes_in / _GIGABYTE
+        read = readers.shared * self.gigabyte_out + readers.fan_out * self.fan_out_gigabyte
+        kept = written / hours * readers.further_hours * hours / HOURS_PER_MONTH if hours else 0.0
+        return hours * self.stream_hour + written * (self.gigabyte_in + read) + kept * self.retention_gigabyte_month
+
+    def least(self, hours: float) -> float:
+        """Dollars that all streams of an account and region pay together at least, for data in and out."""
+        gigabytes = hours * 3600 * self.least_bytes_per_second / _GIGABYTE
+        return gigabytes * (self.gigabyte_in + self.gigabyte_out)
 
 
 @dataclass(frozen=True)
@@ -26,9 +88,12 @@ class Prices:
         date: the month in which they were read. Check the pricing page before you rely on a sum.
         shard_hour: provisioned mode, for an open shard.
         million_put_units: provisioned mode, for a million records of up to 25 KB; a larger one counts several times.
-        stream_hour: on-demand mode, for the stream.
-        gigabyte_in: on-demand mode, for data written.
-        gigabyte_out: on-demand mode, for data read by polling.
+        fan_out_shard_hour: provisioned mode, for each consumer with enhanced fan-out and open shard.
+        fan_out_gigabyte: provisioned mode, for data that such a consumer reads.
+        retention_shard_hour: provisioned mode, for an open shard whose records are kept for more than a day.
+        on_demand: on-demand mode, standard.
+        advantage: on-demand mode, Advantage, which an account chooses for all its on-demand streams of a region.
+        source: where they were read.
 
     """
 
@@ -36,33 +101,33 @@ class Prices:
     date: str
     shard_hour: float
     million_put_units: float
-    stream_hour: float
-    gigabyte_in: float
-    gigabyte_out: float
+    fan_out_shard_hour: float
+    fan_out_gigabyte: float
+    retention_shard_hour: float
+    on_demand: OnDemandPrices
+    advantage: OnDemandPrices
+    source: str = ""
 
-    def provisioned(self, shard_hours: float, records: float, record_bytes: float) -> float:
+    def provisioned(
+        self, shard_hours: float, records: float, record_bytes: float, readers: Readers = Readers()
+    ) -> float:
         """Dollars for open shards and the records written to them, which are `record_bytes` long each."""
         units = records * max(1, math.ceil(record_bytes / _PUT_UNIT_BYTES))
-        return shard_hours * self.shard_hour + units / 1e6 * self.million_put_units
+        a_shard_hour = self.shard_hour + readers.fan_out * self.fan_out_shard_hour
+        if readers.further_hours:
+            a_shard_hour += self.retention_shard_hour
+        read = readers.fan_out * records * record_bytes / _GIGABYTE * self.fan_out_gigabyte
+        return shard_hours * a_shard_hour + units / 1e6 * self.million_put_units + read
 
-    def on_demand(self, hours: float, bytes_in: float, readers: int = 1) -> float:
-        """Dollars for a stream in on-demand mode whose data are read by so many polling consumers.
+    @classmethod
+    def read(cls, path: Path) -> Prices:
+        """Read a file like prices.json."""
+        told = json.loads(path.read_text())
+        modes = {mode: OnDemandPrices(**told.pop(mode)) for mode in ("on_demand", "advantage")}
+        return cls(**told, **modes)
 
-        `bytes_in` are charged with each record rounded up to a whole KB, which is the caller's business.
-        """
-        written = bytes_in / _GIGABYTE
-        return hours * self.stream_hour + written * (self.gigabyte_in + readers * self.gigabyte_out)
 
-
-US_EAST_1 = Prices(
-    region="us-east-1",
-    date="2025-11",
-    shard_hour=0.015,
-    million_put_units=0.014,
-    stream_hour=0.04,
-    gigabyte_in=0.08,
-    gigabyte_out=0.04,
-)
+US_EAST_1 = Prices.read(Path(__file__).with_name("prices.json"))
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def outcomes(
 
     def unscaled(run: Run) -> Outcome:
         accepted_bytes = demand.charged_bytes * (1 - run.throttled_share)
-        bill = per_month * prices.on_demand(demand.hours, accepted_bytes)
+        bill = per_month * prices.on_demand.of(demand.hours, accepted_bytes)
         return Outcome(
             name=ON_DEMAND,
             kind=Kind.NONE,

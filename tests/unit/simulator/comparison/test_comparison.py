@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from simulator.aws.prices import Prices
+from simulator.aws.prices import OnDemandPrices, Prices
 from simulator.comparison.outcomes import BOUND, FIXED, ON_DEMAND, OTHERS, UNLIMITED, YOURS, Demand, Kind, outcomes
 from simulator.deployment.presets import PRESETS, settings
 from simulator.deployment.terraform import REPOSITORY
 from simulator.reports import comparison_chart as chart
 from simulator.traffic import Trace, Traffic
 
-ROUND = Prices("nowhere", "today", 1.0, 10.0, 2.0, 3.0, 1.0)
+_ON_DEMAND = OnDemandPrices(2.0, 3.0, 1.0, 1.0, 1.0, 0.0)
+ROUND = Prices("nowhere", "today", 1.0, 10.0, 1.0, 1.0, 1.0, _ON_DEMAND, _ON_DEMAND)
 """A dollar for a shard-hour, and the like."""
 
 
