@@ -123,7 +123,13 @@ class AuditTable:
         writes = [self._write(intent, _NEW, {}), self._update(head)]
         if previous is not None and settles:
             writes.append(self._write(previous[1], *unchanged(previous[0])))
-        self._transact(writes, intent, shard_count)
+        try:
+            self._transact(writes, intent, shard_count)
+        except ReshardedElsewhereError as elsewhere:
+            unread = elsewhere.head.latest_intent
+            if unread is not None and unread != latest and unread >= timestamp(now - HISTORY):
+                raise SupersededError(f"Another scaling of {intent.stream_name} has begun.") from elsewhere
+            raise
 
     def note(self, record: Record, head: Head, now: datetime) -> None:
         """Write the record of a change that was made elsewhere, and move the head to it.

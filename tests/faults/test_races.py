@@ -398,8 +398,8 @@ def test_of_two_that_have_seen_a_lease_run_out_one_takes_the_intent_over():
         with Stage(w) as s:
             up = dies_before_the_call(w, s)
             one, two = s.enter(up), s.enter(up)
-            one.step_to("PutItem")
-            two.step_to("PutItem")
+            one.step_to("TransactWriteItems")
+            two.step_to("TransactWriteItems")
             one.step_to("UpdateShardCount")
             two.finish()
             one.finish()

@@ -7,13 +7,18 @@ comes in; what counts is what stands in the audit table then, and what the strea
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
+from simulator.aws.kinesis.consumers import ConsumerState, FanOutConsumer
 from simulator.aws.kinesis.quotas import Limit
 from simulator.deployment import add_stream, deploy
 from simulator.local_aws import LocalAWS
 from simulator.traffic import Traffic
+from tests.faults.effort import effort
 from tests.world import QUICK, World, world
 
 
@@ -92,14 +97,23 @@ def test_a_stream_that_throttles_is_not_shrunk_however_empty_it_looks(w):
     assert w.shards() == 8
 
 
-@pytest.mark.parametrize(("skew", "demand", "shards"), [(0.2, 2.6, 4), (0.3, 2.2, 4), (0.4, 2.4, 8), (0.5, 1.6, 2)])
-def test_skewed_traffic_does_not_flap(w, skew, demand, shards):
-    """It may grow until it throttles no more; it does not go back to what throttled."""
-    w.add_stream(shards=shards, demand=demand, scale_on_throttling=True)
-    w.aws.streams.model("orders").key_skew = skew
-    w.run(120)
-    directions = [call.target > call.before for call in w.reshards]
-    assert directions == sorted(directions, reverse=True), "up, and perhaps down at the end, never up again"
+@given(
+    skew=st.floats(0.05, 0.6),
+    usage=st.floats(0.15, 0.75),
+    shards=st.sampled_from([2, 4, 8]),
+    scale_on_throttling=st.booleans(),
+)
+@example(skew=0.2, usage=0.65, shards=4, scale_on_throttling=True)
+@example(skew=0.4, usage=0.3, shards=8, scale_on_throttling=True)
+@settings(max_examples=effort(6), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_skewed_traffic_does_not_flap(skew, usage, shards, scale_on_throttling):
+    """A stream may grow until it throttles no more; it does not go back to what throttled."""
+    with world() as w:
+        w.add_stream(shards=shards, demand=usage * shards, scale_on_throttling=scale_on_throttling)
+        w.aws.streams.model("orders").key_skew = skew
+        w.run(120)
+        directions = [call.target > call.before for call in w.reshards]
+        assert directions == sorted(directions, reverse=True), "up, and perhaps down at the end, never up again"
 
 
 def test_a_hot_shard_is_on_record_within_about_an_hour_though_no_alarm_fires(w):
@@ -142,6 +156,66 @@ def test_a_lag_of_single_minutes_does_not_keep_a_stream_large(w):
     assert w.shards() < 8
 
 
+def fan_out_consumer(w: World, name: str) -> FanOutConsumer:
+    stream = w.summary()["StreamARN"]
+    w.aws.client("kinesis").register_stream_consumer(StreamARN=stream, ConsumerName=name)
+    return w.aws.streams.model("orders").fan_out[name]
+
+
+def test_an_enhanced_fan_out_consumer_that_lags_keeps_the_stream_large_until_it_has_caught_up(w):
+    w.add_stream(shards=8, demand=1.0)
+    billing = fan_out_consumer(w, "billing")
+    billing.lag = timedelta(hours=2)
+    w.run(40)
+    assert w.shards() == 8
+    assert set(w.reasons()) == {"CONSUMERS_BEHIND"}
+    assert "its fan-out consumer billing" in w.log()[0]["message"]
+    billing.lag = timedelta(0)
+    w.run(75)
+    assert w.shards() < 8
+
+
+def test_an_enhanced_fan_out_consumer_that_fell_silent_counts_as_behind_and_one_never_seen_does_not(w):
+    w.add_stream(shards=8, demand=4.0)
+    billing = fan_out_consumer(w, "billing")
+    w.run(15)
+    billing.state = ConsumerState.DEAD
+    w.run(35)
+    w.demand["orders"] = 1.0
+    w.run(20)
+    assert w.shards() == 8
+    assert "CONSUMERS_BEHIND" in w.reasons()
+
+    w.add_stream("clicks", shards=8, demand=1.0)
+    clicks = w.aws.client("kinesis").describe_stream_summary(StreamName="clicks")["StreamDescriptionSummary"]
+    w.aws.client("kinesis").register_stream_consumer(StreamARN=clicks["StreamARN"], ConsumerName="never")
+    w.aws.streams.model("clicks").fan_out["never"].state = ConsumerState.DEAD
+    w.run(40)
+    assert w.shards("clicks") < 8
+
+
+# Late and stale answers
+
+
+def test_metrics_that_are_late_do_not_shrink_a_stream_that_is_busy_meanwhile(w):
+    w.add_stream(shards=8, demand=1.0)
+    w.run(6)
+    w.aws.faults.delay_metrics(8)
+    w.demand["orders"] = 6.0
+    w.run(40)
+    assert w.shards() >= 8
+    assert [call for call in w.reshards if call.target < call.before] == []
+
+
+def test_an_alarm_that_describe_alarms_shows_late_is_acted_on(w):
+    w.add_stream(shards=8, demand=4.0)
+    w.run(12)
+    w.aws.faults.stale_alarms(seconds=2)
+    w.demand["orders"] = 7.5
+    w.run(8)
+    assert [call.target > call.before for call in w.reshards] == [True]
+
+
 # Refusals
 
 
@@ -155,3 +229,21 @@ def test_a_stream_is_scaled_soon_after_what_refused_it_is_over(w, limit):
     assert w.reshards == []
     w.run(22)
     assert w.reshards, "15 minutes, and the reconcile that wakes the alarm"
+
+
+def test_a_refusal_does_not_hide_the_calls_that_are_on_record(w):
+    """Ten calls are known, and a refusal among them; the day's calls are spent all the same."""
+    w.add_stream(shards=8, demand=4.0, max_shard_count=64)
+    for count in range(9, 14):
+        ask(w, count)
+        w.run(4)
+    w.aws.faults.refuse_reshards(Limit.CALLS_PER_DAY, minutes=1)
+    assert ask(w, 14)["reason"] == "QUOTA_EXHAUSTED"
+    w.run(20)
+    for count in range(14, 19):
+        ask(w, count)
+        w.run(4)
+    assert len(w.reshards) == 10
+    record = ask(w, 19)
+    assert (record["status"], record["reason"]) == ("SKIPPED", "QUOTA_EXHAUSTED")
+    assert len(w.reshards) == 10

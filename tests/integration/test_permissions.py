@@ -77,7 +77,7 @@ def recorded() -> list[ApiCall]:
     """Every call that the function makes over all scenarios."""
     calls: list[ApiCall] = []
     scenarios = [(case.come_about, case.environment) for case in CASES]
-    for scenario, environment in [*scenarios, (consumers_follow, {}), (time_runs_out, {})]:
+    for scenario, environment in [*scenarios, (consumers_follow, {}), (one_reads_by_fan_out, {}), (time_runs_out, {})]:
         with world(**environment, NOTIFICATION_TOPIC_ARN=PEOPLE) as w:
             w.aws.client("sns").create_topic(Name="people")
             scenario(w)
@@ -102,6 +102,14 @@ def consumers_follow(w: World) -> None:
     w.demand["orders"] = 1.0
     w.run(60)
     assert concurrency(w) == 2 * w.shards() < 16
+
+
+def one_reads_by_fan_out(w: World) -> None:
+    """A stream with a consumer of enhanced fan-out scales down."""
+    w.add_stream(demand=1.0)
+    w.aws.client("kinesis").register_stream_consumer(StreamARN=stream("orders"), ConsumerName="billing")
+    w.run(30)
+    assert w.shards() < 8
 
 
 def time_runs_out(w: World) -> None:
