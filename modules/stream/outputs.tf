@@ -34,7 +34,7 @@ output "shard_count" {
 }
 
 output "scaling_log_command" {
-  description = "Command that prints the latest 50 records of the stream's scaling log, newest last: when each was last seen, how many times, its status, reason, shards and message. For bash, zsh, PowerShell and cmd. Needs the AWS CLI, and permission to query the audit table."
+  description = "Command that prints the latest 50 records of the stream's scaling log, newest last: when each was first and last seen, how many times, its status, reason, shards and message. For bash, zsh, PowerShell and cmd. Needs the AWS CLI, and permission to query the audit table."
   value       = local.scaling_log_command
 }
 

@@ -3,6 +3,7 @@
 locals {
   # Title and value (as JMESPath, of a DynamoDB item) of each column.
   scaling_log_columns = [
+    ["first seen", "started_at.S"],
     ["last seen", "last_seen_at.S || started_at.S"],
     ["times", "occurrences.N || '1'"],
     ["status", "status.S"],

@@ -18,8 +18,8 @@ from tests.lives.bench import NOTHING, Life, bench
 from tests.lives.configuration import IGNORED, root, stream
 
 PAGE = (REPOSITORY / "docs" / "migration.md").read_text()
-AUTOSCALER_SOURCE = '"git::https://github.com/example/terraform-aws-kinesis-autoscaler.git?ref=v0.1.0"'
-STREAM_SOURCE = '"git::https://github.com/example/terraform-aws-kinesis-autoscaler.git//modules/stream?ref=v0.1.0"'
+AUTOSCALER_SOURCE = '"git::https://github.com/OWNER/terraform-aws-kinesis-autoscaler.git?ref=v0.1.0"'
+STREAM_SOURCE = '"git::https://github.com/OWNER/terraform-aws-kinesis-autoscaler.git//modules/stream?ref=v0.1.0"'
 ON_DEMAND = 'stream_mode_details {\n    stream_mode = "ON_DEMAND"\n  }'
 BEFORE = {
     "From aws-samples/kinesis-auto-scaling": stream("orders", shard_count=4, lifecycle=""),

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,13 @@ CALLS_OF_A_SCALING = [
     "SetAlarmState",  # re-armed
     "PutItem",  # the record
 ]
+CALLS_OF_A_STREAM_S_PLAN = {
+    "cloudwatch:DescribeAlarms": 2,
+    "cloudwatch:ListTagsForResource": 2,
+    "kinesis:DescribeStreamSummary": 2,
+    "kinesis:ListShards": 1,
+    "kinesis:ListTagsForStream": 2,
+}
 CONSUMER = """
 resource "aws_iam_role" "reader" {
   name               = "reader"
@@ -152,7 +160,11 @@ def test_a_plan_calls_what_the_documented_policy_of_a_read_only_planner_allows(a
     page = (REPOSITORY / "docs" / "security.md").read_text()
     [policy] = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     [statement] = json.loads(policy)["Statement"]
-    assert actions_of_a_plan(applied.root) == set(statement["Action"])
+    calls = calls_of_a_plan(applied.root)
+    assert calls.keys() == set(statement["Action"])
+    streams = len(applied.outputs()["scaling_log_commands"])
+    per_stream = {action: calls[action] / streams for action in CALLS_OF_A_STREAM_S_PLAN}
+    assert per_stream == CALLS_OF_A_STREAM_S_PLAN, "docs/operations.md says how many calls a large root makes"
 
 
 def test_the_scaling_log_command_prints_the_latest_records_newest_last_however_many_there_are(applied, tmp_path):
@@ -168,10 +180,11 @@ def test_the_scaling_log_command_prints_the_latest_records_newest_last_however_m
 
     titles, *rows = printed(applied, tmp_path, command)
 
-    assert titles == ["last seen", "times", "status", "reason", "shards", "message"]
-    assert [int(row[1]) for row in rows] == [*range(251, 300), 1]
-    assert rows[-2][:5] == ["2026-01-01T04:59:30.000Z", "299", "SKIPPED", "COOLDOWN", "4"]
-    scaled_row = ["2026-01-01T05:00:00.000Z", "1", "SUCCEEDED", "HIGH_DEMAND", "2 -> 4"]
+    assert titles == ["first seen", "last seen", "times", "status", "reason", "shards", "message"]
+    assert [int(row[2]) for row in rows] == [*range(251, 300), 1]
+    assert rows[-2][1:6] == ["2026-01-01T04:59:30.000Z", "299", "SKIPPED", "COOLDOWN", "4"]
+    assert rows[-2][0] == "2026-01-01T04:59:00.000Z", "a merged record shows when it began"
+    scaled_row = ["2026-01-01T05:00:00.000Z", "2026-01-01T05:00:00.000Z", "1", "SUCCEEDED", "HIGH_DEMAND", "2 -> 4"]
     assert rows[-1] == [*scaled_row, "Scaled archived from 2 to 4 shards."]
     assert not set("$`!\\\n") & set(command)
     assert command.count('"') % 2 == 0
@@ -199,8 +212,8 @@ def printed(applied: Applied, folder: Path, command: str, *, shell: str = "bash"
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
-def actions_of_a_plan(root: Root) -> set[str]:
-    """The IAM actions that a plan needs, by the provider's own log of its calls; so it is one that Terraform starts."""
+def calls_of_a_plan(root: Root) -> Counter[str]:
+    """How often a plan calls each IAM action, by the log of a provider that Terraform itself starts."""
     log = root.directory / "calls.log"
     before = root.environment
     root.environment = {name: value for name, value in before.items() if name != "TF_REATTACH_PROVIDERS"}
@@ -209,13 +222,13 @@ def actions_of_a_plan(root: Root) -> set[str]:
     root.environment = before
     entries = re.split(r"\n(?=\d{4}-\d\d-\d\dT)", log.read_text())
     sent = [entry for entry in entries if "HTTP Request Sent" in entry]
-    calls = {(_logged("rpc.service", entry), _logged("rpc.method", entry)) for entry in sent}
+    calls = [(_logged("rpc.service", entry), _logged("rpc.method", entry)) for entry in sent]
     prefixes = {"CloudWatch Logs": "logs"}
-    return {
+    return Counter(
         f"{prefixes.get(service, service.lower())}:{method}"
         for service, method in calls
         if service != "STS"  # whoever asks who they are needs no permission
-    }
+    )
 
 
 def _logged(key: str, entry: str) -> str:

@@ -81,5 +81,13 @@ def test_every_snippet_of_terraform_parses_and_names_inputs_that_exist(page):
                 assert given <= INPUTS[module], f"{page.name}: no such inputs: {given - INPUTS[module]}"
 
 
+@PAGES
+def test_every_python_file_that_a_page_names_exists(page):
+    named = set(re.findall(r"`((?:[\w.]+/)*\w+\.py)`", page.read_text()))
+    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    files = [f"/{line}" for line in tracked.stdout.split()]
+    assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
+
+
 def test_the_readme_is_among_the_pages():
     assert REPOSITORY / "README.md" in pages()

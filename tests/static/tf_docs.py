@@ -1,4 +1,6 @@
-"""The tables of inputs and outputs in the modules' README files, in the form that terraform-docs gives them.
+"""The tables of inputs and outputs of the modules, in the form that terraform-docs gives them.
+
+The root module's are in docs/inputs.md, those of other modules in their README files.
 
     python -m tests.static.tf_docs --write      puts them between BEGIN_TF_DOCS and END_TF_DOCS
     python -m tests.static.tf_docs --check      fails where they are not what the code says
@@ -14,7 +16,7 @@ import re
 import sys
 from pathlib import Path
 
-from tests.static.terraform_code import Block, blocks, modules, name, source_of
+from tests.static.terraform_code import Block, blocks, modules, source_of
 
 BEGIN, END = "<!-- BEGIN_TF_DOCS -->", "<!-- END_TF_DOCS -->"
 
@@ -41,23 +43,28 @@ def rendered(module: Path) -> str:
 
 
 def documented(module: Path) -> str | None:
-    """What the module's README has between the markers; None where it has no markers, or does not exist."""
+    """What the module's page has between the markers; None where it has no markers, or does not exist."""
     if found := _between(module):
         return found[2].strip("\n") + "\n"
     return None
 
 
 def write(module: Path) -> None:
-    """Put the tables into the module's README."""
+    """Put the tables into the module's page."""
     found = _between(module)
     if found is None:
-        raise SystemExit(f"{name(module)}: README.md has no {BEGIN} and {END}")
-    (module / "README.md").write_text(found[1] + "\n" + rendered(module) + found[3])
+        raise SystemExit(f"{page(module)} has no {BEGIN} and {END}")
+    page(module).write_text(found[1] + "\n" + rendered(module) + found[3])
+
+
+def page(module: Path) -> Path:
+    """Where the module's tables are."""
+    inputs = module / "docs" / "inputs.md"
+    return inputs if inputs.exists() else module / "README.md"
 
 
 def _between(module: Path) -> re.Match[str] | None:
-    readme = module / "README.md"
-    text = readme.read_text() if readme.exists() else ""
+    text = page(module).read_text() if page(module).exists() else ""
     return re.fullmatch(rf"(.*{BEGIN})(.*)({END}.*)", text, re.DOTALL)
 
 
@@ -101,15 +108,15 @@ def main(arguments: list[str]) -> int:
     """Write or check; 1 where a check fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.static.tf_docs", description="Document inputs and outputs.")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--write", action="store_true", help="write the tables into the README files")
+    what.add_argument("--write", action="store_true", help="write the tables into their pages")
     what.add_argument("--check", action="store_true", help="fail where a table is not what the code says")
     if parser.parse_args(arguments).write:
         for module in modules():
             write(module)
         return 0
-    stale = [name(module) for module in modules() if documented(module) != rendered(module)]
-    for module_name in stale:
-        print(f"{module_name}: README.md is out of date; run python -m tests.static.tf_docs --write", file=sys.stderr)
+    stale = [page(module) for module in modules() if documented(module) != rendered(module)]
+    for out_of_date in stale:
+        print(f"{out_of_date} is out of date; run python -m tests.static.tf_docs --write", file=sys.stderr)
     return 1 if stale else 0
 
 

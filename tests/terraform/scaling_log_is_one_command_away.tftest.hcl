@@ -48,7 +48,7 @@ run "command_names_the_stream_the_table_and_the_region" {
 
   assert {
     condition = alltrue([
-      for column in ["last seen", "times", "status", "reason", "shards", "message"] : strcontains(output.scaling_log_command, "'${column}'")
+      for column in ["first seen", "last seen", "times", "status", "reason", "shards", "message"] : strcontains(output.scaling_log_command, "'${column}'")
     ])
     error_message = "The log has to have these columns."
   }
