@@ -25,7 +25,7 @@ locals {
 
     # Throttled events wait for up to six hours, so a burst is harmless.
     function-throttles = {
-      meaning = "Lambda has held back the Kinesis autoscaler's function for a quarter of an hour: there is too little concurrency."
+      meaning = "Lambda has held back the Kinesis autoscaler's function for a quarter of an hour: the account lacks concurrency."
       metric  = { namespace = "AWS/Lambda", name = "Throttles", stat = "Sum", dimensions = local.total }
       period  = 300, periods = 3, datapoints = 3
     }

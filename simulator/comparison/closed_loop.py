@@ -2,7 +2,7 @@
 
 It knows one stream, in steps of a minute, and of AWS only what decides: what the stream accepts, how long a reshard
 takes, how late metrics are, how alarms turn them into calls, and what Kinesis refuses. The rules are those of
-`simulator.aws`; a test holds the two against each other. What makes it fast: between two changes of the stream nothing
+`simulator.aws`; a test compares the two. What makes it fast: between two changes of the stream nothing
 feeds back, so whole stretches of alarm evaluations are computed at once.
 
 Time is in whole minutes from the start of the traffic: at minute `now`, all minutes before it have been served.

@@ -85,8 +85,9 @@ def markdown(prices: Prices = US_EAST_1) -> str:
     least = prices.advantage.least(HOURS_PER_MONTH)
     return (
         f"{table(header, rows)}\n\n"
-        f"US dollars a month in {prices.region}, prices of {prices.date}, with one polling reader and a day of retention. "
-        f"On-demand Advantage charges an account at least ${least:,.0f} a month for each region where it is switched on."
+        f"US dollars a month in {prices.region}, prices of {prices.date}, with one polling reader and a day of "
+        f"retention. On-demand Advantage charges an account at least ${least:,.0f} a month for each region where it is "
+        "switched on."
     )
 
 

@@ -1,4 +1,4 @@
-"""The function dies before and after each of its AWS calls; the rules hold all the same."""
+"""The function dies before and after each of its AWS calls. The rules still hold."""
 
 from __future__ import annotations
 

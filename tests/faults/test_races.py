@@ -1,4 +1,4 @@
-"""Invocations at the same time, in every order of their calls that matters; the rules hold all the same."""
+"""Invocations at the same time, in every order of their calls that matters. The rules still hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AWS refuses calls for a while, or for long; the rules hold all the same."""
+"""AWS refuses calls for a while, or for long. The rules still hold."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ def test_a_stream_is_scaled_soon_after_what_refused_it_is_over(w, limit):
 
 
 def test_a_refusal_does_not_hide_the_calls_that_are_on_record(w):
-    """Ten calls are known, and a refusal among them; the day's calls are spent all the same."""
+    """Ten calls are known, and a refusal among them; the day's calls are still spent."""
     w.add_stream(shards=8, demand=4.0, max_shard_count=64)
     for count in range(9, 14):
         ask(w, count)

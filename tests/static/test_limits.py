@@ -107,7 +107,7 @@ def refused_by_terraform(cases: list[Case]) -> list[str]:
                 "audit_table_name": "kinesis-autoscaler-audit",
             },
             "stream_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/orders",
-            "enabled": False,  # inputs are checked all the same, and AWS is not asked
+            "enabled": False,  # inputs are still checked, and AWS is not asked
             "max_shard_count": 64,
             **case.inputs,
         }
