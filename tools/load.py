@@ -40,7 +40,12 @@ MAX_CALL_BYTES = 5 * 1024 * 1024
 MAX_RECORD_BYTES = 1024 * 1024
 """A record, its partition key included."""
 
+MAX_RECORDS_PER_SECOND = 1_000_000
+MAX_MINUTES = 7 * 24 * 60
+"""A week. More is a mistake in the number, and costs accordingly."""
+
 _KEY_BYTES = 32
+_INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
 
 class LoadError(Exception):
@@ -62,15 +67,18 @@ class Load:
         Raises:
             LoadError: A number is out of range; the message names it, the rule and the remedy.
         """
-        if self.records_per_second < 1:
-            raise LoadError(f"RECORDS_PER_SECOND is {self.records_per_second} and must be at least 1.")
+        if not 1 <= self.records_per_second <= MAX_RECORDS_PER_SECOND:
+            raise LoadError(
+                f"RECORDS_PER_SECOND is {self.records_per_second} and must be from 1 to {MAX_RECORDS_PER_SECOND:,}, "
+                "which is more than one process sends."
+            )
         if not 1 <= self.record_bytes <= MAX_RECORD_BYTES - _KEY_BYTES:
             raise LoadError(
                 f"RECORD_BYTES is {self.record_bytes} and must be from 1 to {MAX_RECORD_BYTES - _KEY_BYTES:,}: "
                 "a record with its partition key has at most 1 MiB."
             )
-        if not 0 < self.minutes < math.inf:
-            raise LoadError(f"MINUTES is {self.minutes:g} and must be above 0 and finite.")
+        if not 0 < self.minutes <= MAX_MINUTES:
+            raise LoadError(f"MINUTES is {self.minutes:g} and must be above 0 and at most {MAX_MINUTES:,}: a week.")
 
     @property
     def records(self) -> int:
@@ -155,7 +163,14 @@ def run(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ask, write, and sum up."""
     console = Console()
-    options = _parse(arguments)
+    try:
+        return _run(_parse(arguments), console)
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+        return _INTERRUPTED
+
+
+def _run(options: argparse.Namespace, console: Console) -> int:
     try:
         load = Load(options.stream, options.records_per_second, options.record_bytes, options.minutes)
     except LoadError as error:
@@ -166,9 +181,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{load.records_per_second:,} a second for {load.minutes:g} minutes: they fill {load.shards:.1f} shards and "
         f"cost about [bold]${load.dollars:.2f}[/] (us-east-1), beside the shards that the autoscaler will add."
     )
-    if not options.yes and console.input("Go on? Type yes: ").strip() != "yes":
-        console.print("Nothing was written.")
-        return 1
     region = os.environ.get("AWS_REGION") or None  # which boto3 does not read
     config = Config(retries={"mode": "standard", "total_max_attempts": 8})
     try:
@@ -176,6 +188,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NoRegionError:
         console.print("[red]It is not known in which region the stream is: set AWS_REGION.[/]")
         return 2
+    except BotoCoreError as error:
+        console.print(f"The AWS configuration cannot be used: {error}", style="red", markup=False)
+        return 2
+    if not options.yes and not _agreed(console):
+        console.print("Nothing was written.")
+        return 1
     result = Result()
     with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}"), console=console) as progress:
         task = progress.add_task("Writing", total=load.records, note="")
@@ -198,6 +216,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{result.throttled:,} refusals, {result.calls:,} calls."
     )
     return 0
+
+
+def _agreed(console: Console) -> bool:
+    try:
+        return console.input("Go on? Type yes: ").strip() == "yes"
+    except EOFError:
+        console.print("\nThere is no terminal to answer at: YES=1 (or --yes) agrees beforehand.")
+        return False
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -11,6 +11,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HOURS_PER_MONTH = 730
 """A mean month, as in AWS's own examples."""
@@ -123,7 +124,7 @@ class Prices:
     def read(cls, path: Path) -> Prices:
         """Read a file like prices.json."""
         told = json.loads(path.read_text())
-        modes = {mode: OnDemandPrices(**told.pop(mode)) for mode in ("on_demand", "advantage")}
+        modes: dict[str, Any] = {mode: OnDemandPrices(**told.pop(mode)) for mode in ("on_demand", "advantage")}
         return cls(**told, **modes)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import boto3
 import pytest
 
@@ -77,6 +79,24 @@ def test_it_does_not_start_without_a_yes_to_the_cost(aws, monkeypatch, capsys):
     assert records_in(aws) == 0
 
 
+def test_without_a_terminal_it_says_how_to_agree_and_writes_nothing(aws, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert main(["--stream", "orders", "--records-per-second", "1000"]) == 1
+    assert "YES=1" in capsys.readouterr().out
+    assert records_in(aws) == 0
+
+
+def test_ctrl_c_ends_it_in_a_word_wherever_it_comes(aws, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    for place in ("builtins.input", "boto3.client"):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, interrupted)
+            assert main(["--stream", "orders", "--records-per-second", "1000"]) == 130
+            assert capsys.readouterr().out.endswith("Stopped.\n")
+
+
 def test_the_region_may_be_named_as_the_aws_cli_has_it(aws, monkeypatch, capsys):
     asked = ["--stream", "nothing", "--records-per-second", "1", "--minutes", "0.01", "--yes"]
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -100,6 +120,8 @@ def test_a_record_costs_a_unit_for_every_25_kb_begun():
         ((10, 2**20, 10), "RECORD_BYTES"),
         ((10, 1024, 0), "MINUTES"),
         ((10, 1024, float("nan")), "MINUTES"),
+        ((10, 1024, 1e308), "MINUTES"),
+        ((10**20, 1024, 10), "RECORDS_PER_SECOND"),
     ],
 )
 def test_numbers_that_make_no_load_are_refused_by_name(numbers, named):
