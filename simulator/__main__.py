@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from simulator.commands import benchmark, compare, demo, fleet, function_figures, replay
+from simulator.commands import advise, benchmark, compare, demo, fleet, function_figures, replay
 from simulator.commands.flags import OutputError
 from simulator.deployment.module_inputs import InvalidInputError
 from simulator.deployment.terraform import TerraformError, TerraformMissingError
@@ -22,6 +22,7 @@ _COMMANDS = {
     "demo": demo,
     "replay": replay,
     "compare": compare,
+    "advise": advise,
     "benchmark": benchmark,
     "fleet": fleet,
     "function": function_figures,
@@ -30,14 +31,19 @@ _COMMANDS = {
 `run(arguments, console)`, which tells whether everything happened that should."""
 
 
-def main() -> int:
-    """Run the command that was asked for; the exit status."""
+def command_line() -> argparse.ArgumentParser:
+    """Every command and its flags."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     for name, command in _COMMANDS.items():
         summary = (command.__doc__ or "").partition("\n")[0]
         command.add_arguments(commands.add_parser(name, help=summary, description=command.__doc__))
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Run the command that was asked for; the exit status."""
+    arguments = command_line().parse_args()
     console = Console(file=sys.stdout)  # the very file: functions run with another sys.stdout
     try:
         return 0 if _COMMANDS[arguments.command].run(arguments, console) else 1

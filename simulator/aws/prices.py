@@ -124,8 +124,8 @@ class Prices:
     def read(cls, path: Path) -> Prices:
         """Read a file like prices.json."""
         told = json.loads(path.read_text())
-        modes: dict[str, Any] = {mode: OnDemandPrices(**told.pop(mode)) for mode in ("on_demand", "advantage")}
-        return cls(**told, **modes)
+        on_demand, advantage = (OnDemandPrices(**told.pop(mode)) for mode in ("on_demand", "advantage"))
+        return cls(**told, on_demand=on_demand, advantage=advantage)
 
 
 US_EAST_1 = Prices.read(Path(__file__).with_name("prices.json"))

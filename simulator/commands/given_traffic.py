@@ -22,22 +22,27 @@ if TYPE_CHECKING:
 KEPT = REPOSITORY / "build" / "traffic"
 """Where what was read from AWS is kept."""
 
-_DAYS = 14
+DAYS = 14
+"""That are read from AWS."""
 
 
-def add_traffic_arguments(parser: ArgumentParser) -> None:
-    """Name the ways in which traffic is given: a file, a stream in AWS, or a sample."""
-    group = parser.add_argument_group("traffic", "a FILE, a --stream in AWS, or a --sample")
-    group.add_argument(
-        "file", type=Path, nargs="?", metavar="FILE", help="a CSV or JSON file: see docs/your-traffic.md"
-    )
+def add_traffic_arguments(parser: ArgumentParser, *, several: bool = False) -> None:
+    """Name the ways in which traffic is given: a file, a stream in AWS, or a sample; with `several` more of each."""
+    ways = "FILEs, a --stream or --all in AWS, or a --sample" if several else "a FILE, a --stream in AWS, or a --sample"
+    group = parser.add_argument_group("traffic", ways)
+    a_file = "a CSV or JSON file: see docs/your-traffic.md"
+    if several:
+        group.add_argument("files", type=Path, nargs="*", metavar="FILE", help=a_file)
+        group.add_argument("--all", action="store_true", help="read all streams of an account and region from AWS")
+    else:
+        group.add_argument("file", type=Path, nargs="?", metavar="FILE", help=a_file)
     group.add_argument(
         "--stream",
         metavar="NAME",
         help="read this stream's traffic, settings and shards from AWS; with FILE: which of the file's streams",
     )
     group.add_argument(
-        "--days", type=number(int, 1, MOST_DAYS), metavar="N", help=f"of --stream in AWS, up to {MOST_DAYS} ({_DAYS})"
+        "--days", type=number(int, 1, MOST_DAYS), metavar="N", help=f"of --stream in AWS, up to {MOST_DAYS} ({DAYS})"
     )
     group.add_argument("--region", metavar="NAME", help="of --stream in AWS (AWS_REGION, or the profile's)")
     group.add_argument("--profile", metavar="NAME", help="of the AWS configuration, for --stream in AWS")
@@ -68,7 +73,7 @@ def read_given(options: Namespace, console: Console) -> ReadTrace:
             read = read_stream(
                 options.stream,
                 KEPT,
-                days=options.days or _DAYS,
+                days=options.days or DAYS,
                 region=options.region,
                 profile=options.profile,
                 mean_shards=options.mean_shards,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ PERMISSIONS = (
 )
 """What the caller must be allowed to do, and all that is done."""
 
+PERMISSION_TO_LIST = "kinesis:ListStreams"
+"""Beside those, for all streams of an account and region."""
+
 MOST_DAYS = 15
 """CloudWatch keeps values by the minute for 15 days (CloudWatch User Guide, metrics retention)."""
 
@@ -51,51 +55,105 @@ _CREDENTIALS = (
 )
 
 
-def save_stream(
-    stream: str, folder: Path, *, days: int = 14, region: str | None = None, profile: str | None = None
-) -> Path:
-    """Read a stream's traffic by the minute, its settings and its shard count; the file that `read_trace` reads.
+class Account:
+    """An account and region as the caller may read it.
 
     `region` and `profile` are those of the environment where they are not given: AWS_REGION, AWS_DEFAULT_REGION, the
-    profile's. Settings are those on the alarms of modules/stream, if the stream has them.
-
-    Raises:
-        TraceError: AWS cannot be asked, refuses, or has no such stream or no traffic of it.
-
+    profile's.
     """
-    if not _NAME.fullmatch(stream):
-        raise TraceError(
-            f"{stream[:140]!r} is no name of a stream, which has up to 128 letters, digits, hyphens, underscores and "
-            "periods: give the name, not the ARN"
-        )
-    with _plain_errors(stream, profile):
-        session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
-        kinesis = session.client("kinesis", config=_CONFIG)
-        cloudwatch = session.client("cloudwatch", config=_CONFIG)
-        about = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
-        document = {
-            **_traffic(cloudwatch, stream, days),
-            "Period": _PERIOD_SECONDS,
-            "Stream": {
-                "Name": stream,
-                "Region": cloudwatch.meta.region_name,
-                "Mode": about.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED"),
-                "OpenShardCount": about["OpenShardCount"],
-                **_settings(cloudwatch, stream),
-            },
-        }
-    if not any(result["Values"] for result in document["MetricDataResults"]):
-        raise TraceError(
-            f"CloudWatch has no IncomingBytes of {stream} in the last {days} days in {cloudwatch.meta.region_name}: "
-            "check the region, or replay a file"
-        )
-    path = folder / f"{stream}-{cloudwatch.meta.region_name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, default=_iso) + "\n")
-    except OSError as error:
-        raise TraceError(f"{path} cannot be written: {error.strerror}; make room for it") from None
-    return path
+
+    def __init__(self, region: str | None = None, profile: str | None = None) -> None:
+        """Prepare to read.
+
+        Raises:
+            TraceError: AWS cannot be asked.
+
+        """
+        self._profile = profile
+        with _plain_errors("AWS", profile):
+            session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
+            self._kinesis = session.client("kinesis", config=_CONFIG)
+            self._cloudwatch = session.client("cloudwatch", config=_CONFIG)
+        self.region = self._cloudwatch.meta.region_name
+
+    def streams(self) -> list[str]:
+        """The names of all streams.
+
+        Raises:
+            TraceError: AWS cannot be asked, or refuses.
+
+        """
+        with _plain_errors("the streams", self._profile):
+            pages = self._kinesis.get_paginator("list_streams").paginate()
+            return [name for page in pages for name in page["StreamNames"]]
+
+    def save(self, stream: str, folder: Path, *, days: int = 14) -> Path:
+        """Read a stream's traffic by the minute, its settings and its shard count; the file that `read_trace` reads.
+
+        Settings are those on the alarms of modules/stream, if the stream has them.
+
+        Raises:
+            TraceError: AWS cannot be asked, refuses, or has no such stream or no traffic of it.
+
+        """
+        if not _NAME.fullmatch(stream):
+            raise TraceError(
+                f"{stream[:140]!r} is no name of a stream, which has up to 128 letters, digits, hyphens, underscores "
+                "and periods: give the name, not the ARN"
+            )
+        with _plain_errors(stream, self._profile):
+            about = self._kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+            document = {
+                **_traffic(self._cloudwatch, stream, days),
+                "Period": _PERIOD_SECONDS,
+                "Stream": {
+                    "Name": stream,
+                    "Region": self.region,
+                    "Mode": about.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED"),
+                    "OpenShardCount": about["OpenShardCount"],
+                    "ConsumerCount": about.get("ConsumerCount", 0),
+                    "RetentionPeriodHours": about["RetentionPeriodHours"],
+                    **self._settings(stream),
+                },
+            }
+        if not any(result["Values"] for result in document["MetricDataResults"]):
+            raise TraceError(
+                f"CloudWatch has no IncomingBytes of {stream} in the last {days} days in {self.region}: "
+                "check the region, or replay a file"
+            )
+        path = folder / f"{stream}-{self.region}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(document, default=_iso) + "\n")
+        except OSError as error:
+            raise TraceError(f"{path} cannot be written: {error.strerror}; make room for it") from None
+        return path
+
+    def _settings(self, stream: str) -> dict[str, Any]:
+        """What the stream's pair of alarms says: the inputs of modules/stream; nothing if it has none."""
+        pairs = self._pairs.get(stream, {})
+        for pair in (pairs[name] for name in sorted(pairs)):
+            if len(pair) == len(_DIRECTIONS):
+                answer = self._cloudwatch.list_tags_for_resource(ResourceARN=pair["scale_up"]["AlarmArn"])
+                tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+                if any(key.startswith(TAG_PREFIX) for key in tags):
+                    return _of_alarms(pair, tags)
+        return {}
+
+    @cached_property
+    def _pairs(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What may be alarms of modules/stream: by stream, by the alarm's name without its direction, by direction."""
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        for page in self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"]):
+            for alarm in page["MetricAlarms"]:
+                name = alarm["AlarmName"]
+                direction = next((each for each in _DIRECTIONS if name.endswith(each.replace("_", "-"))), None)
+                if direction is None:
+                    continue
+                for stream in _watched_by(alarm):
+                    pair = found.setdefault(stream, {}).setdefault(name.removesuffix(direction.replace("_", "-")), {})
+                    pair[direction] = alarm
+        return found
 
 
 def _iso(moment: datetime) -> str:
@@ -147,28 +205,16 @@ def _pages(cloudwatch: CloudWatchClient, stream: str, start: datetime, end: date
     )
 
 
-def _settings(cloudwatch: CloudWatchClient, stream: str) -> dict[str, Any]:
-    """What the stream's pair of alarms says: the inputs of modules/stream; nothing if it has none."""
-    pairs: dict[str, dict[str, Any]] = {}
-    for page in cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"]):
-        for alarm in page["MetricAlarms"]:
-            name = alarm["AlarmName"]
-            direction = next((each for each in _DIRECTIONS if name.endswith(each.replace("_", "-"))), None)
-            if direction and _watches(alarm, stream):
-                pairs.setdefault(name.removesuffix(direction.replace("_", "-")), {})[direction] = alarm
-    for pair in (pairs[name] for name in sorted(pairs)):
-        if len(pair) == len(_DIRECTIONS):
-            answer = cloudwatch.list_tags_for_resource(ResourceARN=pair["scale_up"]["AlarmArn"])
-            tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
-            if any(key.startswith(TAG_PREFIX) for key in tags):
-                return _of_alarms(pair, tags)
-    return {}
-
-
-def _watches(alarm: Mapping[str, Any], stream: str) -> bool:
+def _watched_by(alarm: Mapping[str, Any]) -> set[str]:
+    """The streams whose metrics an alarm reads."""
     metrics = (query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query)
-    wanted = {"Name": "StreamName", "Value": stream}
-    return any(each["Namespace"] == "AWS/Kinesis" and wanted in each.get("Dimensions", ()) for each in metrics)
+    return {
+        dimension["Value"]
+        for metric in metrics
+        if metric["Namespace"] == "AWS/Kinesis"
+        for dimension in metric.get("Dimensions", ())
+        if dimension["Name"] == "StreamName"
+    }
 
 
 def _of_alarms(pair: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
@@ -230,8 +276,9 @@ def _refusal(error: ClientError, stream: str) -> str:
     if code == "ResourceNotFoundException":
         return f"There is no stream {stream} in this account and region: check its name, --region and --profile"
     if code.startswith(_REFUSALS):
+        needed = (*PERMISSIONS, PERMISSION_TO_LIST) if error.operation_name == "ListStreams" else PERMISSIONS
         return (
-            f"AWS does not allow {error.operation_name}: {said} Reading a stream takes {_and(PERMISSIONS)}, "
+            f"AWS does not allow {error.operation_name}: {said} Reading a stream takes {_and(needed)}, "
             "or replay a file instead"
         )
     if code.startswith(_CREDENTIALS):

@@ -50,9 +50,19 @@ class _Stream(BaseModel):
     Mode: str = "PROVISIONED"
     OpenShardCount: Annotated[int, Field(ge=1, le=MOST_SHARDS)] | None = None
     Settings: dict[str, Any] | None = None
+    ConsumerCount: Annotated[int, Field(ge=0, le=1000)] | None = None
+    RetentionPeriodHours: Annotated[int, Field(ge=24, le=8760)] | None = None
 
     def as_stream(self) -> Stream:
-        return Stream(self.Name, self.Region, self.OpenShardCount, self.Mode == "ON_DEMAND", self.Settings)
+        return Stream(
+            self.Name,
+            self.Region,
+            self.OpenShardCount,
+            self.Mode == "ON_DEMAND",
+            self.Settings,
+            self.ConsumerCount,
+            self.RetentionPeriodHours,
+        )
 
 
 class _Page(BaseModel):

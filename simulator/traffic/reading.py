@@ -13,7 +13,7 @@ import numpy as np
 
 from simulator.aws.kinesis import SHARD_BYTES_PER_MINUTE
 from simulator.traffic.answers import read_json
-from simulator.traffic.from_aws import save_stream
+from simulator.traffic.from_aws import Account
 from simulator.traffic.metric_data import GET_METRIC_DATA
 from simulator.traffic.minutes import Minutes, Numbers, first_unknown, minutes
 from simulator.traffic.model import MOST_SHARDS, RECORD_BYTES, Trace, TraceError, Traffic
@@ -118,7 +118,7 @@ def read_stream(
         TraceError: AWS cannot be asked, refuses, or has no such stream or no traffic of it.
 
     """
-    path = save_stream(stream, folder, days=days, region=region, profile=profile)
+    path = Account(region, profile).save(stream, folder, days=days)
     return read_trace(path, mean_shards=mean_shards)
 
 

@@ -48,6 +48,8 @@ class Stream:
         shards: how many are open.
         is_on_demand: whether Kinesis scales it by itself.
         settings: inputs of modules/stream, as its alarms have them; None if it has none of the module's alarms.
+        fan_out: how many consumers with enhanced fan-out are registered.
+        retention_hours: for how long it keeps records.
 
     """
 
@@ -56,6 +58,8 @@ class Stream:
     shards: int | None = None
     is_on_demand: bool = False
     settings: Mapping[str, Any] | None = None
+    fan_out: int | None = None
+    retention_hours: int | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simulator import __main__ as command_line
-from simulator.commands import benchmark, compare, demo, fleet, function_figures, replay
+from simulator.commands import advise, benchmark, compare, demo, fleet, function_figures, replay
 from simulator.deployment.module_inputs import module_inputs
 from simulator.deployment.terraform import TerraformError
 from simulator.reports import benchmark_page
@@ -115,6 +115,8 @@ FLAGS = {
     "replay": ["--mean-shards", "--shards", "--reshard-seconds", "--metric-delay-seconds", "--key-skew", "--days",
                "--reconcile-interval-minutes", "--preset", "--sample", "--region", *SETTING_FLAGS],
     "compare": ["--mean-shards", "--days", "--preset", "--sample", "--profile", *SETTING_FLAGS],
+    "advise": ["--mean-shards", "--days", "--sample", "--region", "--throttling", "--shared-readers",
+               "--fan-out-readers", "--retention-hours", *SETTING_FLAGS],
     "demo": ["--mean-shards", "--days", "--stream"],
     "benchmark": ["--days", "--seeds", "--sections", "--page", "--traces"],
     "fleet": ["--streams", "--sweep", "--concurrency"],
@@ -140,6 +142,7 @@ def outcome(arguments):
     reached = [
         patch.object(replay, "LocalAWS", side_effect=TerraformError("work")),
         patch.object(compare, "outcomes", side_effect=TerraformError("work")),
+        patch.object(advise, "advise", side_effect=TerraformError("work")),
         patch.object(demo, "LocalAWS", side_effect=TerraformError("work")),
         patch.object(benchmark_page, "serve", side_effect=TerraformError("work")),
         patch.object(benchmark, "with_sections", side_effect=TerraformError("work")),
@@ -173,7 +176,9 @@ def test_no_file_and_no_flag_breaks_a_command(folder, content, invocation, is_js
     path = traces / f"orders.{'json' if is_json else 'csv'}"
     path.write_bytes(content)
     output = ["--output", str(folder / "out")]
-    named = {"replay": [str(path), *output], "compare": [str(path), *output], "demo": ["--trace", str(path), *output]}
+    named = {name: [str(path), *output] for name in ("replay", "compare", "advise")} | {
+        "demo": ["--trace", str(path), *output]
+    }
     status, said = outcome([command, *named.get(command, []), *flags])
     path.unlink()
     traces.rmdir()
@@ -213,7 +218,7 @@ def test_a_file_gives_a_trace_of_plausible_traffic_or_is_refused(folder, content
         (["--sample", "shop", "--output", "/dev/null/x"], "Nothing can be written to '/dev/null/x': Not a directory"),
     ],
 )
-@pytest.mark.parametrize("command", ["replay", "compare"])
+@pytest.mark.parametrize("command", ["replay", "compare", "advise"])
 def test_traffic_and_output_that_cannot_be_are_refused_before_the_work(command, arguments, complaint):
     status, said = outcome([command, *arguments])
     assert status == 1

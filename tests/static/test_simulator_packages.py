@@ -20,9 +20,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "local_aws": {"aws", "traffic"},
     "deployment": {"aws", "traffic", "local_aws"},
     "comparison": {"aws", "traffic", "deployment"},
+    "advice": {"aws", "traffic", "deployment", "comparison"},
     "fleets": {"aws", "traffic", "local_aws", "deployment"},
-    "reports": {"aws", "traffic", "local_aws", "deployment", "comparison", "fleets"},
-    "commands": {"aws", "traffic", "local_aws", "deployment", "comparison", "fleets", "reports"},
+    "reports": {"aws", "traffic", "local_aws", "deployment", "comparison", "advice", "fleets"},
+    "commands": {"aws", "traffic", "local_aws", "deployment", "comparison", "advice", "fleets", "reports"},
 }
 """Each package, and those below it. `simulator` itself has the command line alone, which asks `commands`."""
 

@@ -1,0 +1,238 @@
+"""What is advised for a stream: settings, what they promise, and what they cost beside everything else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from simulator.advice.dials import rungs
+from simulator.advice.search import FIRST_PART, Choice, Part, choose, first_count, serve
+from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1, Prices, Readers
+from simulator.comparison.closed_loop import Run, Series
+from simulator.comparison.outcomes import Demand
+from simulator.comparison.policies.fixed import on_demand
+from simulator.deployment import module_inputs
+from simulator.traffic import MINUTES_PER_DAY, Trace, TraceError
+from simulator.traffic.series import Stream
+
+LEAST_DAYS = 2
+"""Shorter traffic has no part that could be kept back."""
+
+
+class Kind(StrEnum):
+    """What a bill is for."""
+
+    ADVISED = "these settings"
+    DEFAULTS = "the module's defaults"
+    TODAY = "as it is today"
+    FIXED = "a fixed count"
+    ON_DEMAND = "on-demand"
+    ADVANTAGE = "on-demand Advantage"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A way to run the stream, on the rest of the traffic.
+
+    Attributes:
+        kind: what it is.
+        name: the same with its numbers, for people.
+        dollars_per_month: what Kinesis charges for a month like the rest.
+        throttled_share: the share of the rest's traffic that it refuses, from 0 to 1.
+
+    """
+
+    kind: Kind
+    name: str
+    dollars_per_month: float
+    throttled_share: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        trace: the traffic.
+        stream: what is known of the stream beside it.
+        limit: how much of the traffic may be throttled, from 0 to 1.
+        pinned: inputs of modules/stream that are not to be searched.
+        readers: what reads the stream.
+        prices: what Kinesis charges.
+
+    """
+
+    trace: Trace
+    stream: Stream | None
+    limit: float
+    pinned: Mapping[str, Any]
+    readers: Readers = field(default_factory=Readers)
+    prices: Prices = US_EAST_1
+
+    @cached_property
+    def demand(self) -> Series:
+        """How many evenly filled shards the traffic needs, minute by minute."""
+        return np.array([load.shards for load in self.trace.minutes])
+
+    @property
+    def peak(self) -> int:
+        """How many shards the highest minute needs."""
+        return max(1, math.ceil(float(self.demand.max()) - 1e-9))
+
+    @property
+    def shards(self) -> int | None:
+        """How many shards the stream has, if it is a stream in provisioned mode."""
+        return None if self.stream is None or self.stream.is_on_demand else self.stream.shards
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The answer.
+
+    Attributes:
+        question: what was asked.
+        choice: the settings, and what else was tried.
+        split: the first minute that the choice did not see.
+        run: the whole traffic under the settings.
+        options: the settings, and what else there is, in the order of `Kind`.
+
+    """
+
+    question: Question
+    choice: Choice
+    split: int
+    run: Run
+    options: tuple[Option, ...]
+
+    def of(self, kind: Kind) -> Option | None:
+        """The option of a kind, if there is one."""
+        return next((each for each in self.options if each.kind is kind), None)
+
+    @property
+    def advised(self) -> Option:
+        """The settings that are advised."""
+        return self.options[0]
+
+    @property
+    def now(self) -> Option:
+        """What the stream costs today; where that is not known, a fixed count for its highest minute."""
+        return next(each for kind in (Kind.TODAY, Kind.FIXED) if (each := self.of(kind)))
+
+    @property
+    def cheapest(self) -> Option:
+        """Of everything that keeps the limit the cheapest: one settles for the settings unless something is cheaper."""
+        limit = max(self.question.limit, self.advised.throttled_share)
+        able = [each for each in self.options if each.throttled_share <= limit and each.kind is not Kind.DEFAULTS]
+        return min(able, key=lambda each: each.dollars_per_month)
+
+    @property
+    def rest_days(self) -> float:
+        """How long the part is that the choice did not see."""
+        return (len(self.question.demand) - self.split) / MINUTES_PER_DAY
+
+    def at(self, minute: int) -> datetime:
+        """When a minute of the traffic begins."""
+        return self.question.trace.start + timedelta(minutes=int(minute))
+
+
+def advise(question: Question, *, every: bool = True, tell: Callable[[], object] = lambda: None) -> Advice:
+    """Choose settings on the first part of the traffic, and tell what they and all else come to on the rest.
+
+    With `every` all settings of the ladder are tried, otherwise as few as lead to the choice.
+
+    Raises:
+        TraceError: there is too little traffic.
+        InvalidInputError: the module would refuse what is pinned.
+
+    """
+    demand, trace = question.demand, question.trace
+    if len(demand) < LEAST_DAYS * MINUTES_PER_DAY:
+        raise TraceError(
+            f"{trace.name} has {len(demand) / MINUTES_PER_DAY:.1f} days of traffic: advice needs {LEAST_DAYS} at "
+            "least and better two weeks, a part of which is kept back to judge it"
+        )
+    if not demand.any():
+        raise TraceError(f"{trace.name} has no traffic at all: there is nothing to advise but a single shard")
+    split = int(len(demand) * FIRST_PART)
+    ladder = rungs(question.pinned, float(demand[:split].max()))
+    choice = choose(demand[:split], ladder, question.limit, shards=question.shards, every=every, tell=tell)
+    run = serve(demand, choice.inputs, question.shards)
+    return Advice(question, choice, split, run, tuple(_options(question, choice, split, run)))
+
+
+def _options(question: Question, choice: Choice, split: int, run: Run) -> list[Option]:
+    demand, trace = question.demand, question.trace
+    bill = _Bill(question, Demand.of(Trace(trace.name, trace.start, trace.minutes[split:])))
+    options = [bill.scaled(Kind.ADVISED, str(Kind.ADVISED), Part.of(run, split))]
+    ceiling = {name: choice.inputs[name] for name in ("max_shard_count",)}
+    if not question.pinned.keys() - ceiling.keys():
+        by_default = serve(demand, ceiling, question.shards)
+        options.append(bill.scaled(Kind.DEFAULTS, str(Kind.DEFAULTS), Part.of(by_default, split)))
+    options += bill.today(split)
+    rest, peak = demand[split:], question.peak
+    at_peak = Part.served(rest, np.full(len(rest), float(peak)))
+    options.append(bill.scaled(Kind.FIXED, f"a fixed count of {_shards(peak)}, its highest minute", at_peak))
+    taken = on_demand(demand, first_count(demand, choice.inputs, question.shards))
+    throttled = Part.of(taken, split).throttled_share
+    return [*options, *bill.on_demand_modes(throttled)]
+
+
+def _shards(count: int) -> str:
+    return "1 shard" if count == 1 else f"{count:,} shards"
+
+
+@dataclass(frozen=True)
+class _Bill:
+    """Bills for the rest of the traffic, as dollars a month."""
+
+    question: Question
+    rest: Demand
+
+    def scaled(self, kind: Kind, name: str, part: Part) -> Option:
+        """In provisioned mode."""
+        records = self.rest.records * (1 - part.throttled_share)
+        dollars = self.question.prices.provisioned(
+            part.shard_hours, records, self.rest.record_bytes, self.question.readers
+        )
+        return Option(kind, name, dollars * self._per_month, part.throttled_share)
+
+    def today(self, split: int) -> list[Option]:
+        """As the stream is configured now, as far as that is known."""
+        question = self.question
+        stream, count = question.stream, question.shards
+        if stream is None or (stream.is_on_demand or not count):
+            return []
+        rest = question.demand[split:]
+        if stream.settings:
+            known = module_inputs.known(stream.settings)
+            run = serve(question.demand, known, count)
+            return [self.scaled(Kind.TODAY, "today's settings", Part.of(run, split))]
+        fixed = Part.served(rest, np.full(len(rest), float(count)))
+        return [self.scaled(Kind.TODAY, f"today's {_shards(count)}", fixed)]
+
+    def on_demand_modes(self, throttled: float) -> list[Option]:
+        """In on-demand mode, standard and Advantage, the latter for an account that pays for more than the least."""
+        question, hours = self.question, self.rest.hours
+        accepted = self.rest.charged_bytes * (1 - throttled)
+        standard, advantage = (
+            mode.of(hours, accepted, question.readers) * self._per_month
+            for mode in (question.prices.on_demand, question.prices.advantage)
+        )
+        options = [
+            Option(Kind.ON_DEMAND, str(Kind.ON_DEMAND), standard, throttled),
+            Option(Kind.ADVANTAGE, f"{Kind.ADVANTAGE}, its part of the account's bill", advantage, throttled),
+        ]
+        if question.stream and question.stream.is_on_demand:
+            options.append(Option(Kind.TODAY, "today's on-demand mode", standard, throttled))
+        return options
+
+    @property
+    def _per_month(self) -> float:
+        return HOURS_PER_MONTH / self.rest.hours

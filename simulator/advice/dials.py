@@ -1,0 +1,84 @@
+"""The inputs of modules/stream that advice chooses, and the values that it tries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from simulator.deployment import module_inputs
+from simulator.deployment.module_inputs import InvalidInputError
+
+DIALS: dict[str, tuple[float, ...]] = {
+    "target_utilization": (0.93, 0.87, 0.80, 0.75, 0.70, 0.65, 0.60, 0.60, 0.60, 0.60),
+    "scale_up.threshold": (0.97, 0.93, 0.90, 0.85, 0.80, 0.75, 0.75, 0.75, 0.75, 0.75),
+    "scale_up.evaluation_periods": (2, 2, 1, 2, 2, 1, 1, 1, 1, 1),
+    "scale_up.datapoints_to_alarm": (2, 2, 1, 2, 2, 1, 1, 1, 1, 1),
+    "scale_down.threshold": (0.70, 0.65, 0.60, 0.50, 0.40, 0.50, 0.50, 0.50, 0.50, 0.50),
+    "scale_down.evaluation_periods": (6, 6, 6, 9, 12, 12, 12, 12, 12, 12),
+    "scale_down.datapoints_to_alarm": (6, 6, 6, 9, 12, 12, 12, 12, 12, 12),
+    "burst_memory_days": (0, 0, 0, 1, 1, 3, 7, 7, 7, 7),
+}
+"""Each input's value on every rung of the ladder, from the thriftiest to the most careful."""
+
+FLOORS = (0, 0, 0, 0, 0, 0, 0, 0.5, 0.75, 1)
+"""`min_shard_count` on every rung, as a share of what the highest minute needs: what no scaling is fast enough for has
+to be there beforehand."""
+
+HEADROOM = 4
+"""How many times the highest minute `max_shard_count` is where nobody has named it: traffic may grow."""
+
+
+def rungs(pinned: Mapping[str, Any], peak: float) -> list[dict[str, Any]]:
+    """The settings that are tried, from the thriftiest to the most careful: the ladder with what is pinned on top.
+
+    What `pinned` names stays as it is; `max_shard_count` is found where it does not name it. `peak` is what the highest
+    minute needs, in shards.
+
+    Raises:
+        InvalidInputError: the module would refuse every one of them.
+
+    """
+    ladder: list[dict[str, Any]] = []
+    refusal = None
+    for rung in range(len(FLOORS)):
+        for dials in (DIALS, {}):  # without them where they do not go with what is pinned
+            inputs = _on_top(_at(rung, peak, dials), pinned)
+            try:
+                module_inputs.check(inputs)
+            except InvalidInputError as error:
+                refusal = error
+                continue
+            if inputs not in ladder:
+                ladder.append(inputs)
+            break
+    if not ladder and refusal:
+        raise refusal
+    return ladder
+
+
+def _at(rung: int, peak: float, dials: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    most = max(1, math.ceil(peak - 1e-9))
+    inputs: dict[str, Any] = {"max_shard_count": min(max(2, HEADROOM * most), 10_000)}
+    if FLOORS[rung]:
+        inputs["min_shard_count"] = math.ceil(FLOORS[rung] * most)
+    for name, values in dials.items():
+        *objects, attribute = name.split(".")
+        holder = inputs.setdefault(objects[0], {}) if objects else inputs
+        holder[attribute] = values[rung]
+    return inputs
+
+
+def _on_top(inputs: dict[str, Any], pinned: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(inputs)
+    for name, value in pinned.items():
+        merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
+    merged["min_shard_count"] = min(merged.get("min_shard_count", 1), merged["max_shard_count"])
+    return {name: merged[name] for name in _order(merged)}
+
+
+def _order(inputs: Mapping[str, Any]) -> Iterator[str]:
+    """The inputs' names in the module's order."""
+    yield from (
+        name for name in dict.fromkeys(each.path[0] for each in module_inputs.module_inputs()) if name in inputs
+    )

@@ -1,0 +1,128 @@
+"""What advice says in sentences: whether the promise holds, what is cheaper, and what no scaling can follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from simulator.advice.advice import Advice, Kind, Option
+from simulator.advice.dials import HEADROOM
+from simulator.advice.search import surges
+from simulator.aws import kinesis
+from simulator.aws.assumptions import ASSUMED
+from simulator.aws.prices import HOURS_PER_MONTH, LONGEST_RETENTION_HOURS
+from simulator.traffic import MINUTES_PER_DAY
+
+_WITHIN = 2
+"""A promise that is missed by less than this factor is no reason for a warning: days differ."""
+
+
+def findings(advice: Advice) -> list[str]:
+    """The sentences, the most important first."""
+    return [*_promise(advice), *_savings(advice), *_cheaper(advice), *_caveats(advice)]
+
+
+def _promise(advice: Advice) -> Iterator[str]:
+    question, told = advice.question, advice.advised.throttled_share
+    first = advice.choice.first.throttled_share
+    days = f"the last {advice.rest_days:.1f} days, which the choice did not see,"
+    if not advice.choice.keeps:
+        yield (
+            f"No settings throttle as little as you named, {share(question.limit)}. These throttle least: "
+            f"{share(first)} of the days they were chosen on, and {share(told)} on {days.rstrip(',')}."
+        )
+    elif told > _WITHIN * question.limit:
+        yield (
+            f"The settings throttled {share(first)} on the days they were chosen on, but {share(told)} on {days} and "
+            f"you named {share(question.limit)}: this traffic changes from week to week. Name less, or give more days."
+        )
+    else:
+        yield f"On {days} the settings throttled {share(told)}; you named {share(question.limit)}."
+    yield from _sudden(advice)
+
+
+def _sudden(advice: Advice) -> Iterator[str]:
+    """What comes faster than a stream can be scaled, and what is done about it."""
+    demand = advice.question.demand
+    least = advice.choice.inputs.get("min_shard_count", 1)
+    mean = max(1, round(float(demand.mean())))
+    minutes = math.ceil((ASSUMED.metric_delay_seconds + 60 + kinesis.reshard_seconds(mean, 2 * mean)) / 60)
+    floor = advice.question.pinned.get("min_shard_count", 1)
+    sudden = [int(at) for at in surges(demand, minutes) if demand[at : at + minutes].max() > floor]
+    if sudden:
+        at = max(sudden, key=lambda at: float(demand[at]))
+        before = float(demand[at - minutes : at].max())
+        times = "once" if len(sudden) == 1 else f"{len(sudden)} times"
+        yield (
+            f"Within {minutes} minutes, which a scaling takes, the traffic more than doubled {times}: at "
+            f"{advice.at(at):%d %b %H:%M} from {before:.1f} to {float(demand[at]):.1f} shards' worth. No scaling that "
+            "waits for the traffic is fast enough for that; only shards that are there beforehand are."
+        )
+    if least > 1 and least >= advice.question.peak:
+        yield (
+            f"So the settings keep the {least} shards that the highest minute needs, which is a fixed count in effect: "
+            "scaling only guards against growth."
+        )
+
+
+def _savings(advice: Advice) -> Iterator[str]:
+    now, advised = advice.now, advice.advised
+    saved = now.dollars_per_month - advised.dollars_per_month
+    beside = now.name if now.kind is Kind.TODAY else now.name.partition(",")[0]
+    if saved > 0:
+        part = saved / now.dollars_per_month
+        yield f"They save ${saved:,.2f} a month beside {beside}, {part:.0%} of ${now.dollars_per_month:,.2f}."
+    elif saved < 0 and now.kind is Kind.TODAY:
+        why = f" It throttles {share(now.throttled_share)}." if now.throttled_share > advice.question.limit else ""
+        yield f"They cost ${-saved:,.2f} a month more than {beside}.{why}"
+
+
+def _cheaper(advice: Advice) -> Iterator[str]:
+    """Another way that is cheaper, said plainly."""
+    advised, prices = advice.advised, advice.question.prices
+    for kind in (Kind.FIXED, Kind.ON_DEMAND):
+        option = advice.of(kind)
+        if option and option.dollars_per_month < advised.dollars_per_month:
+            name = _capital(option.name.partition(",")[0])
+            yield f"{name} is cheaper: ${option.dollars_per_month:,.2f} a month. {_throttles(option)}"
+    option = advice.of(Kind.ADVANTAGE)
+    if option and option.dollars_per_month < advised.dollars_per_month:
+        least = prices.advantage.least(HOURS_PER_MONTH)
+        yield (
+            f"On-demand Advantage is cheaper, ${option.dollars_per_month:,.2f} a month, but only in an account that "
+            f"uses 25 MiB/s in the region anyway: all its streams together pay ${least:,.0f} a month at least."
+        )
+
+
+def _throttles(option: Option) -> str:
+    if option.kind is Kind.FIXED:
+        return "But it has to be known beforehand, and traffic that grows is throttled."
+    return f"It throttles {share(option.throttled_share)}."
+
+
+def _caveats(advice: Advice) -> Iterator[str]:
+    question = advice.question
+    days = len(question.demand) / MINUTES_PER_DAY
+    if question.demand.max() <= 1:
+        yield "The traffic never fills a single shard: it needs no scaling."
+    if "max_shard_count" not in question.pinned:
+        ceiling = advice.choice.inputs["max_shard_count"] * question.prices.shard_hour * HOURS_PER_MONTH
+        yield (
+            f"max_shard_count is {HEADROOM} times what the highest minute of the first part needs. It is what you "
+            f"would pay at most, ${ceiling:,.0f} a month for shards: name your own with --max-shard-count."
+        )
+    if days < 7:
+        yield f"These are {days:.1f} days: with a week or two the choice sees weekends as well."
+    if question.readers.retention_hours > LONGEST_RETENTION_HOURS:
+        yield "Records are kept for longer than a week; what that costs beyond the seventh day is in no sum."
+
+
+def share(value: float) -> str:
+    """A share of the traffic, for people."""
+    if not value:
+        return "nothing"
+    return f"{value:.3%}" if value < 0.01 else f"{value:.1%}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
