@@ -11,7 +11,6 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 HOURS_PER_MONTH = 730
 """A mean month, as in AWS's own examples."""
