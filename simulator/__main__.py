@@ -1,59 +1,23 @@
 """The simulator's command line: `python -m simulator demo`."""
 
-from __future__ import annotations
-
-import argparse
+import os
+import signal
 import sys
 
-from rich.console import Console
 
-from simulator.commands import advise, benchmark, compare, demo, fleet, function_figures, replay
-from simulator.commands.flags import OutputError
-from simulator.deployment.module_inputs import InvalidInputError
-from simulator.deployment.terraform import TerraformError, TerraformMissingError
-from simulator.reports.markdown import MissingSectionError
-from simulator.traffic import TraceError
-
-_INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
-_PLAIN_ERRORS = (InvalidInputError, MissingSectionError, OutputError, TerraformError, TerraformMissingError, TraceError)
-"""What a person can mend by what the message says."""
-
-_COMMANDS = {
-    "demo": demo,
-    "replay": replay,
-    "compare": compare,
-    "advise": advise,
-    "benchmark": benchmark,
-    "fleet": fleet,
-    "function": function_figures,
-}
-"""Modules with a first docstring line that says what the command does, `add_arguments(parser)`, and
-`run(arguments, console)`, which tells whether everything happened that should."""
-
-
-def command_line() -> argparse.ArgumentParser:
-    """Every command and its flags."""
-    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
-    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
-    for name, command in _COMMANDS.items():
-        summary = (command.__doc__ or "").partition("\n")[0]
-        command.add_arguments(commands.add_parser(name, help=summary, description=command.__doc__))
-    return parser
-
-
-def main() -> int:
-    """Run the command that was asked for; the exit status."""
-    arguments = command_line().parse_args()
-    console = Console(file=sys.stdout)  # the very file: functions run with another sys.stdout
-    try:
-        return 0 if _COMMANDS[arguments.command].run(arguments, console) else 1
-    except KeyboardInterrupt:
-        console.print("\nStopped.")
-        return _INTERRUPTED
-    except _PLAIN_ERRORS as error:
-        Console(file=sys.stderr).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        return 1
+def _stop(*_: object) -> None:
+    os.write(sys.stdout.fileno(), b"\nStopped.\n")
+    os._exit(130)  # what a shell reports for a command that Ctrl-C ended
 
 
 if __name__ == "__main__":
+    # Loading takes a second or two. An exception that comes meanwhile may get lost in the import system.
+    signal.signal(signal.SIGINT, _stop)
+
+from simulator.commands.line import command_line, main  # noqa: E402
+
+__all__ = ["command_line", "main"]
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -57,15 +57,15 @@ def drain(
 ) -> Drain:
     """Fire the scale-up alarms of all streams in the same minute, and go on until nothing is left to do."""
     needed = calls_of_one_scaling(package)
-    until_accepted = dict(list(needed.items())[: list(needed).index("UpdateShardCount") + 1])
+    until_accepted = Counter(needed[: needed.index("UpdateShardCount") + 1])
     with fleet(streams, concurrency=concurrency, package=package) as f:
         f.fire()
         fired, quotas = f.aws.clock.now(), f.quotas
-        calls_before, throttled_before = quotas.admitted.total(), quotas.throttled.total()
+        calls_before, throttled_before = len(quotas.admitted), quotas.throttled.total()
         problems: list[str] = []
         for minute in range(1, _PATIENCE_MINUTES + 1):
             f.run_minute(BUSY)
-            accepted, rewritten = quotas.admitted["UpdateShardCount"], quotas.admitted["PutMetricAlarm"]
+            accepted, rewritten = map(quotas.admitted.count, ("UpdateShardCount", "PutMetricAlarm"))
             report(f"{minute} min: {accepted} streams accepted, {rewritten} alarms rewritten")
             if f.invocations.all_done and not (problems := f.unsettled()):
                 break
@@ -75,8 +75,8 @@ def drain(
             accepted=seconds["UpdateShardCount"],
             rewritten=max(seconds["PutMetricAlarm"], seconds["SetAlarmState"]),
             least_accepted=streams * quotas.least_seconds(until_accepted),
-            least_rewritten=streams * quotas.least_seconds(needed),
-            calls=quotas.admitted.total() - calls_before,
+            least_rewritten=streams * quotas.least_seconds(Counter(needed)),
+            calls=len(quotas.admitted) - calls_before,
             throttled=quotas.throttled.total() - throttled_before,
             invocations=f.invocations,
             problems=problems,
@@ -89,7 +89,8 @@ class Sweep:
 
     Attributes:
         streams: how many streams.
-        seconds: until every stream was reached.
+        seconds: until every stream was reached, in an hour in which nothing else is due.
+        first: the same of the fleet's very first reconcile, in which everything is due that is looked at hourly.
         least: what the quotas allow at the least, in seconds.
         runs: how many invocations that took.
         throttled: how many API calls AWS refused.
@@ -100,6 +101,7 @@ class Sweep:
 
     streams: int
     seconds: float
+    first: float
     least: float
     runs: int
     throttled: int
@@ -113,16 +115,24 @@ def sweep(streams: int, *, package: Path = PACKAGE, report: Callable[[str], None
         cloudwatch, timeline, invocations = f.aws.client("cloudwatch"), f.invocations.timeline, f.invocations
         for alarm in f.alarms():
             cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="Traffic is as ever.")
+
+        def reconcile() -> float:
+            began, answers = f.aws.clock.now(), invocations.answers
+            answers.clear()
+            while not answers or answers[-1]["left_for_next_run"]:
+                invocations.invoke_later({"action": "reconcile"})
+                while not invocations.all_done:
+                    timeline.run_until(f.aws.clock.now() + _SECOND)
+                report(f"{(f.aws.clock.now() - began).total_seconds():.0f} s: {invocations.started} runs")
+            return (f.aws.clock.now() - began).total_seconds()
+
+        first = reconcile()
         resharded = f.stream_names[::_RESHARDED_ONE_IN]
         f.aws.clock.advance(MINUTE)
         for name in resharded:
             f.aws.streams.model(name).reshard_by_hand(SHARDS + 1, f.aws.clock.now())
-        began = f.aws.clock.now()
-        while not invocations.answers or invocations.answers[-1]["left_for_next_run"]:
-            invocations.invoke_later({"action": "reconcile"})
-            while not invocations.all_done:
-                timeline.run_until(f.aws.clock.now() + _SECOND)
-            report(f"{(f.aws.clock.now() - began).total_seconds():.0f} s: {invocations.started} runs")
+        f.quotas.throttled.clear()
+        seconds = reconcile()
         once_each = Counter(
             DescribeAlarms=math.ceil(2 * streams / _ALARMS_PER_PAGE),
             DescribeStreamSummary=streams,
@@ -130,17 +140,18 @@ def sweep(streams: int, *, package: Path = PACKAGE, report: Callable[[str], None
         )
         return Sweep(
             streams=streams,
-            seconds=(f.aws.clock.now() - began).total_seconds(),
+            seconds=seconds,
+            first=first,
             least=f.quotas.least_seconds(once_each),
-            runs=invocations.started,
+            runs=len(invocations.answers),
             throttled=f.quotas.throttled.total(),
             resharded=len(resharded),
             problems=f.wrong_alarms(),
         )
 
 
-def calls_of_one_scaling(package: Path = PACKAGE) -> Counter[str]:
-    """What the scale-up of one stream calls when nobody else does, by operation in the order of their first calls."""
+def calls_of_one_scaling(package: Path = PACKAGE) -> list[str]:
+    """The operations that the scale-up of one stream calls when nobody else does, in their order."""
     with fleet(1, package=package, reconcile_interval_minutes=_NEVER_MINUTES) as f:
         f.fire()
         f.quotas.admitted.clear()

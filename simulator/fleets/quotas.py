@@ -52,7 +52,7 @@ class Quotas:
     """The quotas of one account and region, and what has become of the calls.
 
     Attributes:
-        admitted: the calls let through, by operation.
+        admitted: the operations of the calls let through, in their order.
         throttled: the calls refused, by operation.
         last_admitted: when the latest call was let through, by operation.
 
@@ -62,7 +62,7 @@ class Quotas:
         """Start with full buckets; an operation without a quota is never refused."""
         self.calls_per_second = calls_per_second
         self._buckets = {operation: TokenBucket(rate) for operation, rate in calls_per_second.items()}
-        self.admitted: Counter[str] = Counter()
+        self.admitted: list[str] = []
         self.throttled: Counter[str] = Counter()
         self.last_admitted: dict[str, datetime] = {}
 
@@ -72,7 +72,7 @@ class Quotas:
         if bucket is not None and not bucket.take(now):
             self.throttled[operation] += 1
             return False
-        self.admitted[operation] += 1
+        self.admitted.append(operation)
         self.last_admitted[operation] = now
         return True
 

@@ -15,6 +15,7 @@ def rows(drained: Drain, swept: Sweep) -> list[tuple[str, str, str, str]]:
             (f"{alarms}: until Kinesis has accepted the last change", drained.accepted, drained.least_accepted),
             (f"{alarms}: until the last alarm is rewritten and armed", drained.rewritten, drained.least_rewritten),
             (f"one reconcile of {swept.streams:,} streams", swept.seconds, swept.least),
+            (f"the first reconcile of {swept.streams:,} streams, with all hourly looks", swept.first, swept.least),
         )
     ]
 

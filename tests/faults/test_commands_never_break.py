@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
+import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+import time
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from itertools import count
 from unittest.mock import patch
 
@@ -233,3 +236,26 @@ def test_a_bound_is_asked_for_where_nothing_knows_it(folder):
     assert "--max-shard-count is needed" in said
     path.write_text(VALID[3])
     assert outcome(["replay", str(path), "--output", str(folder)]) == (1, "work\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "after"),
+    [("replay --sample shop", 0.7), ("replay --sample shop", 6), ("advise --sample shop", 5), ("demo", 2), ("demo", 5)],
+)
+def test_ctrl_c_ends_a_command_in_a_word_at_whatever_moment_it_comes(command, after, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator", *command.split(), "--output", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        time.sleep(after)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to every process of the command
+        told, _ = process.communicate(timeout=60)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert "Traceback" not in told, told
+    assert process.returncode in (0, 130, -signal.SIGINT), told

@@ -51,7 +51,7 @@ class TestQuotas:
         quotas = Quotas({"PutMetricAlarm": 3, "SetAlarmState": 3})
         assert sum(quotas.admit("PutMetricAlarm", START) for _ in range(9)) == 3
         assert quotas.admit("SetAlarmState", START)
-        assert (quotas.admitted["PutMetricAlarm"], quotas.throttled["PutMetricAlarm"]) == (3, 6)
+        assert (quotas.admitted.count("PutMetricAlarm"), quotas.throttled["PutMetricAlarm"]) == (3, 6)
 
     def test_an_operation_without_a_quota_is_never_refused(self):
         quotas = Quotas({})
