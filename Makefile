@@ -32,6 +32,14 @@ $(KINESIS_LOCAL)/node_modules/.ready: $(KINESIS_LOCAL)/package-lock.json
 	npm ci --prefix $(KINESIS_LOCAL) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+.PHONY: browser
+browser: ## Install the browser that the tests of the HTML pages use (Debian, as root); without one they are left out
+	@if command -v chromedriver >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	    chromium chromium-driver; } >/dev/null || echo "Chromium could not be installed: see the tests of the HTML pages."; \
+	else echo "Chromium and its driver are missing: the tests of the HTML pages are left out."; fi
+
 .PHONY: demo
 demo: $(READY) ## Apply the simple example to a local AWS and replay a day of traffic (TRACE=file.csv: your own)
 	$(BIN)/python -m simulator demo $(if $(TRACE),--trace "$(TRACE)")
@@ -41,7 +49,7 @@ benchmark: $(READY) ## Write docs/benchmarks.md's figures anew: minutes (TRACES=
 	$(BIN)/python -m simulator benchmark $(if $(TRACES),--traces "$(TRACES)") $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 .PHONY: test
-test: $(READY) kinesis-local ## Run every test
+test: $(READY) kinesis-local browser ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak

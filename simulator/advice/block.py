@@ -9,8 +9,8 @@ from typing import Any
 
 from simulator.deployment.module_inputs import module_inputs
 
-SOURCE = "git::https://github.com/example/terraform-aws-kinesis-autoscaler.git//modules/stream?ref=v0.1.0"
-"""As the README has it; a test compares them."""
+SOURCE = "git::https://github.com/OWNER/terraform-aws-kinesis-autoscaler.git//modules/stream?ref=v0.1.0"
+"""As the README has it; a test compares them. OWNER is whoever holds the repository."""
 
 
 def block(stream_name: str, inputs: Mapping[str, Any], taken: Iterable[str] = ()) -> str:

@@ -21,7 +21,7 @@ DIALS: dict[str, tuple[float, ...]] = {
 }
 """Each input's value on every rung of the ladder, from the thriftiest to the most careful."""
 
-FLOORS = (0, 0, 0, 0, 0, 0, 0, 0.5, 0.75, 1)
+FLOORS = (0, 0, 0, 0, 0, 0, 0, 0.3, 0.5, 0.75)
 """`min_shard_count` on every rung, as a share of what the highest minute needs: what no scaling is fast enough for has
 to be there beforehand."""
 

@@ -27,9 +27,12 @@ def _promise(advice: Advice) -> Iterator[str]:
     first = advice.choice.first.throttled_share
     days = f"the last {advice.rest_days:.1f} days, which the choice did not see,"
     if not advice.choice.keeps:
+        fixed = next(each for each in advice.options if each.kind is Kind.FIXED)
         yield (
-            f"No settings throttle as little as you named, {share(question.limit)}. These throttle least: "
-            f"{share(first)} of the days they were chosen on, and {share(told)} on {days.rstrip(',')}."
+            f"No autoscaler can follow this traffic with {share(question.limit)} throttled. These settings are a fair "
+            f"compromise: they throttled {share(first)} on the days they were chosen on, and {share(told)} on "
+            f"{days.rstrip(',')}. {_capital(fixed.name.partition(',')[0])} throttles {share(fixed.throttled_share)}, "
+            f"for ${fixed.dollars_per_month:,.2f} a month."
         )
     elif told > _WITHIN * question.limit:
         yield (
@@ -44,7 +47,6 @@ def _promise(advice: Advice) -> Iterator[str]:
 def _sudden(advice: Advice) -> Iterator[str]:
     """What comes faster than a stream can be scaled, and what is done about it."""
     demand = advice.question.demand
-    least = advice.choice.inputs.get("min_shard_count", 1)
     mean = max(1, round(float(demand.mean())))
     minutes = math.ceil((ASSUMED.metric_delay_seconds + 60 + kinesis.reshard_seconds(mean, 2 * mean)) / 60)
     floor = advice.question.pinned.get("min_shard_count", 1)
@@ -57,11 +59,6 @@ def _sudden(advice: Advice) -> Iterator[str]:
             f"Within {minutes} minutes, which a scaling takes, the traffic more than doubled {times}: at "
             f"{advice.at(at):%d %b %H:%M} from {before:.1f} to {float(demand[at]):.1f} shards' worth. No scaling that "
             "waits for the traffic is fast enough for that; only shards that are there beforehand are."
-        )
-    if least > 1 and least >= advice.question.peak:
-        yield (
-            f"So the settings keep the {least} shards that the highest minute needs, which is a fixed count in effect: "
-            "scaling only guards against growth."
         )
 
 

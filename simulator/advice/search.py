@@ -22,6 +22,13 @@ from simulator.deployment.presets import settings
 FIRST_PART = 2 / 3
 """Of the traffic: what the choice sees."""
 
+WARM_UP = 1 / 3
+"""Of what the choice sees: here nothing counts yet, for the autoscaler has not seen the stream's days, as it has on one
+that is older."""
+
+WORTH = 200
+"""Shard-hours that sparing a shard-hour of throttled traffic is worth, where no settings keep to what was named."""
+
 _MINUTES_PER_HOUR = 60
 
 
@@ -96,14 +103,14 @@ def choose(
 
     The ladder leads from the thriftiest to the most careful. With `every` each rung is tried; otherwise the first one
     that keeps the limit is searched for by halves, as if each rung throttled less than the one before. Where none keeps
-    it, it is the one that throttles least. `tell` is called after every trial.
+    it, a throttled shard-hour is taken to be worth WORTH shard-hours. `tell` is called after every trial.
     """
     tried: dict[int, Tried] = {}
 
     def keeps(rung: int) -> bool:
         if rung not in tried:
             run = serve(demand, ladder[rung], shards)
-            tried[rung] = Tried(ladder[rung], Part.of(run))
+            tried[rung] = Tried(ladder[rung], Part.of(run, int(len(demand) * WARM_UP)))
             tell()
         return tried[rung].first.throttled_share <= limit
 
@@ -120,9 +127,14 @@ def choose(
     best = (
         min(kept, key=lambda rung: (tried[rung].first.shard_hours, rung))
         if kept
-        else min(tried, key=lambda rung: (tried[rung].first.throttled_share, rung))
+        else min(tried, key=lambda rung: (_cost(tried[rung].first, demand), rung))
     )
     return Choice(ladder[best], bool(kept), tried[best].first, [tried[rung] for rung in sorted(tried)])
+
+
+def _cost(part: Part, demand: Series) -> float:
+    """Shard-hours, with what throttling is worth."""
+    return part.shard_hours + WORTH * part.throttled_share * float(demand.sum()) / _MINUTES_PER_HOUR
 
 
 def surges(demand: Series, minutes: int) -> NDArray[np.int64]:

@@ -32,6 +32,7 @@ from simulator.commands.given_traffic import DAYS, KEPT, add_traffic_arguments, 
 from simulator.deployment import module_inputs
 from simulator.deployment.terraform import REPOSITORY
 from simulator.reports import advice_tables as tables
+from simulator.reports import page, pages
 from simulator.traffic import TraceError
 from simulator.traffic.from_aws import Account
 
@@ -135,7 +136,9 @@ def _one(options: Namespace, wish: Wish, console: Console) -> bool:
         "prices": asdict(US_EAST_1),
     }
     _write(folder, result, code)
-    console.print(f"Kept in {folder}: advice.json, stream.tf", soft_wrap=True, highlight=False)
+    source = "; ".join((f"Traffic: {read.source}", *read.notes))
+    page.write(pages.advised(advice, said, code, f"{source}."), folder / "advice.html")
+    console.print(f"Kept in {folder}: advice.html, advice.json, stream.tf", soft_wrap=True, highlight=False)
     _tell_prices({read.stream.region} if read.stream else set(), console)
     return True
 
@@ -173,7 +176,8 @@ def _several(options: Namespace, wish: Wish, console: Console) -> bool:
     found = sorted([*found, *refused], key=lambda row: (bool(row.refusal), -row.saved, row.name))
     console.print(tables.streams(found))
     console.print()
-    for sentence in account_sentences(found):
+    said = account_sentences(found)
+    for sentence in said:
         console.print(f"- {sentence}", markup=False, highlight=False)
     blocks: list[str] = []
     for row in found:
@@ -182,7 +186,8 @@ def _several(options: Namespace, wish: Wish, console: Console) -> bool:
             blocks.append(block(row.name, row.inputs, taken))
     document = {"throttling": wish.limit, "streams": [asdict(row) for row in found], "prices": asdict(US_EAST_1)}
     _write(folder, document, "\n".join(blocks), name="streams.tf")
-    console.print(f"Kept in {folder}: advice.json, streams.tf", soft_wrap=True, highlight=False)
+    page.write(pages.advised_streams(found, said, "\n".join(blocks)), folder / "advice.html")
+    console.print(f"Kept in {folder}: advice.html, advice.json, streams.tf", soft_wrap=True, highlight=False)
     _tell_prices({account.region} if account else set(), console)
     return bool(blocks)
 

@@ -29,6 +29,7 @@ from simulator.deployment import module_inputs
 from simulator.deployment.presets import PRESETS, settings
 from simulator.deployment.terraform import REPOSITORY
 from simulator.reports import comparison_chart as chart
+from simulator.reports import page, pages
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -94,11 +95,13 @@ def run(options: Namespace, console: Console) -> bool:
         "outcomes": [asdict(each) for each in results],
     }
     (folder / "comparison.json").write_text(json.dumps(report, indent=2) + "\n")
+    told = "; ".join((f"Traffic: {read.source}", *read.notes))
+    page.write(pages.compared(results, subtitle, f"{told}.", given), folder / "comparison.html")
     console.print(f"[bold]{subtitle}[/]\n", highlight=False)
     console.print(table(results))
     console.print(
         f"\nPrices of {US_EAST_1.region}, {US_EAST_1.date}; on-demand data are read once. "
-        f"Chart and figures: {folder}/comparison.png, .svg and .json",
+        f"Page, chart and figures: {folder}/comparison.html, .png, .svg and .json",
         highlight=False,
     )
     return True

@@ -41,7 +41,7 @@ from simulator.deployment.terraform import REPOSITORY
 from simulator.local_aws import LocalAWS
 from simulator.local_aws.replay_loop import StreamReplay, replay
 from simulator.local_aws.replay_outcome import Outcome
-from simulator.reports import charts
+from simulator.reports import charts, page, pages
 from simulator.traffic import GET_METRIC_DATA, MINUTES_PER_DAY, MOST_SHARDS
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def run(options: Namespace, console: Console) -> bool:
         "prices": asdict(US_EAST_1),
     }
     _write(folder, about, outcome, record, log)
-    console.print(f"\nChart: {folder / 'replay.png'}", soft_wrap=True)
+    console.print(f"\nChart: {folder / 'replay.png'}\nPage:  {folder / 'replay.html'}", soft_wrap=True)
     if not finished:
         raise KeyboardInterrupt
     return True
@@ -266,8 +266,11 @@ def _table(record: StreamReplay, outcome: Outcome) -> Table:
 def _write(
     folder: Path, about: dict[str, Any], outcome: Outcome, record: StreamReplay, log: list[dict[str, Any]]
 ) -> None:
-    """Write replay.json, replay.png and replay.svg."""
+    """Write replay.json, replay.html, replay.png and replay.svg."""
     result = {**about, "result": asdict(outcome), "scalings": _scalings(log), "not_scaled": _not_scaled(log)}
     (folder / "replay.json").write_text(json.dumps(result, indent=2) + "\n")
+    read = "; ".join((f"Traffic: {about['read']['from']}", *about["read"]["notes"]))
+    told = pages.replay(record, outcome, result["scalings"], result["not_scaled"], about["settings"], f"{read}.")
+    page.write(told, folder / "replay.html")
     for suffix in ("png", "svg"):
         charts.draw([record], "What the autoscaler would have done", folder / f"replay.{suffix}")

@@ -71,7 +71,7 @@ def test_every_rung_is_one_that_the_module_takes():
     assert len(ladder) == len(dials.FLOORS)
     for inputs in ladder:
         module_inputs.check(inputs)
-    assert [rung.get("min_shard_count") for rung in ladder][-1] == 8
+    assert [rung.get("min_shard_count") for rung in ladder][-1] == 6
     assert {rung["max_shard_count"] for rung in ladder} == {32}
 
 
@@ -123,11 +123,17 @@ def test_halving_finds_the_same_as_trying_all_with_fewer_trials():
     assert few.first.shard_hours <= 1.1 * choose(demand, ladder, 0.0005).first.shard_hours
 
 
-def test_where_nothing_keeps_the_limit_the_least_throttling_is_chosen_and_said_to_be_too_much():
-    advice = advise(ask(with_surges(), pinned={"max_shard_count": 4}))
+def test_where_nothing_keeps_the_limit_a_compromise_is_chosen_and_called_one():
+    advice = advise(ask(with_surges(), pinned={"max_shard_count": 6}))
     assert not advice.choice.keeps
-    assert advice.choice.first.throttled_share == min(each.first.throttled_share for each in advice.choice.tried)
-    assert any(each.startswith("No settings throttle as little as you named") for each in findings(advice))
+    assert advice.choice.first.throttled_share > 0.0005
+    said = findings(advice)[0]
+    assert said.startswith(
+        "No autoscaler can follow this traffic with 0.050% throttled. These settings are a fair compromise"
+    )
+    assert "A fixed count of 9 shards throttles nothing, for $" in said
+    careful = max(advice.choice.tried, key=lambda each: each.first.shard_hours)
+    assert advice.choice.first.shard_hours < careful.first.shard_hours
 
 
 # --- The bills -------------------------------------------------------------------------------------------------------
@@ -173,8 +179,6 @@ def test_surges_that_no_scaling_can_follow_are_said_to_be_so():
     assert "more than doubled 9 times" in said
     assert "from 1.4 to 9.0 shards' worth" in said
     assert "No scaling that waits for the traffic is fast enough" in said
-    assert "a fixed count in effect" in said
-    assert advice.choice.inputs["min_shard_count"] == 9
 
 
 def test_a_promise_that_broke_is_not_made():
