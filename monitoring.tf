@@ -313,6 +313,14 @@ locals {
       "| limit 200",
     ])
 
+    # What was expected of each stream's last hour, and what came.
+    forecasts = join("\n", [
+      "fields @timestamp, stream, last_expected_shards, came_shards, expected_shards, days, shard_count, grow_to, shrink_to",
+      "| filter message = \"Forecast.\"",
+      "| sort @timestamp desc",
+      "| limit 200",
+    ])
+
     slowest-reshards = join("\n", [
       "fields @timestamp, stream, action, from_shard_count, to_shard_count, seconds",
       "| filter status = \"SUCCEEDED\"",

@@ -28,8 +28,8 @@ from tests.rules import Reshard, broken_by_the_call, broken_once_healed, shard_c
 
 __all__ = ["BRISK", "QUICK", "Outage", "Reshard", "Running", "World", "kind_of", "put_alarm", "shard_count", "world"]
 
-_NUMBERS = {"target_utilization": 0.6, "calls_reserved_for_scale_up": 4, "burst_memory_days": 0}
-"""Not the defaults, which may be tuned; and without memory of bursts, so that what grew shrinks on the same day."""
+_NUMBERS = {"target_utilization": 0.6, "calls_reserved_for_scale_up": 4, "foresight": "off"}
+"""Not the defaults, which may be tuned; and without foresight, which has its own tests: alarms alone scale."""
 
 QUICK = {
     **_NUMBERS,

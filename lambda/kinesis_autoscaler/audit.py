@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from . import heads
 from .clients import error_code
 from .items import KEY, OPEN, item_of, records_of, unchanged
-from .model import QUOTA_WINDOW, Head, History, Record, Status, Trigger
+from .model import QUOTA_WINDOW, Head, History, Plan, Record, Status, Trigger
 from .model.record import timestamp
 
 if TYPE_CHECKING:
@@ -218,6 +218,10 @@ class AuditTable:
         """Keep with the head when the last check-up was, and what it found."""
         update = heads.check_up(stream_name, consumers, now, now + self._retention)
         self._dynamodb.update_item(TableName=self._table, **update)
+
+    def keep_plan(self, stream_name: str, plan: Plan, now: datetime) -> None:
+        """Keep with the head what is foreseen of a stream."""
+        self._dynamodb.update_item(TableName=self._table, **heads.keep_plan(stream_name, plan, now + self._retention))
 
     # Where reconcile goes on
 

@@ -173,6 +173,6 @@ def _sns(entry: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever the functi
     return sns if isinstance(sns, Mapping) else {}
 
 
-def _summary(record: Record) -> dict[str, Any]:
+def _summary(record: Record | None) -> dict[str, Any]:
     names = ("stream_name", "event_time", "status", "reason", "message", "from_shard_count", "to_shard_count")
     return {name: getattr(record, name) for name in names}

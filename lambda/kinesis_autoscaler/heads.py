@@ -13,7 +13,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from .model import Head, Record
+from .model import Head, Plan, Record
 from .model.record import timestamp
 
 NO_STREAM = "*"
@@ -48,6 +48,7 @@ def of_item(item: Mapping[str, Any]) -> Head:
         shard_count=int(read["shard_count"]) if "shard_count" in read else None,
         consumers={name: float(value) for name, value in read.get("consumers", {}).items()},
         checked_at=datetime.fromisoformat(checked_at) if checked_at else None,
+        plan=_plan_of(read["plan"]) if "plan" in read else None,
     )
 
 
@@ -121,3 +122,36 @@ def check_up(stream_name: str, consumers: Mapping[str, float], now: datetime, ex
             ":expires": {"N": str(int(expires_at.timestamp()))},
         },
     }
+
+
+def keep_plan(stream_name: str, plan: Plan, expires_at: datetime) -> dict[str, Any]:
+    """The update that keeps what is foreseen of a stream."""
+    item = {
+        "made_at": timestamp(plan.made_at),
+        "shard_count": plan.shard_count,
+        "grow_to": list(plan.grow_to),
+        "shrink_to": plan.shrink_to,
+        "expected": None if plan.expected is None else Decimal(f"{plan.expected:.3f}"),
+        "days": plan.days,
+    }
+    return {
+        "Key": key(stream_name),
+        "UpdateExpression": "SET #plan = :plan, expires_at = :expires",
+        "ExpressionAttributeNames": {"#plan": "plan"},
+        "ExpressionAttributeValues": {
+            ":plan": _serialize(item),
+            ":expires": {"N": str(int(expires_at.timestamp()))},
+        },
+    }
+
+
+def _plan_of(item: Mapping[str, Any]) -> Plan:
+    expected = item["expected"]
+    return Plan(
+        made_at=datetime.fromisoformat(item["made_at"]),
+        shard_count=int(item["shard_count"]),
+        grow_to=tuple(int(count) for count in item["grow_to"]),
+        shrink_to=int(item["shrink_to"]),
+        expected=None if expected is None else float(expected),
+        days=int(item["days"]),
+    )

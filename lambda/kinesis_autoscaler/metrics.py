@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .model import FanOutConsumer, Minute, Telemetry
+from .model import (
+    SHARD_READ_BYTES_PER_SECOND,
+    SHARD_WRITE_BYTES_PER_SECOND,
+    SHARD_WRITE_RECORDS_PER_SECOND,
+    FanOutConsumer,
+    Minute,
+    Period,
+    Telemetry,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -21,7 +29,7 @@ _METRICS = {
     "throttledRecords": ("WriteProvisionedThroughputExceeded", "Sum"),
     "iteratorAge": ("GetRecords.IteratorAgeMilliseconds", "Maximum"),
 }
-_OF_DAYS = ("incomingBytes", "incomingRecords", "readBytes")
+_WRITES = ("incomingBytes", "incomingRecords")
 
 _Series = dict[str, dict[datetime, float]]
 
@@ -62,13 +70,18 @@ class Metrics:
             ),
         )
 
-    def days(self, stream_name: str, *, since: datetime, until: datetime, period: timedelta) -> tuple[Minute, ...]:
-        """Every full period between two times, each as its mean minute.
+    def days(
+        self, stream_name: str, *, since: datetime, until: datetime, period: timedelta, with_reads: bool
+    ) -> tuple[tuple[Period, ...], tuple[str, ...]]:
+        """Every full period between two times, from its minutes; and the metrics that CloudWatch did not return whole.
 
-        Throttled records are left out: of past days, what was asked for is not known any better by them.
+        A week of minutes costs what an hour does: GetMetricData is charged by metric (CloudWatch pricing). Throttled
+        records are left out: of past days, what was asked for is not known any better by them.
         """
-        queries = _stream_queries(stream_name, _OF_DAYS, period)
-        return _points(self._series(queries, since, until, period)[0], since, until, period)
+        since, until = _beginning(since, period), _beginning(until, period)
+        names = [*_WRITES, "readBytes"] if with_reads else _WRITES
+        series, incomplete = self._series(_stream_queries(stream_name, names, _MINUTE), since, until, _MINUTE)
+        return _periods(series, since, until, period), incomplete
 
     def throttled_minutes(self, stream_name: str, *, since: datetime, until: datetime) -> int:
         """In how many minutes between two times records were throttled."""
@@ -149,6 +162,36 @@ def _points(
             )
         )
     return tuple(points)
+
+
+def _periods(
+    series: Mapping[str, Mapping[datetime, float]], since: datetime, until: datetime, period: timedelta
+) -> tuple[Period, ...]:
+    """The demand of each period. A minute with traffic of which a metric is missing makes its period unknown."""
+    known = [series.get(name, {}) for name in _WRITES]
+    reads = series.get("readBytes", {})
+    most: dict[int, float] = {}
+    total: dict[int, float] = {}
+    lost = set()
+    for at in known[0].keys() | known[1].keys():
+        number = (at - since) // period
+        if at not in known[0] or at not in known[1]:
+            lost.add(number)
+            continue
+        shards = max(
+            known[0][at] / (60 * SHARD_WRITE_BYTES_PER_SECOND),
+            known[1][at] / (60 * SHARD_WRITE_RECORDS_PER_SECOND),
+            reads.get(at, 0.0) / (60 * SHARD_READ_BYTES_PER_SECOND),
+        )
+        most[number] = max(most.get(number, 0.0), shards)
+        total[number] = total.get(number, 0.0) + shards
+    minutes = period / _MINUTE
+    return tuple(
+        Period(since + n * period, most[n], total[n] / minutes)
+        if n in most and n not in lost
+        else Period(since + n * period)
+        for n in range((until - since) // period)
+    )
 
 
 def _beginning(moment: datetime, period: timedelta) -> datetime:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import dropwhile
 
 from .alarm import AlarmPair
 from .alarms import Alarms
 from .decision import (
     CONSUMER_MEMORY,
     HOT_SHARD_WINDOW,
+    LOOKBACK,
     METRIC_DELAY,
+    PERIOD,
     THROTTLE_MEMORY,
+    Past,
     Situation,
-    outlook,
+    fill_of,
     unknown,
 )
-from .decision.outlook import LOOKBACK, PERIOD
 from .metrics import Metrics
-from .model import History, Settings, Stream, Telemetry
+from .model import Foresight, History, Period, Settings, Stream, Telemetry
 from .occasions import Question
 from .reporting import logger
 from .settings import InvalidSettingsError, parse_settings
@@ -70,23 +73,30 @@ class Observer:
         self, question: Question, stream: Stream, settings: Settings, history: History, now: datetime
     ) -> Situation:
         """What a question is to be answered from."""
+        past = None
         if question is Question.MINIMUM:
             telemetry = Telemetry()
+        elif question is Question.FORESEE:
+            # The two metrics of a week, hourly: what the forecast costs. The rest is asked only where it comes to that.
+            days, incomplete = self._days(stream, settings, now)
+            telemetry = Telemetry(days=days, incomplete=incomplete)
+            past = None if incomplete else Past(days, fill=fill_of(settings))
         elif question in (Question.FEWER, Question.REQUEST):
             telemetry = self._telemetry_for_fewer(stream, settings, now)
+            if settings.foresight is Foresight.ON:
+                past = Past(telemetry.days, fill=fill_of(settings))
         else:
             since = now - max(settings.scale_up.window, HOT_SHARD_WINDOW) - SOME_MORE
             telemetry = self._metrics.telemetry(stream.name, since=since, until=now)
-        return Situation(stream, settings, telemetry, history, now, outlook(telemetry.days, settings))
+        return Situation(stream, settings, telemetry, history, now, past)
 
     def _telemetry_for_fewer(self, stream: Stream, settings: Settings, now: datetime) -> Telemetry:
         # A day of minutes costs what an hour does: GetMetricData is charged by metric (CloudWatch pricing).
         since = now - max(settings.scale_down.window, THROTTLE_MEMORY, CONSUMER_MEMORY) - SOME_MORE
         fan_out = [] if settings.max_iterator_age is None else self._streams.fan_out_consumers(stream)
-        telemetry = replace(
-            self._metrics.telemetry(stream.name, since=since, until=now, fan_out=fan_out),
-            days=self._metrics.days(stream.name, since=now - LOOKBACK, until=now - METRIC_DELAY, period=PERIOD),
-        )
+        telemetry = self._metrics.telemetry(stream.name, since=since, until=now, fan_out=fan_out)
+        days, incomplete = self._days(stream, settings, now)
+        telemetry = replace(telemetry, days=days, incomplete=(*telemetry.incomplete, *incomplete))
         window_began = now - settings.scale_down.window
         gaps = [m for m in unknown(telemetry, settings, stream.created_at, window_began, now) if not m.has_traffic_data]
         if not gaps or telemetry.incomplete:
@@ -94,3 +104,13 @@ class Observer:
         witnesses = self._alarms.neighbours(stream.name, WITNESSES)
         delivered = self._metrics.delivered(witnesses, since=gaps[0].at, until=now)
         return replace(telemetry, delivered=delivered)
+
+    def _days(self, stream: Stream, settings: Settings, now: datetime) -> tuple[tuple[Period, ...], tuple[str, ...]]:
+        """The last days from the stream's first data on, and the metrics that CloudWatch did not return completely."""
+        since, until = max(now - LOOKBACK * PERIOD, stream.created_at), now - METRIC_DELAY
+        if until - since < PERIOD:
+            return (), ()
+        days, incomplete = self._metrics.days(
+            stream.name, since=since, until=until, period=PERIOD, with_reads=settings.scale_on_reads
+        )
+        return tuple(dropwhile(lambda period: period.highest is None, days)), incomplete

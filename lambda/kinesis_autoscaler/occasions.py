@@ -12,7 +12,7 @@ from enum import Enum
 
 from .alarm import Alarm, AlarmPair
 from .events import AlarmEvent, ScaleRequest
-from .model import Action, History, Stream, Trigger
+from .model import Action, History, Plan, Reason, Stream, Trigger
 
 NOTICE_TAKES = timedelta(minutes=2)
 """From an alarm's change of state to the record of what came of it, at the most; before that it is not stuck. It is
@@ -33,6 +33,7 @@ class Question(Enum):
     FEWER = "would fewer shards do?"
     MINIMUM = "does the stream have its minimum?"
     HOT_SHARD = "are records throttled though the stream is not full?"
+    FORESEE = "what do the last days let expect?"
     REQUEST = "may the stream have the count that was asked for?"
 
 
@@ -49,6 +50,8 @@ class Occasion:
     alarm_name: str | None = None
     why: str | None = None
     """The alarm's own reason, or that of whoever asked."""
+    plan: Plan | None = None
+    """The last one, where a new one is to be made."""
 
     def action(self, stream: Stream | None) -> Action:
         """The direction that is asked about; a request's follows from what the stream has."""
@@ -66,6 +69,8 @@ class Seen:
     now: datetime
     throttled_minutes: int = 0
     """Of the last hour; known at a check-up."""
+    plan: Plan | None = None
+    """What was foreseen of this hour."""
 
 
 def of_alarm(event: AlarmEvent, action: Action) -> Occasion:
@@ -109,6 +114,27 @@ def throttled(seen: Seen) -> Occasion | None:
     return Occasion(Question.HOT_SHARD, Trigger.RECONCILE, seen.now)
 
 
+def foreseen(seen: Seen) -> Occasion | None:
+    """The plan is due to be made anew, or asks for other shards than there are."""
+    plan, count = seen.plan, seen.stream.open_shard_count
+    if plan is not None and not (
+        plan.is_due(seen.now, count) or plan.wants_more(seen.now, count) or plan.wants_fewer(seen.now, count)
+    ):
+        return None
+    return Occasion(Question.FORESEE, Trigger.RECONCILE, seen.now, plan=plan)
+
+
+def in_order_of_plans(streams: Iterable[Seen]) -> list[Seen]:
+    """Those first whose plan asks for more shards now, then those without a plan, then the longest waiting."""
+
+    def key(seen: Seen) -> tuple[bool, str]:
+        plan = seen.plan
+        wants_more = plan is not None and plan.wants_more(seen.now, seen.stream.open_shard_count)
+        return not wants_more, "" if plan is None else plan.made_at.isoformat()
+
+    return sorted(streams, key=key)
+
+
 FOR_RECONCILE = (below_minimum, silent)
 FOR_CHECK_UP = (throttled,)
 
@@ -144,6 +170,18 @@ def stands(history: History, action: Action, now: datetime) -> bool:
     """Whether the last decision in this direction said to look again later than now."""
     latest = history.latest_of(action)
     return latest is not None and latest.retry_at is not None and now < latest.retry_at
+
+
+def holds(history: History, action: Action, now: datetime) -> bool:
+    """Whether it holds against what is foreseen too, which knows more of demand than an alarm or a check-up."""
+    latest = history.latest_of(action)
+    if latest is None:
+        return False
+    if action is Action.SCALE_UP:
+        about_the_present = latest.reason in (Reason.DEMAND_FITS, Reason.HOT_SHARD_SUSPECTED)
+    else:
+        about_the_present = latest.reason is Reason.DEMAND_FITS and latest.trigger is Trigger.ALARM
+    return stands(history, action, now) and not about_the_present
 
 
 def explains(history: History, action: Action, alarm: Alarm, now: datetime) -> bool:

@@ -8,13 +8,12 @@ Once an hour each stream has a check-up, for what changes slowly.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from . import occasions
 from .alarm import AlarmPair
 from .alarms import Alarms
-from .audit import AuditTable, SupersededError
+from .audit import AuditTable
 from .change import Executor
 from .consumers import Consumers
 from .decision import CONSUMER_SILENCE, HOT_SHARD_WINDOW, METRIC_DELAY
@@ -22,8 +21,9 @@ from .lifecycle import failed, settled
 from .metrics import Metrics
 from .model import Head, Reason, Record, Status, Stream
 from .observation import Observer
-from .occasions import FOR_CHECK_UP, FOR_RECONCILE, Occasion, Seen, explains, stands, stuck
+from .occasions import FOR_CHECK_UP, FOR_RECONCILE, Occasion, Seen, explains, foreseen, in_order_of_plans, stands, stuck
 from .reporting import Reporter, logger
+from .rounds import OneStream, Summary
 from .scaling import Scaler
 from .streams import StreamMissingError, Streams
 
@@ -40,20 +40,6 @@ a day's hours are $0.05 a month. In between, graphs repeat it."""
 
 KEEPING_UP = timedelta(minutes=1)
 """Consumers that are no further behind are done with the shards that a scale-down has closed."""
-
-
-@dataclass(slots=True)
-class Summary:
-    """What one run has done."""
-
-    streams: int = 0
-    finished: int = 0
-    repaired: int = 0
-    rearmed: int = 0
-    stuck: int = 0
-    """Of the alarms that were re-armed, those whose notification was lost; the others were due for another look."""
-    failures: int = 0
-    left_for_next_run: int = 0
 
 
 class Reconciler:
@@ -104,7 +90,7 @@ class Reconciler:
                 summary.left_for_next_run = len(order) - position
                 self._audit.keep_reconcile_cursor(name)
                 break
-            with _OneStream(name, summary, self._reporter):
+            with OneStream(name, summary, self._reporter):
                 records, pair = unfinished.get(name, []), by_stream.get(name)
                 if pair is None:
                     self._finish_without_alarms(records, summary)
@@ -114,11 +100,12 @@ class Reconciler:
         else:
             if cursor is not None:
                 self._audit.drop_reconcile_cursor()
+        self._foresee(by_stream, calm, heads, request_id, summary, time_left)
         checked = {name: head.checked_at for name, head in heads.items()}
         for name in occasions.check_ups_due(calm, checked, CHECK_UP, self._clock()):
             if time_left() < TIME_FOR_ONE_STREAM:
                 break  # the longest waiting come first next time
-            with _OneStream(name, summary, self._reporter):
+            with OneStream(name, summary, self._reporter):
                 self._check_up(by_stream[name], calm[name], heads.get(name), request_id)
         # What did not happen is not reported: a metric costs by the hours in which it is.
         done = {"AlarmRepairs": summary.repaired or None, "StuckAlarms": summary.stuck or None}
@@ -158,8 +145,8 @@ class Reconciler:
             self._repair(pair, stream, summary)
         if head is not None and head.consumers and not any(record.lower_consumers for record in records):
             self._raise_consumers(head.consumers, stream)
-        self._wake(pair, stream, request_id, summary)
-        return stream
+        looked = self._wake(pair, stream, request_id, summary)
+        return None if looked else stream
 
     def _finish(self, pair: AlarmPair, stream: Stream, records: list[Record], summary: Summary) -> bool:
         """End what can be ended; True if an intent is still under way, so that the stream is best left alone."""
@@ -198,12 +185,12 @@ class Reconciler:
         done = {"AlarmRepairs": 1, "ShardCount": stream.open_shard_count}
         self._reporter.emit(done, stream=pair.stream_name, in_total=False)
 
-    def _wake(self, pair: AlarmPair, stream: Stream, request_id: str, summary: Summary) -> None:
-        """Do what an alarm would have asked for, or let it ask again."""
+    def _wake(self, pair: AlarmPair, stream: Stream, request_id: str, summary: Summary) -> bool:
+        """Do what an alarm would have asked for, or let it ask again; whether the stream was looked at."""
         now = self._clock()
         occasion = _first(FOR_RECONCILE, Seen(pair, stream, now))
         if occasion is None and not stuck(pair, now):
-            return
+            return False
         pair = self._alarms.pair(pair.names)  # as it is now: the listing may be many streams old
         occasion = _first(FOR_RECONCILE, Seen(pair, stream, now))
         history = self._audit.history(pair.stream_name, now)
@@ -211,7 +198,7 @@ class Reconciler:
             action = occasion.action(stream)
             if not pair.of(action).is_paused and not stands(history, action, now):
                 self._scaler.look(occasion, pair, history, request_id)
-                return
+                return True
         for action in stuck(pair, now):
             alarm = pair.of(action)
             if not alarm.is_paused and not explains(history, action, alarm, now):
@@ -222,6 +209,7 @@ class Reconciler:
                 if not occasions.answered(history, action, alarm):
                     summary.stuck += 1
                     self._reporter.emit({"StuckAlarms": 1}, stream=pair.stream_name, in_total=False)
+        return False
 
     # Consumers
 
@@ -259,6 +247,26 @@ class Reconciler:
             self._reporter.emit({"Failures": 1}, stream=stream.name)
 
     # Once an hour
+
+    def _foresee(
+        self,
+        pairs: Mapping[str, AlarmPair],
+        calm: Mapping[str, Stream],
+        heads: Mapping[str, Head],
+        request_id: str,
+        summary: Summary,
+        time_left: Callable[[], timedelta],
+    ) -> None:
+        """Make the plans anew that are due, and do what they ask for; they may ask at any time."""
+        now = self._clock()
+        plans = {name: head.plan for name, head in heads.items()}
+        for seen in in_order_of_plans(Seen(pairs[name], calm[name], now, plan=plans.get(name)) for name in calm):
+            if time_left() < TIME_FOR_ONE_STREAM:
+                break  # the longest waiting come first next time
+            with OneStream(seen.stream.name, summary, self._reporter):
+                if occasion := foreseen(seen):
+                    history = self._audit.history(seen.stream.name, now)
+                    self._scaler.look(occasion, seen.pair, history, request_id)
 
     def _check_up(self, pair: AlarmPair, stream: Stream, head: Head | None, request_id: str) -> None:
         now = self._clock()
@@ -301,26 +309,6 @@ class Reconciler:
             else:
                 self._audit.update(record, record.with_(lower_consumers=None))
             summary.finished += 1
-
-
-class _OneStream:
-    """What befalls one stream stops no other."""
-
-    def __init__(self, name: str, summary: Summary, reporter: Reporter) -> None:
-        self._name, self._summary, self._reporter = name, summary, reporter
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        """Log and count a failure, and go on."""
-        if isinstance(error, SupersededError):
-            logger.info("Another invocation is at work on this stream.", extra={"stream": self._name})
-        elif isinstance(error, Exception):
-            self._summary.failures += 1
-            logger.error("Reconcile failed for a stream.", exc_info=error, extra={"stream": self._name})
-            self._reporter.emit({"Failures": 1}, stream=self._name)
-        return error is None or isinstance(error, Exception)
 
 
 def _first(candidates: Iterable[Callable[[Seen], Occasion | None]], seen: Seen) -> Occasion | None:

@@ -18,10 +18,10 @@ from .clients import is_permanent
 from .decision import LOOK_AGAIN, Situation
 from .events import AlarmEvent, MalformedEventError, ScaleRequest
 from .lifecycle import recorded, settled
-from .model import Action, Decision, History, Reason, Record, Settings, Stream, Trigger
+from .model import Action, Decision, Foresight, History, Plan, Reason, Record, Settings, Stream, Trigger
 from .model.record import event_key, within_a_sentence
 from .observation import Observer
-from .occasions import Occasion, Question, of_alarm, of_request
+from .occasions import Occasion, Question, holds, of_alarm, of_request
 from .reporting import Reporter
 from .settings import InvalidSettingsError
 from .streams import StreamMissingError, Streams
@@ -95,7 +95,7 @@ class Scaler:
             )
         return self.look(occasion, pair, history, request_id)
 
-    def on_request(self, request: ScaleRequest, request_id: str) -> Record:
+    def on_request(self, request: ScaleRequest, request_id: str) -> Record | None:
         """A person or a schedule asks for a shard count.
 
         Raises:
@@ -113,8 +113,8 @@ class Scaler:
                 return self._executor.resume(record, pair)
         return self.look(of_request(request, now), pair, history, request_id)
 
-    def look(self, occasion: Occasion, pair: AlarmPair, history: History, request_id: str) -> Record:
-        """Look at the stream and its metrics, decide, and carry the decision out.
+    def look(self, occasion: Occasion, pair: AlarmPair, history: History, request_id: str) -> Record | None:
+        """Look at the stream and its metrics, decide, and carry the decision out. None: nothing was to be decided.
 
         What AWS refuses for good ends in a FAILED record, unless an intent is on record already: that one is resumed.
         """
@@ -128,7 +128,7 @@ class Scaler:
             )
             return self._executor.refuse(recorded(occasion, decision, request_id, self._clock()), error)
 
-    def _look(self, occasion: Occasion, pair: AlarmPair, history: History, request_id: str) -> Record:
+    def _look(self, occasion: Occasion, pair: AlarmPair, history: History, request_id: str) -> Record | None:
         now = self._clock()
 
         def leave(reason: Reason, why: str, retry_at: datetime, stream: Stream | None = None) -> Record:
@@ -172,18 +172,47 @@ class Scaler:
         history: History,
         request_id: str,
         previous: tuple[Record, Record] | None,
-    ) -> Record:
+    ) -> Record | None:
         now = self._clock()
+        if occasion.question is Question.FORESEE:
+            decision = self._foresee(occasion, pair, stream, settings, history)
+            if decision is None:
+                return None
+        else:
+            decision = _answer(occasion, self._observer.situation(occasion.question, stream, settings, history, now))
         if occasion.trigger is Trigger.RECONCILE:
-            at = history.time_for(occasion.at, occasion.action(stream), occasion.trigger)
+            at = history.time_for(occasion.at, decision.action, occasion.trigger)
             occasion = replace(occasion, at=at)
-        situation = self._observer.situation(occasion.question, stream, settings, history, now)
-        decision = _answer(occasion, situation)
         record = recorded(occasion, decision, request_id, now)
         if decision.target is None or self._dry_run:
             return self._executor.skip(record, pair.of(decision.action), history, calls_left=decision.calls_left)
         left = None if decision.calls_left is None else decision.calls_left - 1
         return self._executor.scale(record, pair, stream, settings, previous=previous, calls_left=left)
+
+    def _foresee(
+        self, occasion: Occasion, pair: AlarmPair, stream: Stream, settings: Settings, history: History
+    ) -> Decision | None:
+        """Plan the next hour, and decide where the plan asks for other shards than there are; None where it doesn't."""
+        now = self._clock()
+        if settings.foresight is Foresight.OFF:
+            self._audit.keep_plan(stream.name, Plan(now, stream.open_shard_count), now)
+            return None
+        situation = self._observer.situation(Question.FORESEE, stream, settings, history, now)
+        plan = decisions.make_plan(situation)
+        self._audit.keep_plan(stream.name, plan, now)
+        came = None if occasion.plan is None else decisions.what_came(situation, occasion.plan)
+        self._reporter.forecast(stream.name, plan, occasion.plan, came)
+        if settings.foresight is not Foresight.ON:
+            return None
+        decision = None
+        if not pair.scale_up.is_paused and not holds(history, Action.SCALE_UP, now):
+            decision = decisions.decide_ahead(situation)
+        if decision is None and plan.wants_fewer(now, stream.open_shard_count):
+            if pair.scale_down.is_paused or holds(history, Action.SCALE_DOWN, now):
+                return None
+            fewer = self._observer.situation(Question.FEWER, stream, settings, history, now)
+            decision = decisions.decide_scale_down(fewer)
+        return decision
 
     def _leave(
         self,

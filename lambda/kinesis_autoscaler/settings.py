@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from .model import MAX_SHARDS, OUTLOOK_DAYS, AlarmRule, Settings, Strategy
+from .model import MAX_SHARDS, AlarmRule, Foresight, Settings, Strategy
 
 TAG_PREFIX = "kinesis-autoscaler:"
 CONSUMER_TAG_PREFIX = "consumer/"
@@ -116,7 +116,8 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
         calls_reserved_for_scale_up=read(
             "calls-reserved-for-scale-up", _calls, Settings.calls_reserved_for_scale_up, "a whole number from 0 to 999"
         ),
-        burst_memory=read("burst-memory-days", _days, Settings.burst_memory, "a number of days from 0 to 7"),
+        foresight=read("foresight", Foresight, Settings.foresight, " or ".join(Foresight)),
+        throttling_cost=read("throttling-cost", _cost, Settings.throttling_cost, "a number from 1 to 100,000"),
         scale_on_throttling=read("scale-on-throttling", _boolean, Settings.scale_on_throttling, "true or false"),
         scale_on_reads=read("scale-on-reads", _boolean, Settings.scale_on_reads, "true or false"),
         consumers={
@@ -187,11 +188,11 @@ def _age(text: str) -> timedelta:
     return timedelta(minutes=_within(int(text), 1, _YEAR_MINUTES))
 
 
-def _days(text: str) -> timedelta:
+def _cost(text: str) -> float:
     value = float(text)
-    if not 0 <= value <= OUTLOOK_DAYS:
+    if not 1 <= value <= 100_000:
         raise ValueError(text)
-    return timedelta(days=value)
+    return value
 
 
 def _boolean(text: str) -> bool:

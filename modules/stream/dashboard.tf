@@ -169,6 +169,19 @@ locals {
       })
     }
   ]
+
+  # A forecast comes every hour, so that a metric of it would cost $0.30 a month: the log has it for nothing.
+  forecast_widgets = [
+    for query in ["fields @timestamp, last_expected_shards, came_shards, expected_shards, days, shard_count, grow_to, shrink_to | filter message = \"Forecast.\" | filter stream = \"${var.stream_name}\" | sort @timestamp desc | limit 48"] : {
+      type = "log", x = 0, y = 27 + 6 * ceil(length(var.consumer_functions) / 3), width = 24, height = 8
+      properties = {
+        title  = "Forecasts: the highest demand expected of the last hour, what came, and what is expected of the next, in shards"
+        region = data.aws_region.current.id
+        view   = "table"
+        query  = "SOURCE '/aws/lambda/${var.autoscaler.alarm_name_prefix}' | ${query}"
+      }
+    } if var.foresight != "off"
+  ]
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
@@ -184,6 +197,6 @@ resource "aws_cloudwatch_dashboard" "this" {
     start = "-P1D"
     # The alarms' expressions hold for their periods alone, so a graph keeps its period whatever the time range.
     periodOverride = "inherit"
-    widgets        = concat(local.stream_widgets, local.traffic_widgets, local.usage_widgets, local.consumer_widgets)
+    widgets        = concat(local.stream_widgets, local.traffic_widgets, local.usage_widgets, local.consumer_widgets, local.forecast_widgets)
   })
 }

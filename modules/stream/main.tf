@@ -90,7 +90,8 @@ locals {
       "kinesis-autoscaler:max-iterator-age-minutes"    = var.max_iterator_age_minutes == null ? "disabled" : tostring(var.max_iterator_age_minutes)
       "kinesis-autoscaler:update-calls-per-day"        = var.update_calls_per_day
       "kinesis-autoscaler:calls-reserved-for-scale-up" = var.calls_reserved_for_scale_up
-      "kinesis-autoscaler:burst-memory-days"           = var.burst_memory_days
+      "kinesis-autoscaler:foresight"                   = var.foresight
+      "kinesis-autoscaler:throttling-cost"             = var.throttling_cost
       "kinesis-autoscaler:scale-on-throttling"         = var.scale_on_throttling
       "kinesis-autoscaler:scale-on-reads"              = var.scale_on_reads
     },

@@ -104,12 +104,12 @@ variable "scaling_strategy" {
 variable "target_utilization" {
   description = "Fraction of the shards' capacity that the demand should use after a scaling with the strategy `target`; between the thresholds of `scale_down` and `scale_up`."
   type        = number
-  default     = 0.7
+  default     = 0.8
   nullable    = false
 
   validation {
     condition     = var.target_utilization > 0 && var.target_utilization < 1
-    error_message = "target_utilization must be a fraction above 0 and below 1, like 0.7 for 70%."
+    error_message = "target_utilization must be a fraction above 0 and below 1, like 0.8 for 80%."
   }
 
   validation {
@@ -132,10 +132,10 @@ variable "scale_up" {
     - `cooldown_minutes`: how long after a scaling the stream is not scaled up (again).
   EOT
   type = object({
-    threshold           = optional(number, 0.8)
+    threshold           = optional(number, 0.9)
     period_seconds      = optional(number, 60)
-    evaluation_periods  = optional(number, 2)
-    datapoints_to_alarm = optional(number, 2)
+    evaluation_periods  = optional(number, 1)
+    datapoints_to_alarm = optional(number, 1)
     cooldown_minutes    = optional(number, 5)
   })
   default  = {}
@@ -267,15 +267,27 @@ variable "calls_reserved_for_scale_up" {
   }
 }
 
-variable "burst_memory_days" {
-  description = "For how many days a scale-down keeps room for bursts, which come faster than a stream can be scaled: demand that grew to 1.7 times within ten minutes. Bursts that came on a single day of the last seven are forgotten a day sooner. From 0 to 7; with 0 no room is kept."
-  type        = number
-  default     = 1
+variable "foresight" {
+  description = "What the stream's last seven days are used for. `on`: it grows before demand does, where demand came at this time on other days, and shrinks as far as that pays by them. `forecast_only`: the next hour is forecast and logged, and the alarms alone scale. `off`: nothing."
+  type        = string
+  default     = "on"
   nullable    = false
 
   validation {
-    condition     = var.burst_memory_days >= 0 && var.burst_memory_days <= 7
-    error_message = "burst_memory_days must be a number of days from 0 to 7: the function looks back a week."
+    condition     = contains(["off", "forecast_only", "on"], var.foresight)
+    error_message = "foresight must be off, forecast_only or on."
+  }
+}
+
+variable "throttling_cost" {
+  description = "Shard-hours that you would pay to spare one shard-hour of throttled traffic: the more, the more shards are kept for what the last days let expect. From 1 to 100,000. Takes effect with `foresight` on."
+  type        = number
+  default     = 200
+  nullable    = false
+
+  validation {
+    condition     = var.throttling_cost >= 1 && var.throttling_cost <= 100000
+    error_message = "throttling_cost must be a number from 1 to 100,000: shard-hours for one shard-hour of throttled traffic."
   }
 }
 

@@ -16,23 +16,19 @@ if TYPE_CHECKING:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "economical": {
-        "target_utilization": 0.8,
-        "scale_up": {"threshold": 0.9},
-        "scale_down": {"threshold": 0.6, "evaluation_periods": 6, "datapoints_to_alarm": 6},
-        "burst_memory_days": 0,
+        "throttling_cost": 30,
+        "scale_up": {"evaluation_periods": 2, "datapoints_to_alarm": 2},
     },
     "default": {},
     "cautious": {
-        "target_utilization": 0.65,
-        "scale_up": {"threshold": 0.75, "evaluation_periods": 1, "datapoints_to_alarm": 1},
-        "scale_down": {"threshold": 0.5},
-        "burst_memory_days": 3,
+        "throttling_cost": 1500,
+        "target_utilization": 0.7,
+        "scale_up": {"threshold": 0.8},
     },
     "strict": {
+        "throttling_cost": 4000,
         "target_utilization": 0.6,
-        "scale_up": {"threshold": 0.75, "evaluation_periods": 1, "datapoints_to_alarm": 1},
-        "scale_down": {"threshold": 0.5},
-        "burst_memory_days": 7,
+        "scale_up": {"threshold": 0.7},
     },
 }
 """Inputs of modules/stream by the preset's name, the cheapest first; what is left out has the module's default."""

@@ -18,7 +18,7 @@ from simulator.local_aws.replay_outcome import most_within
 
 START = datetime(2026, 10, 5, 7, 30, tzinfo=UTC)
 HOURS = 8
-SETTINGS = ["--max-shard-count", "16", "--burst-memory-days", "0"]
+SETTINGS = ["--max-shard-count", "16", "--foresight", "off"]
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_flags_are_what_the_module_would_be_given(run, busy_morning, tmp_path):
     assert told["preset"] == "cautious"
     assert told["settings"]["max_shard_count"] == 4
     assert told["settings"]["scale_up"]["threshold"] == 0.9
-    assert told["settings"]["burst_memory_days"] == replay.PRESETS["cautious"]["burst_memory_days"]
+    assert told["settings"]["throttling_cost"] == replay.PRESETS["cautious"]["throttling_cost"]
     assert (told["world"]["shards"], told["world"]["key_skew"]) == (1, 0.1)
     first = told["scalings"][0]
     assert datetime.fromisoformat(first["finished_at"]) - datetime.fromisoformat(first["started_at"]) >= timedelta(

@@ -14,7 +14,7 @@ from kinesis_autoscaler.settings import InvalidSettingsError, parse_settings
 from tests.static.terraform_code import REPOSITORY
 from tests.static.terraform_without_aws import terraform_without_aws
 
-UP = AlarmRule(threshold=0.8, period_seconds=60, evaluation_periods=2, datapoints_to_alarm=2)
+UP = AlarmRule(threshold=0.9, period_seconds=60, evaluation_periods=1, datapoints_to_alarm=1)
 DOWN = AlarmRule(threshold=0.4, period_seconds=300, evaluation_periods=12, datapoints_to_alarm=12)
 CONSUMER = "consumer/reader"
 
@@ -22,13 +22,14 @@ LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
     "min-shard-count": ([1, 2, 64], [0, -1, 1.5, 65, 10001]),
     "max-shard-count": ([1, 64, 10000], [0, -1, 1.5, 10001]),
     "scaling-strategy": (["target", "double"], ["", "Target", "triple"]),
-    "target-utilization": ([0.41, 0.5, 0.79], [0, 0.3, 0.4, 0.8, 0.81, 1, -0.5, 60]),
+    "target-utilization": ([0.41, 0.5, 0.89], [0, 0.3, 0.4, 0.9, 0.91, 1, -0.5, 60]),
     "scale-up-cooldown-minutes": ([0, 5, 1440], [-1, 0.5, 1441]),
     "scale-down-cooldown-minutes": ([0, 30, 1440], [-1, 0.5, 1441]),
     "max-iterator-age-minutes": ([1, 30, 525600, None], [0, -1, 1.5, 525601, 1000000]),
     "update-calls-per-day": ([4, 10, 1000], [0, -1, 4.5, 1001]),
     "calls-reserved-for-scale-up": ([0, 3, 9], [-1, 0.5, 10, 1000]),
-    "burst-memory-days": ([0, 0.5, 7], [-1, 7.5]),
+    "throttling-cost": ([1, 35.5, 100000], [0.9, 100001]),
+    "foresight": (["off", "forecast_only", "on"], ["yes"]),
     "scale-on-throttling": ([True, False], []),
     "scale-on-reads": ([True, False], []),
     CONSUMER: ([1, 10], [0, -2, 1.5, 11]),

@@ -106,12 +106,12 @@ run "what_is_left_out_takes_its_default" {
   }
 
   variables {
-    scale_up   = { threshold = 0.9 }
+    scale_up   = { threshold = 0.95 }
     scale_down = null
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.scale_up[0].threshold == 0.9 && aws_cloudwatch_metric_alarm.scale_up[0].evaluation_periods == 2 && aws_cloudwatch_metric_alarm.scale_up[0].datapoints_to_alarm == 2
+    condition     = aws_cloudwatch_metric_alarm.scale_up[0].threshold == 0.95 && aws_cloudwatch_metric_alarm.scale_up[0].evaluation_periods == 1 && aws_cloudwatch_metric_alarm.scale_up[0].datapoints_to_alarm == 1
     error_message = "What scale_up leaves out has to take its default."
   }
 

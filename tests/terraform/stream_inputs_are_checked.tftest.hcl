@@ -48,7 +48,8 @@ run "accepts_the_least" {
     max_iterator_age_minutes    = 1
     update_calls_per_day        = 1
     calls_reserved_for_scale_up = 0
-    burst_memory_days           = 0
+    throttling_cost             = 1
+    foresight                   = "off"
     consumer_functions          = { c = 1 }
     tags                        = {}
   }
@@ -76,7 +77,8 @@ run "accepts_the_most" {
     max_iterator_age_minutes    = 525600
     update_calls_per_day        = 1000
     calls_reserved_for_scale_up = 999
-    burst_memory_days           = 7
+    throttling_cost             = 100000
+    foresight                   = "on"
     consumer_functions          = { (join("", [for number in range(64) : "c"])) = 10 }
     tags                        = { for number in range(37) : "tag-${number}" => "value" }
   }
@@ -156,11 +158,12 @@ run "refuses_less_than_the_least" {
     scale_up                    = { threshold = 0 }
     max_iterator_age_minutes    = 0
     calls_reserved_for_scale_up = -1
-    burst_memory_days           = -1
+    throttling_cost             = 0.9
+    foresight                   = "yes"
     consumer_functions          = { orders-consumer = 0 }
   }
 
-  expect_failures = [var.max_shard_count, var.scale_up, var.max_iterator_age_minutes, var.calls_reserved_for_scale_up, var.burst_memory_days, var.consumer_functions]
+  expect_failures = [var.max_shard_count, var.scale_up, var.max_iterator_age_minutes, var.calls_reserved_for_scale_up, var.throttling_cost, var.foresight, var.consumer_functions]
 }
 
 run "refuses_more_than_the_most" {
@@ -173,12 +176,12 @@ run "refuses_more_than_the_most" {
   variables {
     max_shard_count      = 10001
     update_calls_per_day = 1001
-    burst_memory_days    = 7.5
+    throttling_cost      = 100001
     consumer_functions   = { orders-consumer = 11 }
     scale_up             = { cooldown_minutes = 1441 }
   }
 
-  expect_failures = [var.max_shard_count, var.update_calls_per_day, var.burst_memory_days, var.consumer_functions, var.scale_up]
+  expect_failures = [var.max_shard_count, var.update_calls_per_day, var.throttling_cost, var.consumer_functions, var.scale_up]
 }
 
 run "refuses_parts_of_what_is_counted" {

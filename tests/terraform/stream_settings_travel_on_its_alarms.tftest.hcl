@@ -41,13 +41,14 @@ run "by_default" {
       "kinesis-autoscaler:min-shard-count"             = "1"
       "kinesis-autoscaler:max-shard-count"             = "64"
       "kinesis-autoscaler:scaling-strategy"            = "target"
-      "kinesis-autoscaler:target-utilization"          = "0.7"
+      "kinesis-autoscaler:target-utilization"          = "0.8"
       "kinesis-autoscaler:scale-up-cooldown-minutes"   = "5"
       "kinesis-autoscaler:scale-down-cooldown-minutes" = "30"
       "kinesis-autoscaler:max-iterator-age-minutes"    = "30"
       "kinesis-autoscaler:update-calls-per-day"        = "10"
       "kinesis-autoscaler:calls-reserved-for-scale-up" = "3"
-      "kinesis-autoscaler:burst-memory-days"           = "1"
+      "kinesis-autoscaler:foresight"                   = "on"
+      "kinesis-autoscaler:throttling-cost"             = "200"
       "kinesis-autoscaler:scale-on-throttling"         = "false"
       "kinesis-autoscaler:scale-on-reads"              = "false"
     })
@@ -76,7 +77,8 @@ run "as_given" {
     max_iterator_age_minutes    = null
     update_calls_per_day        = 40
     calls_reserved_for_scale_up = 12
-    burst_memory_days           = 0.5
+    foresight                   = "forecast_only"
+    throttling_cost             = 35.5
     scale_on_throttling         = true
     scale_on_reads              = true
     consumer_functions          = { orders-consumer = 2, orders_archive = 10 }
@@ -94,7 +96,8 @@ run "as_given" {
       "kinesis-autoscaler:max-iterator-age-minutes"    = "disabled"
       "kinesis-autoscaler:update-calls-per-day"        = "40"
       "kinesis-autoscaler:calls-reserved-for-scale-up" = "12"
-      "kinesis-autoscaler:burst-memory-days"           = "0.5"
+      "kinesis-autoscaler:foresight"                   = "forecast_only"
+      "kinesis-autoscaler:throttling-cost"             = "35.5"
       "kinesis-autoscaler:scale-on-throttling"         = "true"
       "kinesis-autoscaler:scale-on-reads"              = "true"
       "kinesis-autoscaler:consumer/orders-consumer"    = "2"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from kinesis_autoscaler.decision import Situation
-from kinesis_autoscaler.decision.outlook import outlook
+from kinesis_autoscaler.decision import Past, Situation
 from kinesis_autoscaler.model import (
     Action,
     AlarmRule,
@@ -100,6 +99,7 @@ def situation(
     settings_: Settings | None = None,
     stream_: Stream | None = None,
     telemetry_: Telemetry | None = None,
+    past: Past | None = None,
 ) -> Situation:
     settings_, telemetry_ = settings_ or settings(), telemetry_ or telemetry(shards)
     return Situation(
@@ -108,5 +108,5 @@ def situation(
         telemetry=telemetry_,
         history=History(tuple(history)),
         now=NOW,
-        outlook=outlook(telemetry_.days, settings_),
+        past=past,
     )

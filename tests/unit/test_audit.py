@@ -20,7 +20,7 @@ from kinesis_autoscaler.audit import (
     ReshardedElsewhereError,
     SupersededError,
 )
-from kinesis_autoscaler.model import QUOTA_WINDOW, Action, Head, Reason, Record, Status, Trigger
+from kinesis_autoscaler.model import QUOTA_WINDOW, Action, Head, Plan, Reason, Record, Status, Trigger
 from kinesis_autoscaler.model.record import event_key, timestamp
 from tests.unit.account import TABLE, Calls
 
@@ -516,6 +516,13 @@ class TestHeads:
             consumers={"ship-orders": 0.25, "bill-orders": 10},
             checked_at=NOW,
         )
+
+    def test_a_plan_is_kept_as_it_was_made_and_changes_nothing_else(self, table):
+        table.adopt("orders", 8)
+        for plan in (Plan(NOW, 8, (0, 0, 12), 4, 10.123, 7), Plan(NOW, 8)):
+            table.keep_plan("orders", plan, NOW)
+            head = table.heads()["orders"]
+            assert (head.plan, head.shard_count) == (plan, 8)
 
     def test_a_check_up_may_come_before_everything_else(self, table):
         table.check_up("orders", {}, NOW)

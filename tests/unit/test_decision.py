@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from kinesis_autoscaler.decision import decide_minimum, decide_request, decide_scale_down, decide_scale_up
-from kinesis_autoscaler.model import Action, FanOutConsumer, Minute, Reason, Status, Strategy, Telemetry
+from kinesis_autoscaler.model import Action, FanOutConsumer, Period, Reason, Status, Strategy, Telemetry
 from tests.unit.situations import NOW, scaling, settings, situation, stream, telemetry
 
 HOUR = timedelta(hours=1)
@@ -22,7 +22,7 @@ def quota_refusal(ago):
 def busy_yesterday(telemetry_: Telemetry) -> Telemetry:
     """The same, and a period with traffic a day before the window's middle."""
     yesterday = NOW - timedelta(days=1, minutes=60)
-    periods = (Minute(yesterday + n * 5 * MINUTE, 10.0**6, 100.0) for n in range(-12, 13))
+    periods = (Period(yesterday + n * 5 * MINUTE, 1.0, 1.0) for n in range(-12, 13))
     return replace(telemetry_, days=tuple(periods))
 
 
@@ -390,7 +390,7 @@ class TestRequest:
         assert "1 to 64" in decision.message
 
     def test_shrinking_never_goes_below_what_the_demand_needs(self):
-        assert decide_request(situation(3.0), 4).target == 6
+        assert decide_request(situation(3.0), 4).target == 5
 
     def test_shrinking_meets_the_guards_of_a_scale_down(self):
         behind = telemetry(1.0, iterator_age=timedelta(hours=1))

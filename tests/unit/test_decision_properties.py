@@ -11,13 +11,17 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from kinesis_autoscaler.decision import (
+    PERIOD,
+    Past,
     Situation,
+    decide_ahead,
     decide_minimum,
     decide_request,
     decide_scale_down,
     decide_scale_up,
+    make_plan,
 )
-from kinesis_autoscaler.model import Action, AlarmRule, History, Outlook, Reason, Settings, Status, Strategy, Telemetry
+from kinesis_autoscaler.model import Action, AlarmRule, History, Period, Reason, Settings, Status, Strategy, Telemetry
 from tests.unit.situations import NOW, scaling, stream, telemetry
 
 THOROUGH = effort(max_examples=1000, deadline=None)
@@ -70,12 +74,15 @@ def some_record(draw):
 
 
 @st.composite
-def some_outlook(draw, current: int) -> Outlook:
-    """What the last days let expect: nothing, or ever more with every hour; and perhaps a burst."""
-    peaks = draw(st.just([]) | st.lists(st.floats(0, 1.5), min_size=12, max_size=12))
-    return Outlook(
-        peaks=tuple(sorted(current * peak for peak in peaks)), burst=current * draw(st.just(0.0) | st.floats(0, 1.5))
-    )
+def some_past(draw, current: int) -> Past | None:
+    """The last days: none, or days of hours at any level, or without data."""
+    hours = draw(st.just([]) | st.lists(st.none() | st.floats(0, 1.5), min_size=5, max_size=24))
+    if not hours:
+        return draw(st.none() | st.just(Past(fill=0.8)))
+    count = draw(st.integers(1, 3 * 288))
+    levels = [hours[n // 12 % len(hours)] for n in range(count)]
+    demands = [None if level is None else level * current for level in levels]
+    return Past([Period(NOW - n * PERIOD, demand, demand) for n, demand in enumerate(demands)], fill=0.8)
 
 
 @st.composite
@@ -95,7 +102,7 @@ def situations(draw) -> Situation:
         telemetry=draw(some_telemetry(current)),
         history=History(tuple(sorted(records, key=lambda record: record.started_at))),
         now=NOW,
-        outlook=draw(some_outlook(current)),
+        past=draw(some_past(current)),
     )
 
 
@@ -212,12 +219,24 @@ def test_a_shrunk_stream_holds_the_windows_peak_at_the_target_utilization(situat
         assert decision.demand_shards <= decision.target * situation.settings.target_utilization + 1e-6
 
 
-@given(situations(), some_outlook(100))
+@given(situations())
 @THOROUGH
-def test_what_is_to_be_expected_can_only_keep_shards(situation, outlook):
-    without = decide_scale_down(replace(situation, outlook=Outlook(peaks=(0.0,) * 12))).target
-    target = decide_scale_down(replace(situation, outlook=outlook)).target
-    assert target is None or (without is not None and target >= without)
+def test_growing_ahead_of_time_only_adds_and_keeps_to_every_bound(situation):
+    decision = decide_ahead(situation)
+    if decision is not None and decision.target is not None:
+        current, settings = situation.stream.open_shard_count, situation.settings
+        assert current < decision.target <= min(2 * current, settings.max_shard_count)
+        assert decision.calls_left > settings.calls_reserved_for_scale_up
+        assert situation.stream.is_active
+        assert not situation.stream.on_demand
+
+
+@given(situations())
+@THOROUGH
+def test_a_plan_asks_for_nothing_that_one_call_could_not_do(situation):
+    plan, current = make_plan(situation), situation.stream.open_shard_count
+    assert all(count == 0 or current < count <= 2 * current for count in plan.grow_to)
+    assert plan.shrink_to == 0 or current / 2 <= plan.shrink_to < current
 
 
 @given(situations(), st.floats(1.0, 3.0))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from kinesis_autoscaler.decision.evidence import METRIC_DELAY, THROTTLE_MEMORY, missing, too_few_shards, unknown
-from kinesis_autoscaler.model import Evidence, History, Minute, Record, Telemetry
+from kinesis_autoscaler.model import Evidence, History, Minute, Period, Record, Telemetry
 from tests.unit.situations import NOW, scaling, settings, telemetry
 
 MINUTE = timedelta(minutes=1)
@@ -65,7 +65,7 @@ def all_week(at: datetime, demand: float) -> tuple[Minute, ...]:
     for n in range(7 * 24 * 12):
         then = NOW - 7 * 24 * HOUR + n * 5 * MINUTE
         near = abs((then - at + 12 * HOUR) % (24 * HOUR) - 12 * HOUR) <= 10 * MINUTE
-        periods.append(Minute(then, demand if near else 0.0, demand if near else 0.0))
+        periods.append(Period(then, demand if near else 0.0, demand if near else 0.0))
     return tuple(periods)
 
 
@@ -87,7 +87,7 @@ class TestUnknownMinutes:
         assert found(Minute(THEN), age=26 * HOUR) == ()
 
     def test_the_traffic_of_the_same_day_is_not_that_of_an_earlier_one(self):
-        today = (*all_week(THEN, 0.0), Minute(THEN - 10 * MINUTE, 1e6, 1e6))
+        today = (*all_week(THEN, 0.0), Period(THEN - 10 * MINUTE, 1e6, 1e6))
         assert found(Minute(THEN), days=today) == ()
 
     def test_a_witness_settles_it(self):

@@ -148,13 +148,32 @@ class TestThrottledMinutes:
 
 
 class TestDays:
-    def test_each_period_is_its_mean_minute(self, metrics, publish):
-        for n in range(5):
-            publish("IncomingBytes", NOON + n * MINUTE, 1000)
-        publish("IncomingRecords", NOON + 7 * MINUTE, 50)
-        first, second = metrics.days("orders", since=NOON, until=NOON + 10 * MINUTE, period=5 * MINUTE)
-        assert (first.at, first.incoming_bytes, first.incoming_records) == (NOON, 1000, None)
-        assert (second.at, second.incoming_bytes, second.incoming_records) == (NOON + 5 * MINUTE, None, 10)
+    def days(self, metrics, *, minutes: int = 10, with_reads: bool = False):
+        until = NOON + minutes * MINUTE
+        days, incomplete = metrics.days("orders", since=NOON, until=until, period=5 * MINUTE, with_reads=with_reads)
+        assert incomplete == ()
+        return days
+
+    def test_each_period_has_its_highest_and_its_mean_demand(self, metrics, publish):
+        for n, shards in enumerate([1, 2, 3, 0.5, 1]):
+            publish("IncomingBytes", NOON + n * MINUTE, shards * 60 * 1024**2)
+            publish("IncomingRecords", NOON + n * MINUTE, 1)
+        publish("IncomingBytes", NOON + 7 * MINUTE, 1)
+        publish("IncomingRecords", NOON + 7 * MINUTE, 5 * 60_000)
+        first, second = self.days(metrics)
+        assert (first.at, first.highest, first.mean) == (NOON, 3, pytest.approx(1.5))
+        assert (second.at, second.highest, second.mean) == (NOON + 5 * MINUTE, 5, pytest.approx(1))
+
+    def test_a_period_without_data_or_with_half_of_a_minutes_data_is_unknown(self, metrics, publish):
+        publish("IncomingBytes", NOON + 7 * MINUTE, 1)
+        assert [(period.highest, period.mean) for period in self.days(metrics)] == [(None, None)] * 2
+
+    def test_reads_count_where_they_are_to(self, metrics, publish):
+        publish("IncomingBytes", NOON, 60 * 1024**2)
+        publish("IncomingRecords", NOON, 1)
+        publish("GetRecords.Bytes", NOON, 4 * 60 * 2_000_000)
+        assert self.days(metrics, minutes=5)[0].highest == 1
+        assert self.days(metrics, minutes=5, with_reads=True)[0].highest == 4
 
 
 def result(query: str, *numbers: int, **more) -> dict:

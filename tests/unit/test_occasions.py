@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from kinesis_autoscaler.alarm import Alarm, AlarmNames, AlarmPair
-from kinesis_autoscaler.model import Action, History, Record, Status, Trigger
+from kinesis_autoscaler.model import Action, History, Plan, Reason, Record, Status, Trigger
 from kinesis_autoscaler.occasions import (
     NO_DATA_FOR,
     NOTICE_TAKES,
@@ -17,6 +18,9 @@ from kinesis_autoscaler.occasions import (
     below_minimum,
     check_ups_due,
     explains,
+    foreseen,
+    holds,
+    in_order_of_plans,
     is_another_stretch,
     silent,
     stands,
@@ -57,6 +61,52 @@ class TestBelowMinimum:
     @pytest.mark.parametrize("shards", [4, 5])
     def test_one_that_has_it_is_not(self, shards):
         assert below_minimum(seen(shards, minimum=4)) is None
+
+
+class TestForeseen:
+    def seen_with(self, plan: Plan | None, shards: int = 8, at: timedelta = timedelta(0)) -> Seen:
+        return replace(seen(shards), plan=plan, now=NOW + at)
+
+    @pytest.mark.parametrize(
+        ("plan", "shards", "at"),
+        [
+            (None, 8, timedelta(0)),
+            (Plan(NOW, 8), 8, timedelta(hours=1)),
+            (Plan(NOW, 8), 9, MINUTE),
+            (Plan(NOW, 8, grow_to=(0, 12)), 8, 5 * MINUTE),
+            (Plan(NOW, 8, shrink_to=4), 8, MINUTE),
+        ],
+    )
+    def test_a_plan_that_is_due_or_asks_for_other_shards_is_worth_a_look(self, plan, shards, at):
+        found = foreseen(self.seen_with(plan, shards, at))
+        assert (found.question, found.trigger, found.plan) == (Question.FORESEE, Trigger.RECONCILE, plan)
+
+    @pytest.mark.parametrize("at", [MINUTE, 59 * MINUTE])
+    def test_any_other_is_not(self, at):
+        assert foreseen(self.seen_with(Plan(NOW, 8, grow_to=(0,) * 12), at=at)) is None
+
+    def test_more_shards_go_before_all_else_and_then_the_longest_waiting(self):
+        old, new, more = Plan(NOW - 2 * MINUTE, 8), Plan(NOW - MINUTE, 8), Plan(NOW, 8, grow_to=(16,))
+        order = in_order_of_plans([self.seen_with(plan) for plan in (new, old, None, more)])
+        assert [each.plan for each in order] == [more, None, old, new]
+
+    @pytest.mark.parametrize(
+        ("action", "reason", "trigger", "expected"),
+        [
+            (UP, Reason.QUOTA_RESERVED, Trigger.RECONCILE, True),
+            (UP, Reason.HOT_SHARD_SUSPECTED, Trigger.RECONCILE, False),
+            (UP, Reason.DEMAND_FITS, Trigger.ALARM, False),
+            (DOWN, Reason.CONSUMERS_BEHIND, Trigger.ALARM, True),
+            (DOWN, Reason.DEMAND_FITS, Trigger.RECONCILE, True),
+            (DOWN, Reason.DEMAND_FITS, Trigger.ALARM, False),
+        ],
+    )
+    def test_what_was_decided_of_present_demand_does_not_hold_against_what_is_foreseen(
+        self, action, reason, trigger, expected
+    ):
+        history = History((skip(MINUTE, action, reason=reason, trigger=trigger),))
+        assert holds(history, action, NOW) is expected
+        assert not holds(history, action, NOW + 2 * MINUTE)
 
 
 class TestSilent:

@@ -174,7 +174,7 @@ class TestImports:
         assert {"decision", "change", "occasions", "lifecycle"} <= known_parts("scaling")
         assert known_parts("audit") == {"clients", "heads", "items", "model"}
         assert own_imports("decision.up") >= {"model", "decision.quota", "decision.case"}
-        assert own_imports("model") == {"model.record", "model.stream", "model.telemetry", "model.terms"}
+        assert own_imports("model") == {"model.plan", "model.record", "model.stream", "model.telemetry", "model.terms"}
 
     def test_adapters_do_not_know_each_other(self):
         acquainted = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinesis_autoscaler.model import AlarmRule, Settings, Strategy
+from kinesis_autoscaler.model import AlarmRule, Foresight, Settings, Strategy
 from kinesis_autoscaler.settings import Environment, InvalidSettingsError, parse_settings
 from tests.unit.account import TAGS
 from tests.unit.situations import DOWN_RULE
@@ -127,12 +127,13 @@ class TestTags:
         [
             ("min-shard-count", "min_shard_count", "2", 1),
             ("scaling-strategy", "strategy", "double", Strategy.TARGET),
-            ("target-utilization", "target_utilization", "0.5", 0.7),
+            ("target-utilization", "target_utilization", "0.5", 0.8),
             ("scale-up-cooldown-minutes", "scale_up_cooldown", "7", timedelta(minutes=5)),
             ("scale-down-cooldown-minutes", "scale_down_cooldown", "90", timedelta(minutes=30)),
             ("max-iterator-age-minutes", "max_iterator_age", "45", timedelta(minutes=30)),
             ("calls-reserved-for-scale-up", "calls_reserved_for_scale_up", "4", 3),
-            ("burst-memory-days", "burst_memory", "3", timedelta(days=1)),
+            ("foresight", "foresight", "forecast_only", Foresight.ON),
+            ("throttling-cost", "throttling_cost", "35.5", 200.0),
             ("scale-on-throttling", "scale_on_throttling", "true", Settings.scale_on_throttling),
             ("scale-on-reads", "scale_on_reads", "true", False),
         ],

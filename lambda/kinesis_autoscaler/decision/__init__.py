@@ -12,8 +12,10 @@ from . import quota
 from .case import CALM_PACE, LOOK_AGAIN, Case, Situation
 from .down import decide_scale_down, decide_shrink_request
 from .evidence import METRIC_DELAY, THROTTLE_MEMORY, unknown
+from .foresight import decide_ahead, make_plan, what_came
 from .guards import CONSUMER_MEMORY, CONSUMER_SILENCE, unscalable
-from .outlook import outlook
+from .past import LOOKBACK, PERIOD, Past
+from .rounding import fill_of
 from .up import HOT_SHARD_WINDOW, decide_hot_shard, decide_minimum, decide_scale_up
 
 __all__ = [
@@ -21,18 +23,24 @@ __all__ = [
     "CONSUMER_MEMORY",
     "CONSUMER_SILENCE",
     "HOT_SHARD_WINDOW",
+    "LOOKBACK",
     "LOOK_AGAIN",
     "METRIC_DELAY",
+    "PERIOD",
     "THROTTLE_MEMORY",
+    "Past",
     "Situation",
     "decide",
+    "decide_ahead",
     "decide_hot_shard",
     "decide_minimum",
     "decide_request",
     "decide_scale_down",
     "decide_scale_up",
-    "outlook",
+    "fill_of",
+    "make_plan",
     "unknown",
+    "what_came",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..model import (
@@ -10,13 +10,13 @@ from ..model import (
     Action,
     Decision,
     History,
-    Outlook,
     Reason,
     Record,
     Settings,
     Stream,
     Telemetry,
 )
+from .past import Past
 
 LOOK_AGAIN = timedelta(minutes=10)
 """When a reason that only new data can end is worth another look, so that looks cost little. The reconcile that comes
@@ -36,7 +36,8 @@ class Situation:
     telemetry: Telemetry
     history: History
     now: datetime
-    outlook: Outlook = field(default_factory=Outlook)
+    past: Past | None = None
+    """The last days, where foresight is to be used."""
 
 
 @dataclass(frozen=True, slots=True)

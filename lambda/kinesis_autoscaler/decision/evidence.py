@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ..model import QUOTA_WINDOW, Evidence, History, Minute, Settings, Telemetry
+from ..model import QUOTA_WINDOW, Evidence, History, Minute, Period, Settings, Telemetry
 
 METRIC_DELAY = timedelta(minutes=3)
 """How late a minute's metrics may arrive; AWS does not document it. Windows reach this much further back."""
@@ -103,12 +103,12 @@ def _between(minutes: Sequence[Minute], since: datetime, until: datetime) -> lis
     return [minute for minute in minutes if since <= minute.at < until]
 
 
-def _always_silent_at_this_hour(days: Sequence[Minute], created_at: datetime, at: datetime) -> bool:
+def _always_silent_at_this_hour(days: Sequence[Period], created_at: datetime, at: datetime) -> bool:
     """Whether the stream has earlier days, and none of them had traffic at about this time of the day."""
     day = timedelta(days=1)
     if at - created_at < day + SAME_HOUR:
         return False
-    earlier = (period for period in days if period.write_shards > 0 and at - period.at > SAME_HOUR)
+    earlier = (period for period in days if period.mean and at - period.at > SAME_HOUR)
     return all(SAME_HOUR < (at - period.at) % day < day - SAME_HOUR for period in earlier)
 
 

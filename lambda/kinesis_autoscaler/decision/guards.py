@@ -125,8 +125,7 @@ def _consumers_behind(case: Case) -> Decision | None:
         return None
     telemetry = case.situation.telemetry
     writing = any(minute.incoming_records for minute in telemetry.since(now - CONSUMER_SILENCE))
-    known = (*telemetry.days, *telemetry.minutes)
-    ages = tuple((each.at, each.iterator_age) for each in known if each.iterator_age is not None)
+    ages = tuple((each.at, each.iterator_age) for each in telemetry.minutes if each.iterator_age is not None)
     polling = FanOutConsumer("its polling consumers", tuple(sorted(ages)))
     for consumer in (polling, *telemetry.fan_out):
         name = consumer.name if consumer is polling else f"its fan-out consumer {consumer.name}"

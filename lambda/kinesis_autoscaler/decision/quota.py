@@ -11,6 +11,20 @@ UNEXPLAINED = timedelta(minutes=15)
 """How long a refusal stands that our own count of calls does not explain. Asking again is harmless: a refused call
 changes nothing."""
 
+PRICE = 1.0
+"""What a call must save, in hours of the whole stream, while calls are plenty."""
+
+PLENTY = 7
+"""With fewer calls left than this, each that is missing makes a call dearer by DEARER."""
+
+DEARER = 1.6
+
+
+def price_of_a_call(case: Case) -> float:
+    """What a scale-down must save, in shard-hours. The fewer of the day's calls are left, the more."""
+    missing = max(0, PLENTY - case.calls_left)
+    return PRICE * case.situation.stream.open_shard_count * DEARER**missing
+
 
 def exhausted(case: Case) -> Decision | None:
     """No call is left, by our count or by what Kinesis answered last."""

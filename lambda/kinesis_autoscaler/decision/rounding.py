@@ -1,8 +1,23 @@
-"""Shard counts that Kinesis reaches fast."""
+"""How many shards a demand needs, and counts that Kinesis reaches fast."""
 
 from __future__ import annotations
 
 import math
+
+from ..model import Settings
+
+NOT_NEAR_THE_THRESHOLD = 0.95
+"""A stream is never shrunk to more than this fraction of its scale-up threshold."""
+
+
+def fill_of(settings: Settings) -> float:
+    """How full a smaller stream may be: at the target, and in any case not near the next scale-up."""
+    return min(settings.target_utilization, NOT_NEAR_THE_THRESHOLD * settings.scale_up.threshold)
+
+
+def fewest_for(demand: float, settings: Settings) -> int:
+    """The fewest shards that hold a demand."""
+    return max(1, math.ceil(round(demand / fill_of(settings), 9)))
 
 
 def round_up_to_quarter(wanted: float, current: int) -> int:

@@ -4,9 +4,10 @@
 `record` what is on record and what was decided.
 """
 
+from .plan import Plan
 from .record import Decision, Head, History, Record
-from .stream import AlarmRule, Settings, Strategy, Stream
-from .telemetry import Evidence, FanOutConsumer, Minute, Outlook, Telemetry
+from .stream import AlarmRule, Foresight, Settings, Strategy, Stream
+from .telemetry import Evidence, FanOutConsumer, Minute, Period, Telemetry
 from .terms import (
     CALLS_PER_DAY,
     MAX_SHARDS,
@@ -34,10 +35,12 @@ __all__ = [
     "Decision",
     "Evidence",
     "FanOutConsumer",
+    "Foresight",
     "Head",
     "History",
     "Minute",
-    "Outlook",
+    "Period",
+    "Plan",
     "Reason",
     "Record",
     "Settings",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from .plan import Plan
 from .terms import Action, Reason, Status, Trigger
 
 
@@ -173,6 +174,8 @@ class Head:
     """The consumers in the stream's settings at the last check-up: function name → concurrency per shard."""
     checked_at: datetime | None = None
     """When the last check-up was: what is worth a look once an hour."""
+    plan: Plan | None = None
+    """What is foreseen of the next hour."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,17 @@ class Strategy(StrEnum):
     """Twice or half the shards."""
 
 
+class Foresight(StrEnum):
+    """What the stream's last days are used for."""
+
+    OFF = "off"
+    """Nothing: the stream is scaled by its alarms alone."""
+    FORECAST_ONLY = "forecast_only"
+    """The coming hour's demand is forecast and logged; the stream is scaled by its alarms alone."""
+    ON = "on"
+    """The stream grows before demand does as on other days, and shrinks where that pays by them."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlarmRule:
     """When an alarm fires, as its definition says: `datapoints_to_alarm` of `evaluation_periods` beyond `threshold`."""
@@ -44,7 +55,7 @@ class Settings:
     scale_up: AlarmRule
     scale_down: AlarmRule
     strategy: Strategy = Strategy.TARGET
-    target_utilization: float = 0.7
+    target_utilization: float = 0.8
     scale_up_cooldown: timedelta = timedelta(minutes=5)
     scale_down_cooldown: timedelta = timedelta(minutes=30)
     max_iterator_age: timedelta | None = timedelta(minutes=30)
@@ -52,8 +63,9 @@ class Settings:
     update_calls_per_day: int = CALLS_PER_DAY
     """The quota of UpdateShardCount calls in a rolling 24 hours: ten unless AWS has raised it."""
     calls_reserved_for_scale_up: int = 3
-    burst_memory: timedelta = timedelta(days=1)
-    """For so long the stream keeps room for demand that came too suddenly to be followed; at most a week."""
+    foresight: Foresight = Foresight.ON
+    throttling_cost: float = 200.0
+    """Shard-hours that one would pay to spare one shard-hour of throttled traffic."""
     scale_on_throttling: bool = False
     scale_on_reads: bool = False
     consumers: Mapping[str, float] = field(default_factory=dict)

@@ -79,6 +79,17 @@ class Minute:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """Some minutes of a past day, and their demand in shards; None where CloudWatch has no datapoint."""
+
+    at: datetime
+    """The start."""
+    highest: float | None = None
+    """Of the minute with the highest demand."""
+    mean: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FanOutConsumer:
     """A consumer with enhanced fan-out: how far it was behind in each minute in which it reported, oldest first."""
 
@@ -95,20 +106,10 @@ class Telemetry:
     """Metrics that CloudWatch did not answer completely, even when asked again: their gaps prove nothing."""
     delivered: frozenset[datetime] = frozenset()
     """Minutes in which Kinesis metrics of another stream have arrived, where that was asked."""
-    days: tuple[Minute, ...] = ()
-    """For a scale-down: the last days in longer periods, up to the last one that is surely complete."""
+    days: tuple[Period, ...] = ()
+    """The last days, where they count: up to the last period that is surely complete."""
     fan_out: tuple[FanOutConsumer, ...] = ()
 
     def since(self, start: datetime) -> tuple[Minute, ...]:
         """The minutes from `start` on."""
         return tuple(minute for minute in self.minutes if minute.at >= start)
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What a stream's last days let expect of its next hours, in shards."""
-
-    peaks: tuple[float, ...] = ()
-    """The highest demand to expect within one hour, two hours and so on; empty where the days are unknown."""
-    burst: float = 0.0
-    """The highest demand that came too suddenly to be followed, and may do so again; 0 where there was none."""

@@ -24,7 +24,7 @@ QUOTA_WINDOW = timedelta(hours=24)
 """The rolling window of CALLS_PER_DAY."""
 
 OUTLOOK_DAYS = 7
-"""How many days a scale-down looks back at: a week, so that every kind of day is among them."""
+"""How many days foresight looks back at: a week, so that every kind of day is among them."""
 
 
 class Action(StrEnum):
@@ -72,6 +72,7 @@ class Reason(StrEnum):
 
     # Why it was scaled
     HIGH_DEMAND = "HIGH_DEMAND"
+    EXPECTED_DEMAND = "EXPECTED_DEMAND"
     LOW_DEMAND = "LOW_DEMAND"
     BELOW_MINIMUM = "BELOW_MINIMUM"
     ABOVE_MAXIMUM = "ABOVE_MAXIMUM"

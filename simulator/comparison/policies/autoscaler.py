@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinesis_autoscaler.decision import METRIC_DELAY, THROTTLE_MEMORY, Situation, decide
-from kinesis_autoscaler.decision.outlook import LOOKBACK, PERIOD, outlook
+from kinesis_autoscaler.decision import (
+    METRIC_DELAY,
+    PERIOD,
+    THROTTLE_MEMORY,
+    Past,
+    Situation,
+    decide,
+    decide_ahead,
+    fill_of,
+    make_plan,
+)
 from kinesis_autoscaler.model import (
     QUOTA_WINDOW,
     Action,
     Decision,
+    Foresight,
     History,
     Minute,
+    Period,
+    Plan,
+    Reason,
     Record,
     Settings,
     Status,
@@ -25,7 +40,7 @@ from simulator.comparison.closed_loop import Alarm, ClosedLoop
 from simulator.traffic import Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
@@ -41,11 +56,14 @@ class Autoscaler:
         """Scale by these settings."""
         self.name = name
         self.decisions: list[Decision] = []
-        self._settings = settings
+        self._settings = replace(settings, max_iterator_age=None)  # consumers always keep up here
         self._decide = decide
         self._records: list[Record] = []
-        self._known: dict[int, list[Minute]] = {}
+        self._minutes: list[Minute] = []
+        self._past = Past(fill=fill_of(settings)) if settings.foresight is Foresight.ON else None
+        self._foresights = 0
         self._rearms: dict[Alarm, int] = {}
+        self._fewer_again_at: datetime | None = None
 
     def start(self, loop: ClosedLoop) -> None:
         """Set up both alarms."""
@@ -61,6 +79,7 @@ class Autoscaler:
             )
         )
         self._down = loop.watch(Alarm(settings.scale_down, count, lambda: self._look(Action.SCALE_DOWN), above=False))
+        self._foresee_at(1)
 
     def _look(self, action: Action) -> None:
         """What the function does with an alarm."""
@@ -75,13 +94,67 @@ class Autoscaler:
         decision = self._decide(action, self._situation(action))
         self.decisions.append(decision)
         if decision.target is None:
+            if action is Action.SCALE_DOWN:
+                fits = decision.reason is Reason.DEMAND_FITS
+                self._fewer_again_at = None if fits else decision.retry_at
             retry_at = loop.now if decision.retry_at is None else _minute_of(decision.retry_at)
             self._rearm_at(alarm, self._next_reconcile(retry_at))
             return
-        loop.update_shard_count(decision.target)
-        self._records.append(self._record(action, decision))
+        self._scale(decision)
+
+    def _scale(self, decision: Decision) -> None:
+        """Carry a decision out."""
+        if decision.target is None:
+            return
+        self._loop.update_shard_count(decision.target)
+        self._records.append(self._record(decision))
         self._up.shard_count = self._down.shard_count = decision.target
         self._up.in_alarm = self._down.in_alarm = False
+        self._foresee_at(self._loop.active_from)
+
+    def _foresee(self) -> None:
+        """What reconcile does where the plan is due, or asks for more or fewer shards."""
+        loop = self._loop
+        situation = self._situation(Action.SCALE_UP)
+        plan = make_plan(situation)
+        decision = decide_ahead(situation)
+        if decision is None and plan.wants_fewer(situation.now, loop.shard_count) and not self._stands(situation.now):
+            decision = self._decide(Action.SCALE_DOWN, self._situation(Action.SCALE_DOWN))
+        if decision is not None:
+            self.decisions.append(decision)
+            if decision.target is not None:
+                self._scale(decision)
+                return
+            if decision.action is Action.SCALE_DOWN:
+                self._fewer_again_at = decision.retry_at
+        self._foresee_at(next(minute for minute in self._reconciles() if self._asks(plan, START + minute * _MINUTE)))
+
+    def _reconciles(self) -> Iterator[int]:
+        """When the next ones are."""
+        return itertools.count(-(-(self._loop.now + 1) // _RECONCILE_MINUTES) * _RECONCILE_MINUTES, _RECONCILE_MINUTES)
+
+    def _asks(self, plan: Plan, now: datetime) -> bool:
+        """Whether reconcile has reason to look then, if all stays as it is."""
+        count = self._loop.shard_count
+        fewer = plan.wants_fewer(now, count) and not self._stands(now)
+        return plan.is_due(now, count) or plan.wants_more(now, count) or fewer
+
+    def _foresee_at(self, minute: int) -> None:
+        """Do so at the first reconcile from a minute on, instead of any other time."""
+        if self._past is None:
+            return
+        self._foresights += 1
+        number = self._foresights
+
+        def foresee() -> None:
+            if number == self._foresights:
+                self._foresee()
+
+        self._loop.at(-(-max(minute, self._loop.now + 1) // _RECONCILE_MINUTES) * _RECONCILE_MINUTES, foresee)
+
+    def _stands(self, now: datetime) -> bool:
+        """Whether the last decision against fewer shards still holds."""
+        return self._fewer_again_at is not None and now < self._fewer_again_at
 
     def _next_reconcile(self, minute: int) -> int:
         """The first reconcile from a minute on that re-arms an alarm which has just fired."""
@@ -106,30 +179,25 @@ class Autoscaler:
         window = max(settings.scale_up.window, settings.scale_down.window) + timedelta(minutes=30)
         if action is Action.SCALE_DOWN:
             window = max(window, THROTTLE_MEMORY)
-        days: list[Minute] = []
-        if action is Action.SCALE_DOWN:
-            until = max(0, min(loop.visible_until, loop.now - METRIC_DELAY // _MINUTE))
-            days = self._points(PERIOD // _MINUTE, until)[-(LOOKBACK // PERIOD) :]
+        self._catch_up()
         return Situation(
             stream=Stream("replayed", "ACTIVE", loop.shard_count, START),
             settings=settings,
-            telemetry=Telemetry(tuple(self._points(1, loop.visible_until)[-(window // _MINUTE) :]), days=tuple(days)),
+            telemetry=Telemetry(tuple(self._minutes[-(window // _MINUTE) :])),
             history=History(tuple(recent)),
             now=now,
-            outlook=outlook(days, settings),
+            past=self._past,
         )
 
-    def _points(self, step: int, until: int) -> list[Minute]:
-        """The mean minutes of all stretches of `step` minutes that have ended; each is made once."""
-        points = self._known.setdefault(step, [])
-        first, last = len(points), until // step
-        accepted = np.diff(self._loop.accepted_sums[first * step : last * step + 1 : step]) / step
-        throttled = self._loop.throttled(first * step, last * step).reshape(-1, step).mean(axis=1)
-        per_shard = Traffic.for_shards(1.0)
+    def _catch_up(self) -> None:
+        """Make the minutes and periods that have ended since; each is made once."""
+        loop, minutes, per_shard = self._loop, self._minutes, Traffic.for_shards(1.0)
+        first, last = len(minutes), loop.visible_until
+        accepted, throttled = np.diff(loop.accepted_sums[first : last + 1]), loop.throttled(first, last)
         for number, (taken, refused) in enumerate(zip(accepted.tolist(), throttled.tolist(), strict=True), start=first):
-            points.append(
+            minutes.append(
                 Minute(
-                    START + number * step * _MINUTE,
+                    START + number * _MINUTE,
                     taken * per_shard.bytes,
                     taken * per_shard.records,
                     None,
@@ -137,14 +205,23 @@ class Autoscaler:
                     _NO_AGE,
                 )
             )
-        return points
+        if self._past is None:
+            return
+        step = PERIOD // _MINUTE
+        until = max(0, min(loop.visible_until, loop.now - METRIC_DELAY // _MINUTE)) // step
+        begin = self._past.now
+        periods = np.diff(loop.accepted_sums[begin * step : until * step + 1]).reshape(-1, step)
+        for number, (highest, mean) in enumerate(
+            zip(periods.max(axis=1).tolist(), periods.mean(axis=1).tolist(), strict=True), start=begin
+        ):
+            self._past.append(Period(START + number * PERIOD, highest, mean))
 
-    def _record(self, action: Action, decision: Decision) -> Record:
+    def _record(self, decision: Decision) -> Record:
         at = START + self._loop.now * _MINUTE
         return Record(
             stream_name="replayed",
-            event_time=f"{at.isoformat()}#{action}",
-            action=action,
+            event_time=f"{at.isoformat()}#{decision.action}",
+            action=decision.action,
             status=Status.SUCCEEDED,
             reason=decision.reason,
             message=decision.message,

@@ -45,9 +45,9 @@ def _text(value):
 
 def test_only_what_is_given_is_said_and_objects_in_part(chosen):
     assert chosen() == {"max_shard_count": 64}
-    assert chosen("--scale-up-threshold", "0.8", "--scale-up-evaluation-periods", "3") == {
+    assert chosen("--scale-up-threshold", "0.95", "--scale-up-evaluation-periods", "3") == {
         "max_shard_count": 64,
-        "scale_up": {"threshold": 0.8, "evaluation_periods": 3},
+        "scale_up": {"threshold": 0.95, "evaluation_periods": 3},
     }
 
 
@@ -79,10 +79,10 @@ def test_flags_go_on_top_of_a_base_and_leave_it_as_it_was():
     parser = ArgumentParser()
     add_setting_flags(parser, all_optional=True)
     base = {"max_shard_count": 8, "scale_up": {"threshold": 0.9, "cooldown_minutes": 9}}
-    arguments = parser.parse_args(["--scale-up-threshold", "0.8"])
+    arguments = parser.parse_args(["--scale-up-threshold", "0.95"])
     assert inputs(arguments, base=base) == {
         "max_shard_count": 8,
-        "scale_up": {"threshold": 0.8, "cooldown_minutes": 9},
+        "scale_up": {"threshold": 0.95, "cooldown_minutes": 9},
     }
     assert base["scale_up"]["threshold"] == 0.9
 

@@ -32,11 +32,11 @@ def test_the_documented_presets_are_those_that_are_compared():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_function_takes_every_preset(preset):
-    assert settings(PRESETS[preset]).target_utilization == PRESETS[preset].get("target_utilization", 0.7)
+    assert settings(PRESETS[preset]).target_utilization == PRESETS[preset].get("target_utilization", 0.8)
 
 
-def test_each_preset_runs_emptier_than_the_one_before_and_remembers_bursts_no_shorter():
+def test_each_preset_would_pay_more_to_spare_traffic_than_the_one_before_and_runs_no_fuller():
     found = [settings(inputs) for inputs in PRESETS.values()]
-    assert [each.target_utilization for each in found] == [0.8, 0.7, 0.65, 0.6]
-    memories = [each.burst_memory for each in found]
-    assert memories == sorted(memories)
+    costs, targets = zip(*((each.throttling_cost, each.target_utilization) for each in found), strict=True)
+    assert costs == tuple(sorted(set(costs)))
+    assert targets == tuple(sorted(targets, reverse=True))

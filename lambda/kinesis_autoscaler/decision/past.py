@@ -1,0 +1,150 @@
+"""A stream's last days as foresight sees them: what came, and what reacting alone would have had ready for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ..model import OUTLOOK_DAYS, Period
+
+PERIOD = timedelta(minutes=5)
+"""The resolution: about as long as it takes to add shards."""
+
+HOUR = timedelta(hours=1) // PERIOD
+DAY = timedelta(days=1) // PERIOD
+
+LEVEL = HOUR // 2
+"""Today is compared with another day by the mean demand of the last half hour."""
+
+MAX_LEVEL_RATIO = 1.5
+"""Another day counts for at most so many times what it was, or so many times less, however today compares."""
+
+REACTION = 2
+"""Periods from a demand to the first record in the shards that it asked for: alarm, decision and reshard."""
+
+WINDOW = HOUR
+"""Reacting alone, a stream keeps what the highest demand of an hour needs."""
+
+LOOKBACK = OUTLOOK_DAYS * DAY + WINDOW + REACTION + 1
+"""Periods that a look needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class LikeNow:
+    """The same time on another day: where it begins, and how many times today's level is of that day's."""
+
+    begins: int
+    scale: float
+
+
+class Past:
+    """The last days in periods, oldest first; the present is at their end. It grows as time goes on.
+
+    Attributes:
+        highest: the highest demand of any minute of a period, in shards; 0 where nobody can tell.
+        mean: the mean demand of a period.
+        reacting: the shards that reacting alone would have had in a period.
+    """
+
+    def __init__(self, periods: Iterable[Period] = (), *, fill: float) -> None:
+        """Begin with these periods; `fill` is how full the shards may be."""
+        self.highest: list[float] = []
+        self.mean: list[float] = []
+        self.reacting: list[float] = []
+        self._fill = fill
+        self._unknown_before: list[int] = [0]
+        self._surges: list[int] = []
+        for period in periods:
+            self.append(period)
+
+    @property
+    def now(self) -> int:
+        """The number of the period that is about to begin."""
+        return len(self.highest)
+
+    def append(self, period: Period) -> None:
+        """One more period has ended.
+
+        A period without traffic, or without data, is known if most of the earlier days had none at that time. Otherwise
+        it is not: CloudWatch may have lost it, and an hour in which producers failed says nothing of one in which they
+        work.
+        """
+        now = self.now
+        highest, mean, known = period.highest, period.mean, True
+        if not highest or mean is None:
+            known = self._mostly_silent_at_this_time(now)
+            highest = mean = 0.0
+        self.highest.append(highest)
+        self.mean.append(mean)
+        self.reacting.append(self._reacting(now))
+        self._unknown_before.append(self._unknown_before[-1] + (not known))
+        if highest > self.reacting[now] and now >= WINDOW:
+            self._surges.append(now)
+
+    def is_known(self, first: int, last: int) -> bool:
+        """Whether the demand of all periods from `first` up to, but not including, `last` is known."""
+        return self._unknown_before[last] == self._unknown_before[first]
+
+    def days_like_now(self, ahead: int, offset: int = 0) -> list[LikeNow]:
+        """The last days of which the next `ahead` periods are known, the latest first.
+
+        Args:
+            ahead: how many periods are to be known, from now on.
+            offset: so many periods from now instead, at the level of now.
+        """
+        now = self.now
+        if now < LEVEL or not self.is_known(now - LEVEL, now):
+            return []
+        level = sum(self.mean[now - LEVEL :])
+        days = []
+        for then in range(now - DAY, max(LEVEL, now - OUTLOOK_DAYS * DAY) - 1, -DAY):
+            first, last = max(0, then - LEVEL, then + offset - WINDOW - REACTION), min(now, then + offset + ahead)
+            if self.is_known(first, last):
+                scale = _ratio(level, sum(self.mean[then - LEVEL : then]), MAX_LEVEL_RATIO)
+                days.append(LikeNow(then + offset, scale))
+        return days
+
+    def surprises(self) -> Iterator[tuple[int, float]]:
+        """Surges of the last days that no other day had at that time: when, and the shards that were to be expected.
+
+        A surge is demand beyond what reacting alone would have had.
+        """
+        since = self.now - OUTLOOK_DAYS * DAY
+        while self._surges and self._surges[0] < since:
+            del self._surges[0]
+        for at in self._surges:
+            expected = max(self.reacting[at], self._on_other_days(at))
+            if self.highest[at] > expected:
+                yield at, expected
+
+    def _reacting(self, now: int) -> float:
+        """An hour's highest demand until REACTION periods ago, at most doubling within REACTION."""
+        seen = self.highest[max(0, now - REACTION - WINDOW) : max(0, now - REACTION + 1)]
+        enough = max(seen, default=0.0) / self._fill
+        if now > REACTION + 1:
+            enough = min(enough, 2 * max(self.reacting[now - REACTION - 1 : now - REACTION + 1]))
+        return max(1.0, enough)
+
+    def _mostly_silent_at_this_time(self, now: int) -> bool:
+        """Whether there are earlier days, and most of those that are known had no traffic in this period."""
+        then = range(now - DAY, max(0, now - OUTLOOK_DAYS * DAY) - 1, -DAY)
+        known = [period for period in then if self.is_known(period, period + 1)]
+        return len(then) > 0 and 2 * sum(self.highest[period] > 0 for period in known) <= len(known)
+
+    def _on_other_days(self, at: int) -> float:
+        """The highest demand of any other of the last days at about that time, scaled to that day's level."""
+        highest, mean = self.highest, self.mean
+        level = sum(mean[at - LEVEL - 1 : at - 1])
+        most = 0.0
+        first = max(LEVEL + 2, self.now - OUTLOOK_DAYS * DAY)
+        for then in range(at - (at - first) // DAY * DAY, self.now - 1, DAY):
+            if then != at:
+                scale = _ratio(level, sum(mean[then - LEVEL - 1 : then - 1]), MAX_LEVEL_RATIO)
+                most = max(most, scale * max(highest[then - 1 : then + 2]))
+        return most
+
+
+def _ratio(now: float, then: float, most: float) -> float:
+    """How now compares with then, within bounds."""
+    return min(max(now / then, 1 / most), most) if then > 0 else 1.0

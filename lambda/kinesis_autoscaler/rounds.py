@@ -1,0 +1,43 @@
+"""A run over all streams: what it has done, and that one stream's failure stops no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .audit import SupersededError
+from .reporting import Reporter, logger
+
+
+@dataclass(slots=True)
+class Summary:
+    """What one run has done."""
+
+    streams: int = 0
+    finished: int = 0
+    repaired: int = 0
+    rearmed: int = 0
+    stuck: int = 0
+    """Of the alarms that were re-armed, those whose notification was lost; the others were due for another look."""
+    failures: int = 0
+    left_for_next_run: int = 0
+
+
+class OneStream:
+    """What befalls one stream stops no other."""
+
+    def __init__(self, name: str, summary: Summary, reporter: Reporter) -> None:
+        """Count a failure in the summary."""
+        self._name, self._summary, self._reporter = name, summary, reporter
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Log and count a failure, and go on."""
+        if isinstance(error, SupersededError):
+            logger.info("Another invocation is at work on this stream.", extra={"stream": self._name})
+        elif isinstance(error, Exception):
+            self._summary.failures += 1
+            logger.error("Reconcile failed for a stream.", exc_info=error, extra={"stream": self._name})
+            self._reporter.emit({"Failures": 1}, stream=self._name)
+        return error is None or isinstance(error, Exception)
