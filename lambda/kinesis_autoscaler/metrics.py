@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,16 @@ _WRITES = ("incomingBytes", "incomingRecords")
 _Series = dict[str, dict[datetime, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Which periods of the last days are wanted: those that have begun since a time and ended by another."""
+
+    since: datetime
+    until: datetime
+    period: timedelta
+    with_reads: bool
+
+
 class Metrics:
     """What CloudWatch knows of the traffic."""
 
@@ -42,7 +53,13 @@ class Metrics:
         self._cloudwatch = cloudwatch
 
     def telemetry(
-        self, stream_name: str, *, since: datetime, until: datetime, fan_out: Sequence[str] = ()
+        self,
+        stream_name: str,
+        *,
+        since: datetime,
+        until: datetime,
+        fan_out: Sequence[str] = (),
+        days: Days | None = None,
     ) -> Telemetry:
         """Every full minute between two times; a minute or a metric without a datapoint is None, never zero.
 
@@ -51,16 +68,19 @@ class Metrics:
             since: The first minute.
             until: The end.
             fan_out: Names of its consumers with enhanced fan-out.
+            days: The last days that are wanted too. They come with the same call, and at no cost: GetMetricData is
+                charged by metric (CloudWatch pricing), and a metric's week costs what its hour does.
         """
         consumers = {f"fanOut{number}": name for number, name in enumerate(fan_out)}
         queries = [*_stream_queries(stream_name, _METRICS, _MINUTE)]
         for query_id, consumer in consumers.items():
             dimensions = {"StreamName": stream_name, "ConsumerName": consumer}
             queries.append(_query(query_id, "SubscribeToShardEvent.MillisBehindLatest", "Maximum", dimensions, _MINUTE))
-        series, incomplete = self._series(queries, since, until, _MINUTE)
+        series, incomplete = self._series(queries, min(since, days.since) if days else since, until, _MINUTE)
         return Telemetry(
             minutes=_points(series, since, until, _MINUTE),
             incomplete=incomplete,
+            days=_periods(series, days) if days else (),
             fan_out=tuple(
                 FanOutConsumer(
                     consumer,
@@ -70,18 +90,14 @@ class Metrics:
             ),
         )
 
-    def days(
-        self, stream_name: str, *, since: datetime, until: datetime, period: timedelta, with_reads: bool
-    ) -> tuple[tuple[Period, ...], tuple[str, ...]]:
-        """Every full period between two times, from its minutes; and the metrics that CloudWatch did not return whole.
+    def days(self, stream_name: str, days: Days) -> Telemetry:
+        """The last days alone: the metrics that tell what a stream accepted, and for reads what was read.
 
-        A week of minutes costs what an hour does: GetMetricData is charged by metric (CloudWatch pricing). Throttled
-        records are left out: of past days, what was asked for is not known any better by them.
+        Throttled records are left out: of past days, what was asked for is not known any better by them.
         """
-        since, until = _beginning(since, period), _beginning(until, period)
-        names = [*_WRITES, "readBytes"] if with_reads else _WRITES
-        series, incomplete = self._series(_stream_queries(stream_name, names, _MINUTE), since, until, _MINUTE)
-        return _periods(series, since, until, period), incomplete
+        names = [*_WRITES, "readBytes"] if days.with_reads else _WRITES
+        series, incomplete = self._series(_stream_queries(stream_name, names, _MINUTE), days.since, days.until, _MINUTE)
+        return Telemetry(days=_periods(series, days), incomplete=incomplete)
 
     def throttled_minutes(self, stream_name: str, *, since: datetime, until: datetime) -> int:
         """In how many minutes between two times records were throttled."""
@@ -164,12 +180,11 @@ def _points(
     return tuple(points)
 
 
-def _periods(
-    series: Mapping[str, Mapping[datetime, float]], since: datetime, until: datetime, period: timedelta
-) -> tuple[Period, ...]:
-    """The demand of each period. A minute with traffic of which a metric is missing makes its period unknown."""
+def _periods(series: Mapping[str, Mapping[datetime, float]], days: Days) -> tuple[Period, ...]:
+    """The demand of each full period. A minute with traffic of which a metric is missing makes its period unknown."""
+    since, period = _beginning(days.since, days.period), days.period
     known = [series.get(name, {}) for name in _WRITES]
-    reads = series.get("readBytes", {})
+    reads = series.get("readBytes", {}) if days.with_reads else {}
     most: dict[int, float] = {}
     total: dict[int, float] = {}
     lost = set()
@@ -190,7 +205,7 @@ def _periods(
         Period(since + n * period, most[n], total[n] / minutes)
         if n in most and n not in lost
         else Period(since + n * period)
-        for n in range((until - since) // period)
+        for n in range((days.until - since) // period)
     )
 
 

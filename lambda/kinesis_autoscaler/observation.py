@@ -21,8 +21,8 @@ from .decision import (
     fill_of,
     unknown,
 )
-from .metrics import Metrics
-from .model import Foresight, History, Period, Settings, Stream, Telemetry
+from .metrics import Days, Metrics
+from .model import Foresight, History, Settings, Stream, Telemetry
 from .occasions import Question
 from .reporting import logger
 from .settings import InvalidSettingsError, parse_settings
@@ -78,9 +78,9 @@ class Observer:
             telemetry = Telemetry()
         elif question is Question.FORESEE:
             # The two metrics of a week, hourly: what the forecast costs. The rest is asked only where it comes to that.
-            days, incomplete = self._days(stream, settings, now)
-            telemetry = Telemetry(days=days, incomplete=incomplete)
-            past = None if incomplete else Past(days, fill=fill_of(settings))
+            days = _last_days(stream, settings, now)
+            telemetry = _from_first_data(self._metrics.days(stream.name, days)) if days else Telemetry()
+            past = None if telemetry.incomplete else Past(telemetry.days, fill=fill_of(settings))
         elif question in (Question.FEWER, Question.REQUEST):
             telemetry = self._telemetry_for_fewer(stream, settings, now)
             if settings.foresight is Foresight.ON:
@@ -91,12 +91,12 @@ class Observer:
         return Situation(stream, settings, telemetry, history, now, past)
 
     def _telemetry_for_fewer(self, stream: Stream, settings: Settings, now: datetime) -> Telemetry:
-        # A day of minutes costs what an hour does: GetMetricData is charged by metric (CloudWatch pricing).
         since = now - max(settings.scale_down.window, THROTTLE_MEMORY, CONSUMER_MEMORY) - SOME_MORE
         fan_out = [] if settings.max_iterator_age is None else self._streams.fan_out_consumers(stream)
-        telemetry = self._metrics.telemetry(stream.name, since=since, until=now, fan_out=fan_out)
-        days, incomplete = self._days(stream, settings, now)
-        telemetry = replace(telemetry, days=days, incomplete=(*telemetry.incomplete, *incomplete))
+        days = _last_days(stream, settings, now)
+        telemetry = _from_first_data(
+            self._metrics.telemetry(stream.name, since=since, until=now, fan_out=fan_out, days=days)
+        )
         window_began = now - settings.scale_down.window
         gaps = [m for m in unknown(telemetry, settings, stream.created_at, window_began, now) if not m.has_traffic_data]
         if not gaps or telemetry.incomplete:
@@ -105,12 +105,13 @@ class Observer:
         delivered = self._metrics.delivered(witnesses, since=gaps[0].at, until=now)
         return replace(telemetry, delivered=delivered)
 
-    def _days(self, stream: Stream, settings: Settings, now: datetime) -> tuple[tuple[Period, ...], tuple[str, ...]]:
-        """The last days from the stream's first data on, and the metrics that CloudWatch did not return completely."""
-        since, until = max(now - LOOKBACK * PERIOD, stream.created_at), now - METRIC_DELAY
-        if until - since < PERIOD:
-            return (), ()
-        days, incomplete = self._metrics.days(
-            stream.name, since=since, until=until, period=PERIOD, with_reads=settings.scale_on_reads
-        )
-        return tuple(dropwhile(lambda period: period.highest is None, days)), incomplete
+
+def _last_days(stream: Stream, settings: Settings, now: datetime) -> Days | None:
+    """The days that count, as far as the stream has existed; None for one that has not ended a period yet."""
+    since, until = max(now - LOOKBACK * PERIOD, stream.created_at), now - METRIC_DELAY
+    return Days(since, until, PERIOD, settings.scale_on_reads) if until - since >= PERIOD else None
+
+
+def _from_first_data(telemetry: Telemetry) -> Telemetry:
+    """Without the time before the stream had any traffic: it says nothing."""
+    return replace(telemetry, days=tuple(dropwhile(lambda period: period.highest is None, telemetry.days)))

@@ -22,6 +22,10 @@ NO_DATA_FOR = timedelta(minutes=15)
 """A scale-down alarm without data for this long won't fire by itself: the stream may be idle. The look that follows
 judges the alarm's whole window, whatever its length, so that one that comes early does no harm."""
 
+SHOWN_EVERY = timedelta(hours=6)
+"""How often a stream's shard count is reported though it has not changed, and what is expected of it: so every graph of
+a day has them. Four of a day's hours are $0.05 a month for each. In between, graphs repeat the count."""
+
 SAME_MOMENT = timedelta(seconds=5)
 """By so much the function's clock and CloudWatch's may differ."""
 

@@ -34,10 +34,6 @@ CHECK_UP = HOT_SHARD_WINDOW - timedelta(minutes=5)
 """How often a stream is looked at for what no alarm shows: a little sooner than the stretch that is searched is over,
 so that the next reconcile leaves no gap. One metric of GetMetricData an hour is $0.0073 a month."""
 
-SHARD_COUNT_EVERY = timedelta(hours=6)
-"""How often a stream's shard count is reported though it has not changed, so that every graph of a day has it: four of
-a day's hours are $0.05 a month. In between, graphs repeat it."""
-
 KEEPING_UP = timedelta(minutes=1)
 """Consumers that are no further behind are done with the shards that a scale-down has closed."""
 
@@ -270,7 +266,7 @@ class Reconciler:
 
     def _check_up(self, pair: AlarmPair, stream: Stream, head: Head | None, request_id: str) -> None:
         now = self._clock()
-        if occasions.is_another_stretch(head.checked_at if head else None, SHARD_COUNT_EVERY, now):
+        if occasions.is_another_stretch(head.checked_at if head else None, occasions.SHOWN_EVERY, now):
             self._reporter.emit({"ShardCount": stream.open_shard_count}, stream=stream.name, in_total=False)
         consumers = self._observer.consumers(pair)
         if consumers:

@@ -99,17 +99,18 @@ class Reporter:
         """What all streams have at this moment, in total: at every reconcile, for the cost at every time."""
         self.emit({"Streams": len(counts), "ShardCount": sum(counts.values())})
 
-    def forecast(self, stream: str, plan: Plan, before: Plan | None, came: float | None) -> None:
+    def forecast(self, stream: str, plan: Plan, before: Plan | None, came: float | None, *, show: bool) -> None:
         """Log what is foreseen of a stream's next hour, and how good the last forecast was.
 
-        By stream it is in the log alone, since a metric that comes every hour costs $0.30 a month; the mean over the
-        streams is a metric.
+        The log has all of it. A metric that comes every hour costs $0.30 a month, so that a stream's dashboard gets
+        every sixth; how good the forecasts were is a metric of all streams together.
 
         Args:
             stream: Its name.
             plan: The new plan.
             before: The last one.
             came: The highest demand since the last one was made, in shards.
+            show: Whether it is one of those that the dashboard has.
         """
         last = None if before is None or came is None else before.expected
         logger.info(
@@ -127,6 +128,8 @@ class Reporter:
         )
         if last and came:
             self.emit({"ForecastError": abs(last - came) / came})
+        if show:
+            self.emit({"ExpectedShards": plan.expected}, stream=stream, in_total=False)
 
     def emit(
         self,

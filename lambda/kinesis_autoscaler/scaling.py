@@ -21,7 +21,7 @@ from .lifecycle import recorded, settled
 from .model import Action, Decision, Foresight, History, Plan, Reason, Record, Settings, Stream, Trigger
 from .model.record import event_key, within_a_sentence
 from .observation import Observer
-from .occasions import Occasion, Question, holds, of_alarm, of_request
+from .occasions import SHOWN_EVERY, Occasion, Question, holds, is_another_stretch, of_alarm, of_request
 from .reporting import Reporter
 from .settings import InvalidSettingsError
 from .streams import StreamMissingError, Streams
@@ -201,7 +201,9 @@ class Scaler:
         plan = decisions.make_plan(situation)
         self._audit.keep_plan(stream.name, plan, now)
         came = None if occasion.plan is None else decisions.what_came(situation, occasion.plan)
-        self._reporter.forecast(stream.name, plan, occasion.plan, came)
+        last = None if occasion.plan is None else occasion.plan.made_at
+        show = is_another_stretch(last, SHOWN_EVERY, plan.made_at)
+        self._reporter.forecast(stream.name, plan, occasion.plan, came, show=show)
         if settings.foresight is not Foresight.ON:
             return None
         decision = None

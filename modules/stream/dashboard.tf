@@ -170,16 +170,24 @@ locals {
     }
   ]
 
-  # A forecast comes every hour, so that a metric of it would cost $0.30 a month: the log has it for nothing.
+  # What came is known of every minute. What was expected the function reports every six hours, like the shard count: all
+  # forecasts, one an hour, are in its log.
   forecast_widgets = [
-    for query in ["fields @timestamp, last_expected_shards, came_shards, expected_shards, days, shard_count, grow_to, shrink_to | filter message = \"Forecast.\" | filter stream = \"${var.stream_name}\" | sort @timestamp desc | limit 48"] : {
-      type = "log", x = 0, y = 27 + 6 * ceil(length(var.consumer_functions) / 3), width = 24, height = 8
-      properties = {
-        title  = "Forecasts: the highest demand expected of the last hour, what came, and what is expected of the next, in shards"
-        region = data.aws_region.current.id
-        view   = "table"
-        query  = "SOURCE '/aws/lambda/${var.autoscaler.alarm_name_prefix}' | ${query}"
-      }
+    for title in ["Demand in shards, and the highest that the last days let expect of an hour"] : {
+      type = "metric", x = 0, y = 27 + 6 * ceil(length(var.consumer_functions) / 3), width = 24, height = 6
+      properties = merge(local.graph, {
+        title = title
+        metrics = concat(
+          [for id, name in local.metrics : concat(["AWS/Kinesis", name], local.of_stream, [{ id = id, visible = false }])],
+          [
+            [{ expression = "MAX([${join(", ", [
+              "incomingBytes / (60 * ${local.shard_write_bytes})",
+              "incomingRecords / (60 * ${local.shard_write_records})",
+            ])}])", label = "demand", color = "#1f77b4" }],
+            concat(["KinesisAutoscaler", "ExpectedShards"], local.of_stream, [{ label = "expected within the hour", color = "#e07b00", stat = "Maximum" }]),
+          ],
+        )
+      })
     } if var.foresight != "off"
   ]
 }

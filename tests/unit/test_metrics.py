@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.stub import ANY, Stubber
 
-from kinesis_autoscaler.metrics import Metrics
+from kinesis_autoscaler.metrics import Days, Metrics
 from kinesis_autoscaler.model import Minute, Telemetry
 from tests.unit.account import Calls
 
@@ -149,10 +149,18 @@ class TestThrottledMinutes:
 
 class TestDays:
     def days(self, metrics, *, minutes: int = 10, with_reads: bool = False):
-        until = NOON + minutes * MINUTE
-        days, incomplete = metrics.days("orders", since=NOON, until=until, period=5 * MINUTE, with_reads=with_reads)
-        assert incomplete == ()
-        return days
+        wanted = Days(NOON, NOON + minutes * MINUTE, 5 * MINUTE, with_reads)
+        telemetry = metrics.days("orders", wanted)
+        assert telemetry.incomplete == ()
+        with_minutes = metrics.telemetry("orders", since=NOON + 4 * MINUTE, until=wanted.until, days=wanted)
+        assert with_minutes.days == telemetry.days, "of a look for fewer shards, too"
+        assert len(with_minutes.minutes) == minutes - 4
+        return telemetry.days
+
+    def test_they_come_with_the_minutes_in_one_call(self, cloudwatch, metrics):
+        calls = Calls(cloudwatch)
+        metrics.telemetry("orders", since=NOON, until=NOON + MINUTE, days=Days(NOON, NOON, 5 * MINUTE, False))
+        assert [name for name, _ in calls.made] == ["GetMetricData"]
 
     def test_each_period_has_its_highest_and_its_mean_demand(self, metrics, publish):
         for n, shards in enumerate([1, 2, 3, 0.5, 1]):

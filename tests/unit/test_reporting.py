@@ -138,7 +138,7 @@ def dimensions_of(line: dict) -> list[list[str]]:
 class TestForecasts:
     def test_how_good_the_last_one_was_is_a_metric_in_total(self, printed):
         before, plan = Plan(NOW, 8, expected=6.0, days=7), Plan(NOW, 8, expected=7.0, days=7)
-        Reporter(ENVIRONMENT, None).forecast("orders", plan, before, came=8.0)
+        Reporter(ENVIRONMENT, None).forecast("orders", plan, before, came=8.0, show=False)
         (line,) = printed()
         assert dimensions_of(line) == [["FunctionName"]]
         assert line["ForecastError"] == 0.25
@@ -147,13 +147,19 @@ class TestForecasts:
         ("before", "came"), [(None, None), (Plan(NOW, 8), 8.0), (Plan(NOW, 8, expected=6.0), None)]
     )
     def test_where_nothing_was_expected_or_nobody_knows_what_came_there_is_none(self, before, came, printed):
-        Reporter(ENVIRONMENT, None).forecast("orders", Plan(NOW, 8), before, came)
+        Reporter(ENVIRONMENT, None).forecast("orders", Plan(NOW, 8), before, came, show=False)
         assert printed() == []
+
+    def test_some_are_shown_by_stream(self, printed):
+        Reporter(ENVIRONMENT, None).forecast("orders", Plan(NOW, 8, expected=6.0), None, None, show=True)
+        (line,) = printed()
+        assert (dimensions_of(line), line["StreamName"]) == ([["StreamName"]], "orders")
+        assert metrics_of(line) == {"ExpectedShards": 6.0}
 
     def test_the_log_has_what_was_expected_and_what_came(self, caplog):
         caplog.set_level("INFO")
         plan = Plan(NOW, 8, (0, 12), 0, 11.0, 6)
-        Reporter(ENVIRONMENT, None).forecast("orders", plan, Plan(NOW, 8, expected=6.0), came=8.0)
+        Reporter(ENVIRONMENT, None).forecast("orders", plan, Plan(NOW, 8, expected=6.0), came=8.0, show=False)
         (line,) = caplog.records
         assert (line.message, line.stream, line.days, line.grow_to) == ("Forecast.", "orders", 6, 12)
         assert (line.expected_shards, line.last_expected_shards, line.came_shards) == (11.0, 6.0, 8.0)
