@@ -49,7 +49,7 @@ def broken_by_the_call(w: World, call: Reshard) -> Iterator[str]:
         yield f"rule 1: {call} more than doubles or halves"
     for alarm in alarms.values():
         tags = w.tags(alarm)
-        low, high = int(tags["min-shard-count"]), int(tags["max-shard-count"])
+        low, high = int(tags.get("min-shard-count", 1)), int(tags["max-shard-count"])
         within = min(low, 2 * call.before) <= call.target and (call.shrinks or call.target <= high)
         if not within:
             yield f"rule 1: {call} leaves the bounds {low} to {high}"

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from unittest.mock import patch
@@ -222,6 +222,17 @@ class World:
             traffic = {n: Traffic(bytes=each * self.SHARD_BYTES, records=each * 20_000) for n, each in demand.items()}
             for name, minute in self.aws.advance_minute(traffic).items():
                 self.accepted_shards.setdefault(name, {})[at] = demand[name] * minute.accepted_share
+
+    def have_days(self, days: int, demand: Callable[[datetime], float], name: str = "orders") -> None:
+        """Days go by of which nothing is seen but what CloudWatch has: a demand in shards, by the minute."""
+        begin = self.now.replace(second=0, microsecond=0)
+        minute = timedelta(minutes=1)
+        self.aws.clock.advance(timedelta(days=days))
+        for at in (begin + n * minute for n in range((self.now - begin) // minute)):
+            shards = demand(at)
+            traffic = {"IncomingBytes": shards * self.SHARD_BYTES, "IncomingRecords": shards * 20_000}
+            for metric, value in traffic.items():
+                self.aws.store.put("AWS/Kinesis", metric, {"StreamName": name}, at, sum=value)
 
     def run_until(self, condition: Callable[[], bool], at_most: int = 60) -> None:
         for _ in range(at_most):

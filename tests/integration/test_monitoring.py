@@ -80,8 +80,9 @@ class Metric:
 def w() -> Iterator[World]:
     """What is reported has happened: scalings both ways, a maximum, a failure, a repair, a forged message."""
     with world() as w:
-        as_by_default = {"scale_up": {}, "scale_down": {}, "scale_on_throttling": True, "max_shard_count": 64}
+        as_by_default = {"scale_up": {}, "scale_down": {}, "scale_on_throttling": True, "foresight": "on"}
         w.add_stream("plain", shards=8, demand=4.0, **as_by_default)
+        w.have_days(3, lambda at: 5.2, "plain")
         w.add_stream("full", shards=4, demand=3.9, max_shard_count=4)
         w.add_stream("falling", shards=8, demand=1.5)
         w.add_stream("denied", shards=4, demand=2.0)
@@ -89,7 +90,7 @@ def w() -> Iterator[World]:
         w.run(30)
         w.pause("scale-down", name="falling", paused=False)  # its alarm has fired in vain
         w.before_call = deny_scaling_of("denied")
-        w.demand |= {"plain": 7.0, "denied": 3.9}
+        w.demand |= {"plain": 7.5, "denied": 3.9}
         w.run(15)
         w.write_shard_count(5, "plain")
         w.publish("a forgery")

@@ -86,6 +86,27 @@ def test_a_hot_shard_brings_more_shards_where_the_user_wants_that(w):
     assert w.reshards[0].target == 16
 
 
+@reaches(Reason.EXPECTED_DEMAND)
+def test_traffic_of_every_day_finds_its_shards_there(w):
+    begins = w.now + timedelta(minutes=40)
+
+    def demand(at):
+        return 7.0 if timedelta() <= (at - begins) % timedelta(days=1) < timedelta(hours=1) else 2.4
+
+    w.add_stream(shards=4, demand=2.4, target_utilization=0.7, foresight="on")
+    w.have_days(5, demand)
+    w.run(40)
+    [record] = [item for item in w.log() if item["status"] == "SUCCEEDED"]
+    assert (record["reason"], record["trigger"]) == ("EXPECTED_DEMAND", "reconcile")
+    assert record["message"] == (
+        "Scaled orders from 4 to 7 shards: on 4 of the last days the next hour needed up to 7.0 shards at "
+        "today's level; growing now costs less than what 4 shards would throttle."
+    )
+    w.demand["orders"] = 7.0
+    w.run(10)
+    assert list(w.accepted_shards["orders"].values())[-10:] == [7.0] * 10, "nothing is throttled meanwhile"
+
+
 @reaches(Reason.LOW_DEMAND)
 def test_traffic_that_falls_brings_fewer_shards(w):
     steady(w)
@@ -544,12 +565,12 @@ def test_a_missing_maximum_is_refused_since_it_is_the_ceiling_of_the_cost(w):
 
 @reaches(Reason.HIGH_DEMAND)
 def test_other_missing_tags_take_their_defaults(w):
-    steady(w, target_utilization=0.5)
+    steady(w, target_utilization=0.5, scale_up={**QUICK["scale_up"], "threshold": 0.9})
     untag_alarms(w, *(name for name in w.tags(w.alarms()["scale-up"]) if name != "max-shard-count"))
-    w.demand["orders"] = 7.0
+    w.demand["orders"] = 7.6
     w.run(4)
     [record] = w.log()
-    assert record["to_shard_count"] == 12, "for 70%; 50% would have brought 16"
+    assert record["to_shard_count"] == 12, "for 80%; 50% would have brought 16"
     w.apply()
 
 
