@@ -256,13 +256,16 @@ class Reconciler:
         """Make the plans anew that are due, and do what they ask for; they may ask at any time."""
         now = self._clock()
         plans = {name: head.plan for name, head in heads.items()}
-        for seen in in_order_of_plans(Seen(pairs[name], calm[name], now, plan=plans.get(name)) for name in calm):
+        seen_of_each = (Seen(pairs[name], calm[name], now, plan=plans.get(name)) for name in calm)
+        for seen in in_order_of_plans(seen_of_each):
+            occasion = foreseen(seen)
+            if occasion is None:
+                continue
             if time_left() < TIME_FOR_ONE_STREAM:
                 break  # the longest waiting come first next time
             with OneStream(seen.stream.name, summary, self._reporter):
-                if occasion := foreseen(seen):
-                    history = self._audit.history(seen.stream.name, now)
-                    self._scaler.look(occasion, seen.pair, history, request_id)
+                history = self._audit.history(seen.stream.name, now)
+                self._scaler.look(occasion, seen.pair, history, request_id)
 
     def _check_up(self, pair: AlarmPair, stream: Stream, head: Head | None, request_id: str) -> None:
         now = self._clock()

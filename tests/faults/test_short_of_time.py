@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, repeat
 
 import pytest
 
@@ -32,7 +33,7 @@ def reshard_all(w: World, count: int) -> None:
 
 def reconcile(s: Stage, *, streams: int = 3) -> None:
     """A run with time for so many streams."""
-    seconds_left = iter([900] * streams + [29])
+    seconds_left = chain([900] * streams, repeat(29))
     run = s.enter(RECONCILE)
     run.get_remaining_time_in_millis = lambda: 1000 * next(seconds_left)
     run.finish()
