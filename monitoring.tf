@@ -237,7 +237,7 @@ locals {
       })
     },
     {
-      type = "metric", x = 0, y = 25, width = 8, height = 6
+      type = "metric", x = 0, y = 25, width = 6, height = 6
       properties = merge(local.graph, {
         title = "Reconcile", yAxis = local.from_zero
         metrics = [
@@ -251,7 +251,7 @@ locals {
       })
     },
     {
-      type = "metric", x = 8, y = 25, width = 8, height = 6
+      type = "metric", x = 6, y = 25, width = 6, height = 6
       properties = merge(local.graph, {
         title = "Seconds that a scaling took", yAxis = local.from_zero
         metrics = [
@@ -261,10 +261,17 @@ locals {
       })
     },
     {
-      type = "metric", x = 16, y = 25, width = 8, height = 6
+      type = "metric", x = 12, y = 25, width = 6, height = 6
       properties = merge(local.graph, {
         title   = "Dead-letter queue", yAxis = local.from_zero
         metrics = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", local.dead_letter_queue_name, { label = "events", stat = "Maximum" }]]
+      })
+    },
+    {
+      type = "metric", x = 18, y = 25, width = 6, height = 6
+      properties = merge(local.graph, {
+        title   = "Forecasts: how far off, as a fraction of what came", period = 3600, yAxis = local.from_zero
+        metrics = [concat(["KinesisAutoscaler", "ForecastError"], local.of_total, [{ label = "mean of the streams", stat = "Average", color = "#1f77b4" }])]
       })
     },
   ]

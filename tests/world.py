@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
@@ -223,15 +224,15 @@ class World:
             for name, minute in self.aws.advance_minute(traffic).items():
                 self.accepted_shards.setdefault(name, {})[at] = demand[name] * minute.accepted_share
 
-    def have_days(self, days: int, demand: Callable[[datetime], float], name: str = "orders") -> None:
-        """Days go by of which nothing is seen but what CloudWatch has: a demand in shards, by the minute."""
+    def have_days(self, days: int, demand: Callable[[datetime], float]) -> None:
+        """Days go by of which nothing is seen but what CloudWatch has of every stream: a demand in shards."""
         begin = self.now.replace(second=0, microsecond=0)
         minute = timedelta(minutes=1)
         self.aws.clock.advance(timedelta(days=days))
         for at in (begin + n * minute for n in range((self.now - begin) // minute)):
             shards = demand(at)
             traffic = {"IncomingBytes": shards * self.SHARD_BYTES, "IncomingRecords": shards * 20_000}
-            for metric, value in traffic.items():
+            for name, (metric, value) in product(self.demand, traffic.items()):
                 self.aws.store.put("AWS/Kinesis", metric, {"StreamName": name}, at, sum=value)
 
     def run_until(self, condition: Callable[[], bool], at_most: int = 60) -> None:

@@ -10,14 +10,11 @@ from simulator.deployment import module_inputs
 from simulator.deployment.module_inputs import InvalidInputError
 
 DIALS: dict[str, tuple[float, ...]] = {
-    "target_utilization": (0.93, 0.87, 0.80, 0.75, 0.70, 0.65, 0.60, 0.60, 0.60, 0.60),
-    "scale_up.threshold": (0.97, 0.93, 0.90, 0.85, 0.80, 0.75, 0.75, 0.75, 0.75, 0.75),
-    "scale_up.evaluation_periods": (2, 2, 1, 2, 2, 1, 1, 1, 1, 1),
-    "scale_up.datapoints_to_alarm": (2, 2, 1, 2, 2, 1, 1, 1, 1, 1),
-    "scale_down.threshold": (0.70, 0.65, 0.60, 0.50, 0.40, 0.50, 0.50, 0.50, 0.50, 0.50),
-    "scale_down.evaluation_periods": (6, 6, 6, 9, 12, 12, 12, 12, 12, 12),
-    "scale_down.datapoints_to_alarm": (6, 6, 6, 9, 12, 12, 12, 12, 12, 12),
-    "burst_memory_days": (0, 0, 0, 1, 1, 3, 7, 7, 7, 7),
+    "throttling_cost": (10, 30, 100, 200, 500, 1500, 4000, 4000, 4000, 4000),
+    "target_utilization": (0.85, 0.80, 0.80, 0.80, 0.75, 0.70, 0.60, 0.60, 0.60, 0.60),
+    "scale_up.threshold": (0.95, 0.90, 0.90, 0.90, 0.85, 0.80, 0.70, 0.70, 0.70, 0.70),
+    "scale_up.evaluation_periods": (2, 2, 1, 1, 1, 1, 1, 1, 1, 1),
+    "scale_up.datapoints_to_alarm": (2, 2, 1, 1, 1, 1, 1, 1, 1, 1),
 }
 """Each input's value on every rung of the ladder, from the thriftiest to the most careful."""
 

@@ -82,8 +82,8 @@ def w() -> Iterator[World]:
     with world() as w:
         as_by_default = {"scale_up": {}, "scale_down": {}, "scale_on_throttling": True, "foresight": "on"}
         w.add_stream("plain", shards=8, demand=4.0, **as_by_default)
-        w.have_days(3, lambda at: 5.2, "plain")
-        w.add_stream("full", shards=4, demand=3.9, max_shard_count=4)
+        w.add_stream("full", shards=4, demand=3.9, max_shard_count=4, foresight="on")
+        w.have_days(3, lambda at: 5.2)
         w.add_stream("falling", shards=8, demand=1.5)
         w.add_stream("denied", shards=4, demand=2.0)
         w.pause("scale-down", name="falling")
