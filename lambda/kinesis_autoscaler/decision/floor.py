@@ -82,17 +82,28 @@ def worth_growing(past: Past, days: Sequence[LikeNow], current: int, cost: float
     )
     if peak <= current:
         return None
+    lost_until = {}
+    for begin, end in pairwise((0, *horizons)):
+        lost_until[end] = [
+            (have, need * day.scale)
+            for day in days
+            for shards, need in zip(
+                past.reacting[day.begins + begin : day.begins + end],
+                past.highest[day.begins + begin : day.begins + end],
+                strict=True,
+            )
+            if need * day.scale > (have := max(current, shards * day.scale))
+        ]
+    if not any(lost_until.values()):
+        return None  # the shards that there are would have lost nothing
     counts = _between(current, min(GROW_AT_MOST * current, math.ceil(peak / FULL)))
     held, spared = _Hinges(counts), _Hinges(counts)
+    for day in days:
+        held.add_all([max(current, have * day.scale) for have in past.reacting[day.begins : day.begins + HOUR]], 1.0)
     spared_until = {}
-    for begin, end in pairwise((0, *horizons)):
-        for day in days:
-            span = slice(day.begins + begin, day.begins + end)
-            have = [max(current, shards * day.scale) for shards in past.reacting[span]]
-            lost = [(x, y * day.scale) for x, y in zip(have, past.highest[span], strict=True) if y * day.scale > x]
-            held.add_all(have, 1.0)
-            spared.add_all([x for x, _ in lost], 1.0)
-            spared.add_all([y for _, y in lost], -1.0)
+    for end, lost in lost_until.items():
+        spared.add_all([have for have, _ in lost], 1.0)
+        spared.add_all([need for _, need in lost], -1.0)
         spared_until[end] = spared.values()
     gains = []
     for n, (count, extra) in enumerate(zip(counts, held.values(), strict=True)):
@@ -145,8 +156,9 @@ def worth_shrinking(past: Past, current: int, lowest: int, cost: float, price: f
             needed = [demand * scale for demand in past.highest[begin : begin + HOUR]]
             costs.add_all(held, 1.0)
             # What demand exceeds them by is refused, as far as the floor does not take it.
-            costs.add_all([have for have, need in zip(held, needed, strict=True) if need > have], -cost)
-            costs.add_all([need for have, need in zip(held, needed, strict=True) if need > have], cost)
+            if lost := [(have, need) for have, need in zip(held, needed, strict=True) if need > have]:
+                costs.add_all([have for have, _ in lost], -cost)
+                costs.add_all([need for _, need in lost], cost)
         per_hour = 1 / (HOUR * len(days))
         sums = [value * per_hour + surprise * hour for value, surprise in zip(costs.values(), surprises, strict=True)]
         least = min(sums)

@@ -55,6 +55,7 @@ class Past:
         self._fill = fill
         self._unknown_before: list[int] = [0]
         self._surges: list[int] = []
+        self._others: dict[int, tuple[range, float]] = {}
         for period in periods:
             self.append(period)
 
@@ -112,7 +113,7 @@ class Past:
         """
         since = self.now - OUTLOOK_DAYS * DAY
         while self._surges and self._surges[0] < since:
-            del self._surges[0]
+            self._others.pop(self._surges.pop(0), None)
         for at in self._surges:
             expected = max(self.reacting[at], self._on_other_days(at))
             if self.highest[at] > expected:
@@ -134,15 +135,18 @@ class Past:
 
     def _on_other_days(self, at: int) -> float:
         """The highest demand of any other of the last days at about that time, scaled to that day's level."""
-        highest, mean = self.highest, self.mean
-        level = sum(mean[at - LEVEL - 1 : at - 1])
-        most = 0.0
         first = max(LEVEL + 2, self.now - OUTLOOK_DAYS * DAY)
-        for then in range(at - (at - first) // DAY * DAY, self.now - 1, DAY):
-            if then != at:
-                scale = _ratio(level, sum(mean[then - LEVEL - 1 : then - 1]), MAX_LEVEL_RATIO)
-                most = max(most, scale * max(highest[then - 1 : then + 2]))
+        days = range(at - (at - first) // DAY * DAY, self.now - 1, DAY)
+        known, most = self._others.get(at, (None, 0.0))
+        if known != days:
+            most = max((self._at_that_time(at, then) for then in days if then != at), default=0.0)
+            self._others[at] = days, most
         return most
+
+    def _at_that_time(self, at: int, then: int) -> float:
+        """The highest demand around a period of another day, at the level of the day of a surge."""
+        level, level_then = (sum(self.mean[period - LEVEL - 1 : period - 1]) for period in (at, then))
+        return _ratio(level, level_then, MAX_LEVEL_RATIO) * max(self.highest[then - 1 : then + 2])
 
 
 def _ratio(now: float, then: float, most: float) -> float:
