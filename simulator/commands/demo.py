@@ -25,10 +25,12 @@ from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1
 from simulator.commands.flags import check_writable, mean_shards, number
 from simulator.commands.given_traffic import tell
 from simulator.deployment.terraform import REPOSITORY, WorkingCopy
+from simulator.deployment.without_terraform import audit_log
 from simulator.local_aws import START, LocalAWS, Transport
 from simulator.local_aws.environment import with_aws
 from simulator.local_aws.replay_loop import StreamReplay, replay
-from simulator.reports import charts
+from simulator.reports import charts, page, pages, scaling_log
+from simulator.reports.page import PageTable
 from simulator.traffic import generated_day, read_trace
 from simulator.traffic.ordering import MOST_DAYS
 
@@ -79,7 +81,8 @@ def run(options: Namespace, console: Console) -> bool:
             example.init(show)
         with _step(console, f"terraform apply in {EXAMPLE}") as show:
             example.apply(variables, show)
-        log_commands: dict[str, str] = example.outputs()["scaling_log_commands"]
+        outputs = example.outputs()
+        log_commands: dict[str, str] = outputs["scaling_log_commands"]
 
         traces = _traces(sorted(log_commands, reverse=True), trace, options.days)
         for stream_name, each in traces.items():
@@ -93,9 +96,11 @@ def run(options: Namespace, console: Console) -> bool:
         with _step(console, "terraform plan -detailed-exitcode"):
             plan = example.plan(variables)
         console.print(_last_words(plan.text), style="red" if plan.has_changes else "green", markup=False)
-        for stream_name in traces:
+        logs = {name: audit_log(aws, outputs["audit_table_name"], name) for name in traces}
+        for stream_name, log in logs.items():
             console.print(Rule(f"Scaling log of {stream_name}", align="left"))
-            _run_in_shell(log_commands[stream_name], aws.environment, console)
+            scaling_log.show(log, console)
+            _say_the_same(log_commands[stream_name], aws.environment, console)
 
         chart = options.output / f"{trace.name if trace else 'day'}.png"
         charts.draw(replays, "terraform-aws-kinesis-autoscaler: demand and open shards", chart)
@@ -103,7 +108,10 @@ def run(options: Namespace, console: Console) -> bool:
         console.print(_summary(replays))
         console.print(f"Dollars are for shards alone, at the prices of {US_EAST_1.region}, {US_EAST_1.date}.")
         console.print(_proof(aws))
-        console.print(f"Chart: {chart}")
+        scalings = {name: scaling_log.scalings(log) for name, log in logs.items()}
+        told = pages.demo(replays, scalings, _summary_rows(replays), _last_words(plan.text))
+        page.write(told, chart.with_suffix(".html"))
+        console.print(f"Chart: {chart}\nPage:  {chart.with_suffix('.html')}", soft_wrap=True)
     return not plan.has_changes and _scaled_as_it_should(replays, is_own=trace is not None)
 
 
@@ -176,21 +184,24 @@ def _last_words(plan: str) -> str:
     return conclusions[-1] if conclusions else plan
 
 
-def _run_in_shell(command: str, aws: Mapping[str, str], console: Console) -> None:
-    """Run a command as a user would, but with this environment's AWS CLI and against the local AWS."""
-    console.print(f"$ {command}\n", style="dim", markup=False, highlight=False, soft_wrap=True)
+def _say_the_same(command: str, aws: Mapping[str, str], console: Console) -> None:
+    """Show the command that prints the log, run as a user would, but with this environment's AWS CLI."""
     environment = with_aws(aws)
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     answer = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)  # noqa: S602
-    console.print(answer.stdout or answer.stderr, markup=False, highlight=False, soft_wrap=True)
+    if answer.returncode:
+        console.print(answer.stderr, markup=False, highlight=False, soft_wrap=True)
     answer.check_returncode()
+    console.print(
+        "\nTo print the latest of it, and what was decided against, wherever there is an AWS CLI:", style="dim"
+    )
+    console.print(f"$ {command}\n", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
-def _summary(replays: Sequence[StreamReplay]) -> Table:
+def _summary_rows(replays: Sequence[StreamReplay]) -> PageTable:
     """What became of each stream, and what its shards cost, beside a fixed count that carries its highest minute."""
     a_month = US_EAST_1.shard_hour * HOURS_PER_MONTH
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
-    for title in (
+    head = (
         "stream",
         "scaled up",
         "scaled down",
@@ -199,22 +210,34 @@ def _summary(replays: Sequence[StreamReplay]) -> Table:
         "throttled",
         "$ a month",
         "fixed at the peak",
-    ):
-        table.add_column(title, justify="left" if title == "stream" else "right")
+    )
+    rows = []
     for each in replays:
         ups = sum(event.to_shards > event.from_shards for event in each.events)
         counts = [minute.open_shards for minute in each.minutes]
         peak = max(1, math.ceil(max(minute.demand_shards for minute in each.minutes)))
-        table.add_row(
-            each.stream_name,
-            str(ups),
-            str(len(each.events) - ups),
-            f"{min(counts)} to {max(counts)}",
-            f"{each.shard_hours:,.0f}",
-            f"{each.throttled_share:.3%}",
-            f"{each.shard_hours / len(counts) * 60 * a_month:,.2f}",
-            f"{peak} shards: {peak * a_month:,.2f}",
+        rows.append(
+            (
+                each.stream_name,
+                str(ups),
+                str(len(each.events) - ups),
+                f"{min(counts)} to {max(counts)}",
+                f"{each.shard_hours:,.0f}",
+                f"{each.throttled_share:.3%}",
+                f"{each.shard_hours / len(counts) * 60 * a_month:,.2f}",
+                f"{peak} shards: {peak * a_month:,.2f}",
+            )
         )
+    return PageTable("Summary", head, rows, frozenset(range(1, len(head))))
+
+
+def _summary(replays: Sequence[StreamReplay]) -> Table:
+    summary = _summary_rows(replays)
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    for column, title in enumerate(summary.head):
+        table.add_column(title, justify="right" if column in summary.numbers else "left")
+    for row in summary.rows:
+        table.add_row(*row)
     return table
 
 

@@ -19,13 +19,11 @@ import json
 import math
 import re
 import time
-from collections import Counter
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.rule import Rule
 from rich.table import Table
@@ -41,7 +39,7 @@ from simulator.deployment.terraform import REPOSITORY
 from simulator.local_aws import LocalAWS
 from simulator.local_aws.replay_loop import StreamReplay, replay
 from simulator.local_aws.replay_outcome import Outcome
-from simulator.reports import charts, page, pages
+from simulator.reports import charts, page, pages, scaling_log
 from simulator.traffic import GET_METRIC_DATA, MINUTES_PER_DAY, MOST_SHARDS
 
 if TYPE_CHECKING:
@@ -145,7 +143,8 @@ def run(options: Namespace, console: Console) -> bool:
                 raise
         log = autoscaler.audit_log(stream_name)
     outcome = Outcome.of(record, trace, calls)
-    _show_log(log, console)
+    console.print(Rule("Scaling log", align="left"))
+    scaling_log.show(log, console)
     if not record.events and not record.throttled_share:
         console.print(f"This traffic needs no scaling: {record.minutes[0].open_shards} shards carry all of it.")
     console.print(Rule("Result", align="left"))
@@ -203,48 +202,6 @@ def _calls_of_new_invocations(aws: LocalAWS) -> list[datetime]:
     return [call.at for call in calls if call.operation == "UpdateShardCount"]
 
 
-def _scalings(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the scaling log says of each scaling that was at least intended."""
-    return [
-        {
-            "started_at": item["started_at"],
-            "finished_at": item.get("finished_at"),
-            "from_shard_count": int(item["from_shard_count"]),
-            "to_shard_count": int(item["to_shard_count"]),
-            "status": item["status"],
-            "reason": item["reason"],
-            "message": item["message"],
-        }
-        for item in log
-        if item["status"] != "SKIPPED" and item.get("to_shard_count") is not None
-    ]
-
-
-def _not_scaled(log: list[dict[str, Any]]) -> dict[str, int]:
-    """How often it was decided not to scale, by the reason's code, the most frequent first."""
-    counts: Counter[str] = Counter()
-    for item in log:
-        if item["status"] == "SKIPPED":
-            counts[item["reason"]] += int(item.get("occurrences", 1))
-    return dict(counts.most_common())
-
-
-def _show_log(log: list[dict[str, Any]], console: Console) -> None:
-    console.print(Rule("Scaling log", align="left"))
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("started (UTC)", "shards", "decision"):
-        table.add_column(title, no_wrap=title != "decision")
-    for each in _scalings(log):
-        up = each["to_shard_count"] > each["from_shard_count"]
-        change = f"[{'green' if up else 'dark_orange'}]{each['from_shard_count']} → {each['to_shard_count']}[/]"
-        failed = "" if each["status"] == "SUCCEEDED" else f"{each['status']}: "
-        started = datetime.fromisoformat(each["started_at"])
-        table.add_row(f"{started:%a %d %b %H:%M}", change, escape(failed + each["message"]))
-    console.print(table)
-    if reasons := _not_scaled(log):
-        console.print("Decided not to scale: " + ", ".join(f"{reason} {count} ×" for reason, count in reasons.items()))
-
-
 def _table(record: StreamReplay, outcome: Outcome) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
     end = record.minutes[-1].at + timedelta(minutes=1)
@@ -267,7 +224,12 @@ def _write(
     folder: Path, about: dict[str, Any], outcome: Outcome, record: StreamReplay, log: list[dict[str, Any]]
 ) -> None:
     """Write replay.json, replay.html, replay.png and replay.svg."""
-    result = {**about, "result": asdict(outcome), "scalings": _scalings(log), "not_scaled": _not_scaled(log)}
+    result = {
+        **about,
+        "result": asdict(outcome),
+        "scalings": scaling_log.scalings(log),
+        "not_scaled": scaling_log.not_scaled(log),
+    }
     (folder / "replay.json").write_text(json.dumps(result, indent=2) + "\n")
     read = "; ".join((f"Traffic: {about['read']['from']}", *about["read"]["notes"]))
     told = pages.replay(record, outcome, result["scalings"], result["not_scaled"], about["settings"], f"{read}.")

@@ -45,24 +45,29 @@ class Deployment:
 
     def audit_log(self, stream_name: str) -> list[dict[str, Any]]:
         """The stream's items in the audit table, oldest first; numbers are `decimal.Decimal`."""
-        pages = (
-            self.aws.client("dynamodb")
-            .get_paginator("query")
-            .paginate(
-                TableName=self.audit_table_name,
-                KeyConditionExpression="stream_name = :stream",
-                ExpressionAttributeValues={":stream": {"S": stream_name}},
-            )
-        )
-        read = TypeDeserializer().deserialize
-        items = (item for page in pages for item in page["Items"])
-        return [{name: read(value) for name, value in item.items()} for item in items]
+        return audit_log(self.aws, self.audit_table_name, stream_name)
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke the function synchronously and return its answer, or Lambda's error payload."""
         answer = self.aws.client("lambda").invoke(FunctionName=self.function_name, Payload=json.dumps(event))
         payload: dict[str, Any] = json.load(answer["Payload"])
         return payload
+
+
+def audit_log(aws: LocalAWS, table_name: str, stream_name: str) -> list[dict[str, Any]]:
+    """A stream's items in an audit table, oldest first; numbers are `decimal.Decimal`."""
+    pages = (
+        aws.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table_name,
+            KeyConditionExpression="stream_name = :stream",
+            ExpressionAttributeValues={":stream": {"S": stream_name}},
+        )
+    )
+    read = TypeDeserializer().deserialize
+    items = (item for page in pages for item in page["Items"])
+    return [{name: read(value) for name, value in item.items()} for item in items]
 
 
 def deploy(

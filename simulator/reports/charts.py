@@ -41,6 +41,7 @@ _AXES_WIDE, _AXES_HIGH = 11.8, 3.2  # of its axes, at least
 _MAX_POINTS = 1500  # more minutes than that are drawn by their peaks and means: there are no more pixels
 _LABEL_SIZE = (0.11, 0.17)  # inches: the width of a label's character, and its height
 _MAX_LABELS = 16
+_LONGEST_NAME = 48  # beside it is the summary
 _FEW_EVENTS = 30  # more are marked smaller
 _OUTLINE = withStroke(linewidth=3, foreground="white")
 
@@ -110,7 +111,9 @@ def _draw_panel(panel: Axes, replay: StreamReplay) -> None:
     panel.set_ylim(0, top)
     panel.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     panel.set_ylabel("shards")
-    panel.set_title(f"{replay.stream_name}   ", loc="left", fontweight="bold", fontsize=12)
+    name = replay.stream_name
+    short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    panel.set_title(short, loc="left", fontweight="bold", fontsize=12)
     panel.set_title(_summary(replay), loc="right", fontsize=10, color="#555555")
     panel.grid(color=_GRID, linewidth=0.8)
     panel.set_axisbelow(True)

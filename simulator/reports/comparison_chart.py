@@ -74,7 +74,7 @@ class Compared(Protocol):
 
     @property
     def kind(self) -> Kind:
-        """Whose it is; this module's presets are connected."""
+        """Whose it is."""
 
     @property
     def shard_hours_of_bound(self) -> float | None:
@@ -98,8 +98,8 @@ def draw(points: Sequence[Compared], *, subtitle: str, path: Path) -> None:
     top = _HEADROOM * max(point.cost_of_bound for point in scaled if point.kind is not Kind.NONE)
     inside = [point for point in scaled if point.cost_of_bound <= top]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(9.5, 5.8), dpi=110)
-        panel = figure.add_axes((0.075, 0.115, 0.905, 0.745))
+        figure = Figure(figsize=(9.5, 6.0), dpi=110)
+        panel = figure.add_axes((0.075, 0.155, 0.905, 0.71))
         figure.text(0.012, 0.945, _TITLE, fontsize=15, fontweight="bold")
         figure.text(0.012, 0.9, subtitle, fontsize=9.5, color="#666666")
         _draw_axes(panel, top, max(point.throttled_share for point in inside))
@@ -107,7 +107,7 @@ def draw(points: Sequence[Compared], *, subtitle: str, path: Path) -> None:
         _name_what_is_beyond(panel, top, [point for point in scaled if point.cost_of_bound > top])
         _label(figure, panel, inside)
         kinds = [kind for kind in _LOOKS if any(point.kind is kind for point in inside)]
-        figure.legend(handles=[_key(kind) for kind in kinds], loc="upper right", ncols=len(kinds), frameon=False)
+        figure.legend(handles=[_key(kind) for kind in kinds], loc="lower center", ncols=len(kinds), frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".png":
             _save_png(figure, path)
@@ -155,9 +155,6 @@ def _draw_axes(panel: Axes, top: float, most: float) -> None:
 
 
 def _draw_marks(panel: Axes, points: Sequence[Compared]) -> None:
-    ours = sorted((point for point in points if point.kind is Kind.OURS), key=lambda point: point.cost_of_bound)
-    places = [_place(point.throttled_share) for point in ours]
-    panel.plot(places, [point.cost_of_bound for point in ours], color=_LOOKS[Kind.OURS].color, linewidth=2.5, zorder=3)
     for point in points:
         panel.plot(
             _place(point.throttled_share),
@@ -173,7 +170,6 @@ def _draw_marks(panel: Axes, points: Sequence[Compared]) -> None:
 
 def _key(kind: Kind) -> Line2D:
     look = _LOOKS[kind]
-    line: Any = "-" if kind is Kind.OURS else ""
     return Line2D(
         [],
         [],
@@ -181,8 +177,7 @@ def _key(kind: Kind) -> Line2D:
         marker=look.marker,
         markersize=look.size,
         markeredgecolor="white",
-        linestyle=line,
-        linewidth=2.5,
+        linestyle="",
         label=look.key,
     )
 

@@ -17,10 +17,12 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
+from kinesis_autoscaler.model import Reason
 from simulator.aws import log_queries
 from simulator.aws.dashboards import Line, UnsupportedWidgetError, lines
 from simulator.aws.metrics import MetricStore
@@ -47,6 +49,10 @@ _PALETTE = (
     "#9fbf3b",
     "#5b4b9a",
 )
+_SIGNS = {"o": "●", "^": "▲", "s": "■", "D": "◆", "v": "▼", "X": "✖"}
+"""The shapes of lines' marks, and how legends write them."""
+_MARKS_A_LINE = 12
+_REASON_COLORS = [color for name in ("tab20", "tab20b") for color in mpl.colormaps[name](range(20))]
 _STATES = {"OK": "#1b8a5a", "ALARM": "#d62839", "INSUFFICIENT_DATA": "#8a8a8a"}
 _STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 8.5, "axes.edgecolor": "#bbbbbb", "text.color": "#222222"}
 _FAINT = "#666666"
@@ -153,13 +159,13 @@ def _draw_graph(card: _Card, properties: Mapping[str, Any], found: list[Line], s
     two_axes = any(line.on_the_right for line in found)
     axes = card.axes(0.55, 0.55, 0.55 if two_axes else 0.2, 0.42 + 0.19 * len(rows))
     right = axes.twinx() if two_axes else axes
-    colors = {id(line): line.color or _PALETTE[index % len(_PALETTE)] for index, line in enumerate(found)}
+    colors = {id(line): _color(line, index) for index, line in enumerate(found)}
     stacked = properties.get("stacked", False)
     if stacked:
         _stack(axes, found, colors)
     else:
-        for line in found:
-            _plot(right if line.on_the_right else axes, line, colors[id(line)])
+        for index, line in enumerate(found):
+            _plot(right if line.on_the_right else axes, line, colors[id(line)], _shape(found, index))
     options = properties.get("yAxis", {})
     _scale(axes, options.get("left", {}), [line for line in found if not line.on_the_right], stacked=stacked)
     if two_axes:
@@ -180,9 +186,24 @@ def _draw_graph(card: _Card, properties: Mapping[str, Any], found: list[Line], s
         x = 0.2
         for line in row:
             y = card.height - 0.16 - 0.19 * (len(rows) - 1 - number)
-            card.write(x, y, "■", color=colors[id(line)], fontsize=8)
+            sign = "■" if stacked else _SIGNS[_shape(found, found.index(line))]
+            card.write(x, y, sign, color=colors[id(line)], fontsize=8)
             card.write(x + 0.16, y, line.label, fontsize=7.5)
             x += _legend_width(line)
+
+
+def _color(line: Line, index: int) -> str:
+    """That of the widget; a reason has the same one in every picture; anything else one of its own in the graph."""
+    reasons = [str(reason) for reason in Reason]
+    if not line.color and line.label in reasons:
+        place = reasons.index(line.label)
+        return to_hex(_REASON_COLORS[place % len(_REASON_COLORS)])
+    return line.color or _PALETTE[index % len(_PALETTE)]
+
+
+def _shape(found: Sequence[Line], index: int) -> str:
+    """The mark by which lines are told apart without their colours; a line that is alone needs none."""
+    return list(_SIGNS)[index % len(_SIGNS)] if len(found) > 1 else "o"
 
 
 def _legend_width(line: Line) -> float:
@@ -201,8 +222,8 @@ def _legend_rows(found: list[Line], width: float) -> list[list[Line]]:
     return rows
 
 
-def _plot(axes: Axes, line: Line, color: str) -> None:
-    """Draw a line; where datapoints are missing it is interrupted, and a lonely one is a dot."""
+def _plot(axes: Axes, line: Line, color: str, shape: str) -> None:
+    """Draw a line; where datapoints are missing it is interrupted, and a lonely one is a mark."""
     stretches: list[list[int]] = []
     for moment in sorted(line.points):
         if stretches and moment - stretches[-1][-1] == line.period:
@@ -210,8 +231,11 @@ def _plot(axes: Axes, line: Line, color: str) -> None:
         else:
             stretches.append([moment])
     for stretch in stretches:
-        style: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(stretch) == 1 else {"linewidth": 1.3}
-        axes.plot(stretch, [line.points[at] for at in stretch], color=color, **style)
+        every = max(1, len(stretch) // _MARKS_A_LINE)
+        # Each shape begins elsewhere: where lines lie on each other, all their marks are seen.
+        first = list(_SIGNS).index(shape) * every // len(_SIGNS)
+        points = [line.points[at] for at in stretch]
+        axes.plot(stretch, points, color=color, linewidth=1.3, marker=shape, markersize=3.5, markevery=(first, every))
 
 
 def _stack(axes: Axes, found: list[Line], colors: Mapping[int, str]) -> None:

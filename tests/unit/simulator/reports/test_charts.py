@@ -1,0 +1,85 @@
+"""Charts: nothing is printed over something else, and colour is never the only difference."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import pytest
+from matplotlib.figure import Figure
+
+from kinesis_autoscaler.model import Reason
+from simulator.comparison.outcomes import Kind
+from simulator.local_aws.replay_loop import Minute, StreamReplay
+from simulator.reports import charts, comparison_chart, dashboard_pictures
+
+
+@pytest.fixture
+def drawn():
+    """The figure that a function draws."""
+
+    def drawn(draw, *arguments, **keywords):
+        kept = []
+        with patch.object(Figure, "savefig", lambda figure, *_, **__: kept.append(figure)):
+            draw(*arguments, **keywords)
+        figure = kept[0]
+        figure.draw_without_rendering()
+        return figure
+
+    return drawn
+
+
+def compared(number, kind):
+    return SimpleNamespace(
+        name=f"policy {number}",
+        kind=kind,
+        shard_hours_of_bound=1.2 + number / 10,
+        cost_of_bound=1.2 + number / 10,
+        throttled_share=0.003 / (number % 5 + 1),
+    )
+
+
+def test_the_legend_of_a_comparison_lies_on_no_title_and_no_line_joins_its_marks(drawn, tmp_path):
+    points = [
+        compared(number, kind) for number, kind in enumerate([kind for kind in Kind if kind is not Kind.BOUND] * 3)
+    ]
+    figure = drawn(comparison_chart.draw, points, subtitle="a long subtitle " * 6, path=tmp_path / "chart.svg")
+    (legend,) = figure.legends
+    panel = figure.axes[0]
+    for other in (*figure.texts, panel.xaxis.label, *panel.get_xticklabels()):
+        assert not legend.get_window_extent().overlaps(other.get_window_extent()), other.get_text()
+    assert all(
+        line.get_linestyle() == "None"
+        for line in panel.lines
+        if len(line.get_xdata()) > 2 or line.get_marker() != "None"
+    )
+    markers = [handle.get_marker() for handle in legend.legend_handles]
+    assert len(set(markers)) == len(markers) == 4
+
+
+def test_a_long_name_leaves_room_for_the_summary(drawn, tmp_path):
+    start = datetime(2026, 10, 5, tzinfo=UTC)
+    minutes = [Minute(start + timedelta(minutes=minute), 3.0, 4, 0.0) for minute in range(120)]
+    figure = drawn(charts.draw, [StreamReplay("n" * 100, minutes)], "What would have been", tmp_path / "chart.svg")
+    panel = figure.axes[0]
+    left, right = panel._left_title, panel._right_title
+    assert not left.get_window_extent().overlaps(right.get_window_extent())
+    assert not figure.legends[0].get_window_extent().overlaps(figure._suptitle.get_window_extent())
+
+
+def line(label, color=None):
+    return SimpleNamespace(label=label, color=color)
+
+
+def test_a_reason_has_one_colour_in_every_picture_and_no_two_reasons_have_the_same():
+    colors = [dashboard_pictures._color(line(str(reason)), number) for number, reason in enumerate(Reason)]
+    again = [dashboard_pictures._color(line(str(reason)), 7) for reason in Reason]
+    assert colors == again
+    assert len(set(colors)) == len(colors)
+
+
+def test_lines_of_a_graph_differ_in_shape_as_well():
+    found = [line(name) for name in ("failures", "function errors", "function throttles", "refused events")]
+    shapes = [dashboard_pictures._shape(found, index) for index in range(len(found))]
+    assert len(set(shapes)) == len(found)
