@@ -40,6 +40,7 @@ class Actor:
         self.aws_request_id = request_id
         self.running = Running(kind_of(event), attempt=1)
         self.waits_for: str | None = None
+        self.calls: list[str] = []
         self.error: BaseException | None = None
         self.looked: dict[str, int] = {}
         self.intended: dict[str, int] = {}
@@ -81,6 +82,7 @@ class Actor:
 
     def stop_before(self, operation: str) -> None:
         self.waits_for = operation
+        self.calls.append(operation)
         self._others.release()
         self._turn.acquire()
         if self._dies:
