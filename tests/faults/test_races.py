@@ -22,6 +22,8 @@ RECONCILE = {"action": "reconcile"}
 AN_INSTANT = 1
 """Seconds of a reshard so quick that Kinesis does not refuse a second one: only the audit table is left to do so."""
 USUAL = 90
+ALL = 99
+"""More calls than an invocation makes."""
 TELLING = {"Query", "TransactWriteItems", "UpdateShardCount", "PutItem"}
 """Before these calls an invocation learns, or tells, what others have to know."""
 
@@ -44,9 +46,9 @@ def was_never_scaled(w: World, **settings: Any) -> None:
     w.run(6)
 
 
-def telling_calls(one: Actor) -> set[int]:
-    """The numbers of calls before which an invocation is best stopped, and its end."""
-    return {number for number, operation in enumerate(one.calls) if operation in TELLING} | {len(one.calls)}
+def places(alone: Actor, *, thorough: bool) -> list[int]:
+    """After how many of its calls an invocation is to be stopped, by those that it makes undisturbed."""
+    return [number for number, call in enumerate([*alone.calls, ""]) if SOAK or thorough or call in {*TELLING, ""}]
 
 
 # What happens at the same time. Each returns the two events that meet.
@@ -178,30 +180,30 @@ def test_each_would_scale_if_it_were_alone(meeting, which):
 @pytest.mark.parametrize("meeting", MEETINGS, ids=lambda each: each.name)
 def test_one_invocation_runs_between_two_calls_of_another(meeting, first, reshard_seconds):
     """Between any two in the first place; the other way round, or with a slow reshard, where it matters by far most."""
-    thorough = SOAK or (first, reshard_seconds) == (0, AN_INSTANT)
-    calls, total, telling = 0, None, None
-    while total is None or calls <= total:
-        if not (thorough or telling is None or calls in telling):
-            calls += 1
-            continue
+
+    def meet(calls: int) -> Actor | None:
         with world(reshard_seconds=reshard_seconds) as w:
             meeting.prepare(w)
             with Stage(w) as s:
                 events = meeting.events(w, s)
                 if first and events[0] == events[1]:
-                    return  # the same once more
+                    return None  # the same once more
                 one = s.enter(events[first])
                 one.step(calls)
                 s.enter(events[1 - first]).finish()
                 w.aws.clock.advance(timedelta(seconds=2))
                 one.finish()
-                total = one.running.calls
-                telling = telling or telling_calls(one)
                 assert s.blind == [], (calls, w.log())
             w.calm(12)
             assert w.broken_rules() == [], (calls, w.log())
-        calls += 1
-    assert calls >= 5, "an invocation that makes no calls meets nobody"
+            return one
+
+    if (alone := meet(ALL)) is None:
+        return
+    stops = places(alone, thorough=(first, reshard_seconds) == (0, AN_INSTANT))
+    assert len(stops) >= 3, "an invocation that makes no calls meets nobody"
+    for calls in stops:
+        meet(calls)
 
 
 @pytest.mark.parametrize("meeting", [an_alarm_and_a_request, two_requests], ids=lambda each: each.__name__)
@@ -269,12 +271,8 @@ def test_five_invocations_interleave_call_by_call(schedule, reshard_seconds):
 @pytest.mark.parametrize("takes_over", ["the retry", "reconcile"])
 def test_whoever_stalls_past_its_lease_does_not_act_on_it_any_more(takes_over, reshard_seconds, stall):
     """It stalls with an answer in hand. The moment between its look at the clock and the call can't be guarded."""
-    thorough = SOAK or (takes_over, reshard_seconds, stall) == ("the retry", AN_INSTANT, timedelta(seconds=61))
-    calls, total, telling = 1, None, None
-    while total is None or calls <= total:
-        if not (thorough or telling is None or calls in telling):
-            calls += 1
-            continue
+
+    def stall_after(calls: int) -> Actor:
         with world(reshard_seconds=reshard_seconds) as w:
             lives_for_long(w)
             w.demand["orders"] = 7.0
@@ -282,7 +280,7 @@ def test_whoever_stalls_past_its_lease_does_not_act_on_it_any_more(takes_over, r
                 event = s.next_from("scale-up")
                 one = s.enter(event)
 
-                def stalls(running, call, one=one, calls=calls, w=w, s=s, event=event):
+                def stalls(running, call):
                     if running is one.running and running.calls == calls:
                         w.aws.clock.advance(stall)
                         s.enter(event if takes_over == "the retry" else RECONCILE, one.aws_request_id).finish()
@@ -291,13 +289,16 @@ def test_whoever_stalls_past_its_lease_does_not_act_on_it_any_more(takes_over, r
                 w.after_call = stalls
                 one.finish()
                 w.after_call = None
-                total = one.running.calls
-                telling = telling or telling_calls(one)
                 assert s.blind == [], (calls, w.log())
             w.calm()
             assert w.broken_rules() == [], (calls, w.log())
             assert w.shards() > 8
-        calls += 1
+            return one
+
+    alone = stall_after(ALL)
+    thorough = (takes_over, reshard_seconds, stall) == ("the retry", AN_INSTANT, timedelta(seconds=61))
+    for calls in places(alone, thorough=thorough):
+        stall_after(calls)
 
 
 def test_events_that_arrive_in_reverse_order_scale_once():
