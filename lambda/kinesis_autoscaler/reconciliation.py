@@ -7,8 +7,9 @@ Once an hour each stream has a check-up, for what changes slowly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from . import occasions
 from .alarm import AlarmPair
@@ -27,12 +28,18 @@ from .rounds import OneStream, Summary
 from .scaling import Scaler
 from .streams import StreamMissingError, Streams
 
+_Each = TypeVar("_Each")
+
 TIME_FOR_ONE_STREAM = timedelta(seconds=30)
 """With less than this left, a run ends and leaves the rest to the next."""
 
 CHECK_UP = HOT_SHARD_WINDOW - timedelta(minutes=5)
 """How often a stream is looked at for what no alarm shows: a little sooner than the stretch that is searched is over,
 so that the next reconcile leaves no gap. One metric of GetMetricData an hour is $0.0073 a month."""
+
+HOURLY_LOOKS = timedelta(minutes=2)
+"""What a run spends on plans, and once more on check-ups, at the most: a large fleet whose streams are all due at once
+would otherwise make it run into the next."""
 
 KEEPING_UP = timedelta(minutes=1)
 """Consumers that are no further behind are done with the shards that a scale-down has closed."""
@@ -98,9 +105,7 @@ class Reconciler:
                 self._audit.drop_reconcile_cursor()
         self._foresee(by_stream, calm, heads, request_id, summary, time_left)
         checked = {name: head.checked_at for name, head in heads.items()}
-        for name in occasions.check_ups_due(calm, checked, CHECK_UP, self._clock()):
-            if time_left() < TIME_FOR_ONE_STREAM:
-                break  # the longest waiting come first next time
+        for name in self._in_time(occasions.check_ups_due(calm, checked, CHECK_UP, self._clock()), time_left):
             with OneStream(name, summary, self._reporter):
                 self._check_up(by_stream[name], calm[name], heads.get(name), request_id)
         # What did not happen is not reported: a metric costs by the hours in which it is.
@@ -257,15 +262,19 @@ class Reconciler:
         now = self._clock()
         plans = {name: head.plan for name, head in heads.items()}
         seen_of_each = (Seen(pairs[name], calm[name], now, plan=plans.get(name)) for name in calm)
-        for seen in in_order_of_plans(seen_of_each):
-            occasion = foreseen(seen)
-            if occasion is None:
-                continue
-            if time_left() < TIME_FOR_ONE_STREAM:
-                break  # the longest waiting come first next time
+        due = ((seen, occasion) for seen in in_order_of_plans(seen_of_each) if (occasion := foreseen(seen)))
+        for seen, occasion in self._in_time(due, time_left):
             with OneStream(seen.stream.name, summary, self._reporter):
                 history = self._audit.history(seen.stream.name, now)
                 self._scaler.look(occasion, seen.pair, history, request_id)
+
+    def _in_time(self, each: Iterable[_Each], time_left: Callable[[], timedelta]) -> Iterator[_Each]:
+        """As many as there is time for. The longest waiting come first, so that the rest have their turn next time."""
+        until = self._clock() + HOURLY_LOOKS
+        for one in each:
+            if time_left() < TIME_FOR_ONE_STREAM or self._clock() >= until:
+                return
+            yield one
 
     def _check_up(self, pair: AlarmPair, stream: Stream, head: Head | None, request_id: str) -> None:
         now = self._clock()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import chain, repeat
 
 import pytest
 
+from kinesis_autoscaler.reconciliation import HOURLY_LOOKS
 from tests.faults.stage import Stage
 from tests.faults.test_races import RECONCILE
 from tests.rules import shard_count
@@ -86,3 +88,21 @@ def test_a_stream_with_an_alarm_that_is_stuck_comes_first(w):
         w.run(3)
         reconcile(s, streams=1)
         assert w.alarms("orders")["scale-up"]["StateValue"] == "INSUFFICIENT_DATA"
+
+
+def test_what_is_due_hourly_is_spread_over_the_runs_where_it_takes_long(w):
+    """All are due at once, and each takes longer than a run may spend. No run takes them all, and none is left out."""
+    w.aws.clock.advance(timedelta(hours=1))
+    asked: list[str] = []
+
+    def slow(running, call):
+        if call.operation == "GetMetricData" and running.kind == "reconcile":
+            asked.append(repr(call.parameters))
+            w.aws.clock.advance(HOURLY_LOOKS + timedelta(seconds=1))
+
+    w.before_call = slow
+    for _ in range(4):
+        before = len(asked)
+        assert w.reconcile()["left_for_next_run"] == 0
+        assert len(asked) - before <= 2, "a plan, and a check-up"
+    assert all(any(repr(name) in question for question in asked) for name in NAMES)
