@@ -127,9 +127,10 @@ class Advice:
 
     @property
     def cheapest(self) -> Option:
-        """Of everything that keeps the limit the cheapest: one settles for the settings unless something is cheaper."""
+        """The cheapest of what throttles no more than the settings, or than was named; Advantage is no stream's choice."""
         limit = max(self.question.limit, self.advised.throttled_share)
-        able = [each for each in self.options if each.throttled_share <= limit and each.kind is not Kind.DEFAULTS]
+        others = {Kind.DEFAULTS, Kind.ADVANTAGE}
+        able = [each for each in self.options if each.throttled_share <= limit and each.kind not in others]
         return min(able, key=lambda each: each.dollars_per_month)
 
     @property
@@ -145,7 +146,8 @@ class Advice:
 def advise(question: Question, *, every: bool = True, tell: Callable[[], object] = lambda: None) -> Advice:
     """Choose settings on the first part of the traffic, and tell what they and all else come to on the rest.
 
-    With `every` all settings of the ladder are tried, otherwise as few as lead to the choice.
+    With `every` all settings of the ladder are tried, and the module's defaults are held against the choice; otherwise
+    as few are tried as lead to it.
 
     Raises:
         TraceError: there is too little traffic.
@@ -164,15 +166,15 @@ def advise(question: Question, *, every: bool = True, tell: Callable[[], object]
     ladder = rungs(question.pinned, float(demand[:split].max()))
     choice = choose(demand[:split], ladder, question.limit, shards=question.shards, every=every, tell=tell)
     run = serve(demand, choice.inputs, question.shards)
-    return Advice(question, choice, split, run, tuple(_options(question, choice, split, run)))
+    return Advice(question, choice, split, run, tuple(_options(question, choice, split, run, with_defaults=every)))
 
 
-def _options(question: Question, choice: Choice, split: int, run: Run) -> list[Option]:
+def _options(question: Question, choice: Choice, split: int, run: Run, *, with_defaults: bool) -> list[Option]:
     demand, trace = question.demand, question.trace
     bill = _Bill(question, Demand.of(Trace(trace.name, trace.start, trace.minutes[split:])))
     options = [bill.scaled(Kind.ADVISED, str(Kind.ADVISED), Part.of(run, split))]
     ceiling = {name: choice.inputs[name] for name in ("max_shard_count",)}
-    if not question.pinned.keys() - ceiling.keys():
+    if with_defaults and not question.pinned.keys() - ceiling.keys():
         by_default = serve(demand, ceiling, question.shards)
         options.append(bill.scaled(Kind.DEFAULTS, str(Kind.DEFAULTS), Part.of(by_default, split)))
     options += bill.today(split)

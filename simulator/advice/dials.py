@@ -10,15 +10,19 @@ from simulator.deployment import module_inputs
 from simulator.deployment.module_inputs import InvalidInputError
 
 DIALS: dict[str, tuple[float, ...]] = {
-    "throttling_cost": (10, 30, 100, 200, 500, 1500, 4000, 4000, 4000, 4000),
-    "target_utilization": (0.85, 0.80, 0.80, 0.80, 0.75, 0.70, 0.60, 0.60, 0.60, 0.60),
-    "scale_up.threshold": (0.95, 0.90, 0.90, 0.90, 0.85, 0.80, 0.70, 0.70, 0.70, 0.70),
-    "scale_up.evaluation_periods": (2, 2, 1, 1, 1, 1, 1, 1, 1, 1),
-    "scale_up.datapoints_to_alarm": (2, 2, 1, 1, 1, 1, 1, 1, 1, 1),
+    "throttling_cost": (30, 30, 20, 50, 100, 200, 60, 200, 200, 200),
+    "target_utilization": (0.95, 0.93, 0.90, 0.88, 0.85, 0.80, 0.70, 0.60, 0.70, 0.70),
+    "scale_up.threshold": (1.0, 0.98, 0.96, 0.95, 0.93, 0.90, 0.80, 0.70, 0.80, 0.80),
+    "scale_up.evaluation_periods": (3, 2, 2, 1, 1, 1, 1, 1, 1, 1),
+    "scale_up.datapoints_to_alarm": (3, 2, 2, 1, 1, 1, 1, 1, 1, 1),
+    "scale_down.threshold": (0.75, 0.70, 0.70, 0.65, 0.60, 0.40, 0.40, 0.40, 0.40, 0.40),
+    "scale_down.evaluation_periods": (3, 3, 3, 4, 6, 12, 12, 12, 12, 12),
+    "scale_down.datapoints_to_alarm": (3, 3, 3, 4, 6, 12, 12, 12, 12, 12),
+    "scale_down.cooldown_minutes": (10, 10, 10, 15, 20, 30, 30, 30, 30, 30),
 }
 """Each input's value on every rung of the ladder, from the thriftiest to the most careful."""
 
-FLOORS = (0, 0, 0, 0, 0, 0, 0, 0.3, 0.5, 0.75)
+FLOORS = (0, 0, 0, 0, 0, 0, 0, 0, 0.4, 0.75)
 """`min_shard_count` on every rung, as a share of what the highest minute needs: what no scaling is fast enough for has
 to be there beforehand."""
 

@@ -23,6 +23,9 @@ LIMIT = 0.0005
 FACTOR = 2
 """Within which a promise counts as kept."""
 
+SEEDS = (4,)
+"""Of the generated traffic: neither defaults nor presets nor the ladder of advice were chosen on them."""
+
 _MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -32,8 +35,10 @@ class Verdict:
 
     Attributes:
         name: the kind of stream.
-        promised: the share of the traffic that may be throttled: what was named, or where advice said that no settings
-            throttle as little, what it said instead.
+        seed: of its traffic.
+        is_promise: whether advice promised anything: it did not if it said that no settings keep to what was named, or
+            that they did not on the part that was kept back.
+        promised: the share of the traffic that may be throttled: what was named, or what it said instead.
         told: what was throttled on the part of the given days that the choice did not see.
         unseen: what was throttled on the days that nobody had seen.
         shard_hours_of_default: its shard-hours on these days as a fraction of the default's.
@@ -43,6 +48,8 @@ class Verdict:
     """
 
     name: str
+    seed: int
+    is_promise: bool
     promised: float
     told: float
     unseen: float
@@ -66,6 +73,8 @@ def judge(kind: str, seed: int) -> Verdict:
     default = Part.of(serve(demand, ceiling), GIVEN_DAYS * MINUTES_PER_DAY)
     return Verdict(
         name=kind,
+        seed=seed,
+        is_promise=advice.choice.keeps and advice.advised.throttled_share <= FACTOR * LIMIT,
         promised=_promised(advice),
         told=advice.advised.throttled_share,
         unseen=ours.throttled_share,

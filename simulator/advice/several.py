@@ -147,7 +147,7 @@ def account_sentences(every: list[Row]) -> list[str]:
     today, advised = sum(row.today for row in known), sum(row.advised for row in known)
     least = US_EAST_1.advantage.least(HOURS_PER_MONTH)
     advantage = max(least, sum(row.advantage for row in known))
-    best = sum(min(row.advised, row.cheapest[1]) if row.cheapest[0] != Kind.ADVANTAGE else row.advised for row in known)
+    best = sum(row.cheapest[1] for row in known)
     streams = "1 stream" if len(known) == 1 else f"{len(known):,} streams"
     cheapest = f", ${best:,.0f} with the cheapest way for each" if best < advised - 1 else ""
     on_demand = sum(row.on_demand for row in known)

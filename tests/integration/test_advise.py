@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from unittest.mock import patch
 
 import hcl2
@@ -60,6 +61,9 @@ def test_a_file_gives_a_block_that_terraform_takes_and_says_what_it_saves(run, t
     told = json.loads((tmp_path / "advice.json").read_text())
     assert told["settings"]["max_shard_count"] == 24
     text = (tmp_path / "stream.tf").read_text()
+    page = unescape((tmp_path / "advice.html").read_text())
+    assert text in page
+    assert all(sentence in page for sentence in told["findings"])
     assert re.sub(r"[ \n]+", " ", text).strip() in output
     ((name, body),) = hcl2.loads(text)["module"][0].items()
     assert name.strip('"') == "orders_scaling"
@@ -81,6 +85,9 @@ def test_several_files_give_a_table_sorted_by_what_is_saved(run, tmp_path):
     assert (names[0], names[-1]) == ("large", "empty")
     assert "3 streams: $" in output
     assert "1 stream has no advice" in output
+    page = unescape((tmp_path / "out" / "advice.html").read_text())
+    assert "Settings for 3 streams" in page
+    assert told["streams"][-1]["refusal"] in page
     blocks = hcl2.loads((tmp_path / "out" / "streams.tf").read_text())["module"]
     assert len({name for each in blocks for name in each}) == 3
 

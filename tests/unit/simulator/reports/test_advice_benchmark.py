@@ -1,0 +1,46 @@
+"""How advice is judged, in the table of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from simulator.advice import judging
+from simulator.advice.judging import Verdict
+from simulator.deployment.terraform import REPOSITORY
+from simulator.reports.advice_benchmark import markdown
+from simulator.traffic.generator import KINDS
+
+
+def verdict(unseen, *, is_promise=True, ratio=0.8):
+    return Verdict("shop", 4, is_promise, 0.0005, 0.0004, unseen, ratio, 0.0001, 1)
+
+
+def test_a_promise_is_kept_within_its_factor_and_where_none_was_made_none_is_judged():
+    text = markdown([verdict(0.0009), verdict(0.0011), verdict(0.5, is_promise=False)])
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    assert [row[4] for row in cells[2:]] == ["✓", "✗", "–", ""]
+    assert "made a promise on 2; it was kept within a factor of 2 on 1, and they throttled 0.100% on average" in text
+    assert "need 0.80 of the default's shard-hours" in text
+
+
+def test_advice_is_judged_on_days_that_it_was_not_given(monkeypatch):
+    monkeypatch.setattr(judging, "GIVEN_DAYS", 3)
+    monkeypatch.setattr(judging, "UNSEEN_DAYS", 1)
+    asked, really = [], judging.advise
+    monkeypatch.setattr(judging, "advise", lambda question: asked.append(question) or really(question, every=False))
+    found = judging.judge("small", 1)
+    assert len(asked[0].trace.minutes) == 3 * 1440
+    assert 0.5 < found.shard_hours_of_default < 1.5
+    assert found.promised >= 0.0005
+
+
+@pytest.mark.parametrize("seed", judging.SEEDS)
+def test_the_page_has_every_kind_of_stream(seed):
+    page = (REPOSITORY / "docs" / "benchmarks.md").read_text()
+    section = page.partition("<!-- begin advice -->")[2].partition("<!-- end advice -->")[0]
+    told = re.findall(rf"^\\| (.+) \\({seed}\\) \\|", section, re.MULTILINE)
+    assert told == list(KINDS)
