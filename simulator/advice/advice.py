@@ -127,7 +127,7 @@ class Advice:
 
     @property
     def cheapest(self) -> Option:
-        """The cheapest of what throttles no more than the settings, or than was named; Advantage is no stream's choice."""
+        """The cheapest of what throttles no more than the settings or the limit; Advantage is no stream's choice."""
         limit = max(self.question.limit, self.advised.throttled_share)
         others = {Kind.DEFAULTS, Kind.ADVANTAGE}
         able = [each for each in self.options if each.throttled_share <= limit and each.kind not in others]
