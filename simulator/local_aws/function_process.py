@@ -33,6 +33,7 @@ class Process:
         self._names = {path.stem for path in Path(self._directory).iterdir()}
         self._prefixes = tuple(self._names)
         self._modules: dict[str, ModuleType] = {}
+        self._taken: dict[int, list[str]] = {}  # what was taken when there were so many modules
         self._session: boto3.Session | None = None
         self._handler_name = handler_name
         self.handler: Handler | None = None
@@ -69,8 +70,12 @@ class Process:
     def _take_modules(self) -> dict[str, ModuleType]:
         if not any(name in sys.modules for name in self._names):
             return {}
-        candidates = (name for name in sys.modules if name.startswith(self._prefixes))
-        names = [name for name in candidates if name.partition(".")[0] in self._names]
+        # There are thousands of modules, and from one invocation to the next hardly ever a new one.
+        count = len(sys.modules)
+        names = self._taken.get(count)
+        if names is None or not all(name in sys.modules for name in names):
+            candidates = (name for name in sys.modules if name.startswith(self._prefixes))
+            names = self._taken[count] = [name for name in candidates if name.partition(".")[0] in self._names]
         return {name: sys.modules.pop(name) for name in names}
 
 

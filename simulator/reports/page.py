@@ -51,6 +51,7 @@ class PageTable:
         numbers: the columns that are numbers.
         kinds: a word for each row, by which rows can be chosen; none: no choice.
         has_filter: whether rows can be searched.
+        is_log: whether its last column is a sentence: on a phone a row is a paragraph then.
 
     """
 
@@ -60,6 +61,7 @@ class PageTable:
     numbers: frozenset[int] = frozenset()
     kinds: Sequence[str] = ()
     has_filter: bool = False
+    is_log: bool = False
 
     @property
     def choices(self) -> list[str]:

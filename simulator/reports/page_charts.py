@@ -19,6 +19,7 @@ from simulator.reports.page import Chart
 _MOST_POINTS = 30_000
 """A longer trace is drawn by the peaks of stretches of minutes."""
 _WRAP = 56
+_MULTIPLES = [1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100]
 _LEAST_SHARE = 1e-5
 """The place of what throttles nothing on an axis that is logarithmic."""
 
@@ -110,11 +111,11 @@ def over_time(
 
 
 _KINDS = {
-    Kind.YOURS: ("star", "--throttled", "your settings"),
     Kind.OURS: ("circle", "--demand", "this module's presets"),
     Kind.OTHER: ("square", "--down", "other autoscalers"),
     Kind.NONE: ("diamond", "--other", "no autoscaler"),
     Kind.BOUND: ("line-ew-open", "--up", "clairvoyant bound"),
+    Kind.YOURS: ("star", "--throttled", "your settings"),
 }
 
 
@@ -132,8 +133,13 @@ def cost_against_throttling(points: Sequence[Compared]) -> Chart:
                     "%{y:.2f} × bound",
                 )
             )
-    said = "Cost as a multiple of the clairvoyant bound, upwards, against the share of throttled traffic, to the right."
-    return Chart("Cost against throttling", said, {"data": data, "layout": _scatter_layout("cost × bound")})
+    said = (
+        "Cost as a multiple of the clairvoyant bound, upwards, against the share of throttled traffic, to the right; "
+        "both are logarithmic."
+    )
+    layout = _scatter_layout("cost × bound")
+    layout["yaxis"] |= {"type": "log", "tickvals": _MULTIPLES, "ticktext": [f"{each:g}" for each in _MULTIPLES]}
+    return Chart("Cost against throttling", said, {"data": data, "layout": layout})
 
 
 def tried(points: Sequence[tuple[str, float, float]], chosen: int, limit: float) -> Chart:

@@ -96,16 +96,16 @@ def compared(results: Sequence[Compared], subtitle: str, read: str, settings: Ma
     rows = [
         (
             each.name,
-            str(each.kind),
             "–" if each.shard_hours is None else f"{each.shard_hours:,.0f}",
             f"{each.cost_of_bound:.2f}",
             share(each.throttled_share),
             f"{each.dollars_per_month:,.2f}",
+            str(each.kind),
         )
         for each in results
     ]
-    head = ("policy", "whose", "shard-hours", "cost × bound", "throttled", "$ a month")
-    table = PageTable("Every policy", head, rows, frozenset({2, 3, 4, 5}), [row[1] for row in rows], has_filter=True)
+    head = ("policy", "shard-hours", "cost × bound", "throttled", "$ a month", "whose")
+    table = PageTable("Every policy", head, rows, frozenset({1, 2, 3, 4}), [row[-1] for row in rows], has_filter=True)
     return Page(
         title="This module beside the others",
         subtitle=subtitle,
@@ -231,7 +231,7 @@ def scaling_log(title: str, scalings: Sequence[Mapping[str, Any]]) -> PageTable:
         for mark in marks
     ]
     head = ("started (UTC)", "shards", "what", "decision")
-    return PageTable(title, head, rows, kinds=[mark.kind for mark in marks], has_filter=True)
+    return PageTable(title, head, rows, kinds=[mark.kind for mark in marks], has_filter=True, is_log=True)
 
 
 def _replayed(title: str, record: StreamReplay, scalings: Sequence[Mapping[str, Any]]) -> Chart:
