@@ -21,6 +21,7 @@ from moto.sns.models import sns_backends
 from simulator.aws.cloudwatch import AlarmEvaluator, StateChange
 from simulator.aws.messages import alarm_message, alarm_subject
 from simulator.aws.metric_data import get_metric_data
+from simulator.local_aws.topics import may_publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -156,7 +157,7 @@ class Alarms:
         message = alarm_message(self.describe(alarm), change, self._region, self._account_id)
         topics = sns_backends[self._account_id][self._region].topics
         for action in change.actions:
-            if action in topics:
+            if action in topics and may_publish(topics[action], "cloudwatch"):
                 topics[action].publish(json.dumps(message), subject=alarm_subject(change, self._region))
 
     def _remember(self, alarm: Alarm) -> None:

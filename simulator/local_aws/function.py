@@ -67,10 +67,13 @@ class ApiObserver:
 
     `before` may raise to make the call fail without reaching AWS, `after` to lose the answer to a call that AWS carried
     out. A `FunctionCrash` raised by either ends the function right there.
+
+    With `stops_at_deadline` a function ends at its first call after its time is over: for whoever lets calls take time.
     """
 
     before: Callable[[ApiCall], None] | None = None
     after: Callable[[ApiCall], None] | None = None
+    stops_at_deadline: bool = False
 
 
 @dataclass
@@ -108,6 +111,7 @@ class LambdaContext:
         self.memory_limit_in_mb = str(configuration.memory_megabytes)
         self.log_group_name = configuration.log_group
         self.aws_request_id = invocation.request_id
+        self.timeout_seconds = configuration.timeout_seconds
         self._deadline = invocation.started_at + timedelta(seconds=configuration.timeout_seconds)
 
     def get_remaining_time_in_millis(self) -> int:
@@ -143,12 +147,12 @@ def invoke(
         remaining = context.get_remaining_time_in_millis() / 1000
         sleep(min(seconds, remaining))
         if seconds >= remaining:
-            raise FunctionCrash(f"Task timed out after {configuration.timeout_seconds:.2f} seconds")
+            raise _timed_out(context)
 
     with (
         aws_variables(variables),
         captured_logs(invocation.logs, invocation.request_id, configuration.log_level),
-        _observed_api_calls(invocation, observer),
+        _observed_api_calls(invocation, observer, context),
         _own_sleep(sleep_until_deadline),
         process.running(),
     ):
@@ -173,6 +177,11 @@ def invoke(
     return invocation
 
 
+def _timed_out(context: LambdaContext) -> FunctionCrash:
+    """Lambda ends a function at its deadline, here at its next sleep or API call."""
+    return FunctionCrash(f"Task timed out after {context.timeout_seconds:.2f} seconds")
+
+
 def _runtime_variables(configuration: FunctionConfiguration) -> dict[str, str]:
     return {
         "AWS_LAMBDA_FUNCTION_NAME": configuration.name,
@@ -189,7 +198,7 @@ def _runtime_variables(configuration: FunctionConfiguration) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _observed_api_calls(invocation: Invocation, observer: ApiObserver | None) -> Iterator[None]:
+def _observed_api_calls(invocation: Invocation, observer: ApiObserver | None, context: LambdaContext) -> Iterator[None]:
     thread = threading.get_ident()
     make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - the one door of every client
     within_call = False  # what AWS asks of itself while it answers, in this very process, is not the function's
@@ -202,6 +211,8 @@ def _observed_api_calls(invocation: Invocation, observer: ApiObserver | None) ->
         invocation.api_calls.append(call)
         if observer and observer.before:
             observer.before(call)
+        if observer and observer.stops_at_deadline and context.get_remaining_time_in_millis() <= 0:
+            raise _timed_out(context)
         within_call = True
         try:
             response = make_call(client, operation, parameters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 from datetime import timedelta
 from threading import Lock
@@ -18,6 +19,7 @@ from moto.kinesis.responses import KinesisResponse
 from simulator.aws.assumptions import ASSUMED
 from simulator.aws.kinesis import KinesisAccount, KinesisError, Minute, Shard, StreamModel
 from simulator.local_aws.shard_pages import PARAMETERS, ShardPage
+from simulator.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from simulator.aws.kinesis.shards import Layout
     from simulator.aws.metrics import MetricStore
     from simulator.local_aws.faults import Faults
-    from simulator.traffic import Traffic
 
 _RETENTION = timedelta(days=1)
 _OF_THE_MODEL = ("OpenShardCount", "ConsumerCount")
@@ -65,6 +66,7 @@ class Streams:
         self._lock = Lock()
         self._models: WeakKeyDictionary[Stream, StreamModel] = WeakKeyDictionary()
         self._settled: WeakKeyDictionary[Stream, Layout] = WeakKeyDictionary()
+        self._written: dict[str, Traffic] = {}
 
     def model(self, stream_name: str) -> StreamModel:
         """The model behind a stream; raises moto's ResourceNotFoundException where there is no such stream."""
@@ -72,8 +74,16 @@ class Streams:
         return self._model(backend.describe_stream(None, stream_name))
 
     def offer(self, minute: datetime, traffic: Mapping[str, Traffic]) -> dict[str, Minute]:
-        """Send one minute of traffic to streams, by name, and tell what became of it."""
-        return {name: self.model(name).offer(minute, load.bytes, load.records) for name, load in traffic.items()}
+        """Send one minute of traffic to streams, by name, and tell what became of it.
+
+        What PutRecords has written since the last minute counts too, and is never throttled.
+        """
+        loads = {**traffic}
+        for name, written in self._written.items():
+            more = loads.get(name, Traffic(0, 0))
+            loads[name] = Traffic(written.bytes + more.bytes, written.records + more.records)
+        self._written.clear()
+        return {name: self.model(name).offer(minute, load.bytes, load.records) for name, load in loads.items()}
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
         """Patch moto: it reshards at once, drops a stream's first tags, knows no limits, quotas or shard filters."""
@@ -126,6 +136,7 @@ class Streams:
 
         def delete(backend: KinesisBackend, stream_arn: str | None, stream_name: str | None) -> Stream:
             stream = delete_stream(backend, stream_arn, stream_name)
+            self._written.pop(stream.stream_name, None)
             self.account.streams.remove(self._model(stream))
             return stream
 
@@ -155,6 +166,7 @@ class Streams:
         yield patch.object(KinesisBackend, "update_shard_count", update_shard_count)
         yield patch.object(KinesisBackend, "update_stream_mode", update_stream_mode)
         yield patch.object(KinesisBackend, "delete_stream", delete)
+        yield from self._write_patches()
         yield patch.object(KinesisBackend, "describe_limits", describe_limits)
         yield patch.object(KinesisBackend, "register_stream_consumer", register)
         yield patch.object(KinesisBackend, "deregister_stream_consumer", deregister)
@@ -162,6 +174,32 @@ class Streams:
         yield patch.object(KinesisBackend, "merge_shards", merge_shards)
         yield patch.object(KinesisResponse, "list_shards", list_shards)
         yield patch.object(Stream, "to_json_summary", to_json_summary)
+
+    def _write_patches(self) -> Iterator[AbstractContextManager[Any]]:
+        """Patch moto: what it reports of PutRecords is not what Kinesis does, and it slows down with every record."""
+        put_records = KinesisBackend.put_records
+
+        def put(
+            backend: KinesisBackend, stream_arn: str | None, stream_name: str | None, records: list[dict[str, Any]]
+        ) -> dict[str, Any]:
+            answer: dict[str, Any] = put_records(backend, stream_arn, stream_name, records)  # type: ignore[arg-type]
+            name = backend.describe_stream(stream_arn, stream_name).stream_name
+            size = sum(len(each["Data"]) * 3 // 4 + len(each["PartitionKey"]) for each in records)
+            before = self._written.get(name, Traffic(0, 0))
+            self._written[name] = Traffic(before.bytes + size, before.records + len(records))
+            return answer
+
+        def answer(response: KinesisResponse) -> str:
+            about = [response._get_param(each) for each in ("StreamARN", "StreamName", "Records")]  # noqa: SLF001
+            return json.dumps(response.kinesis_backend.put_records(*about))
+
+        def newest_number(shard: MotoShard) -> int:
+            return int(next(reversed(shard.records), 0))
+
+        yield patch.object(KinesisBackend, "put_records", put)
+        yield patch.object(KinesisResponse, "put_records", answer)
+        yield patch.object(MotoShard, "get_max_sequence_number", newest_number)
+        yield patch.object(KinesisBackend, "_send_stream_metrics", lambda *_, **__: None)
 
     def _reshardable(self, stream: Stream) -> StreamModel:
         """The model of a stream that is about to be resharded, unless a fault refuses that."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
-from moto.sns.models import Subscription
+from moto.sns.models import Subscription, Topic
 
 from simulator.local_aws.functions import Functions, find_function
 
@@ -39,6 +40,29 @@ class Topics:
                 )
 
         yield patch.object(Subscription, "publish", publish)
+
+
+def may_publish(topic: Topic, service: str) -> bool:
+    """Whether a topic's policy lets an AWS service publish to it; without that SNS drops the message silently.
+
+    The policy that a topic begins with lets in whatever acts for its owner. Conditions are not looked at.
+    """
+    for statement in json.loads(topic.policy)["Statement"]:
+        principal, actions = statement["Principal"], statement["Action"]
+        named = principal if isinstance(principal, str) else principal.get("Service", principal.get("AWS"))
+        principals = [named] if isinstance(named, str) else named
+        publishes = any(each.casefold() in ("sns:publish", "sns:*") for each in _as_list(actions))
+        if statement["Effect"] == "Allow" and publishes and any(_is_of(each, service) for each in principals):
+            return True
+    return False
+
+
+def _is_of(principal: str, service: str) -> bool:
+    return principal == "*" or principal.startswith(f"{service}.amazonaws.com")
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _may_invoke(subscription: Subscription) -> bool:

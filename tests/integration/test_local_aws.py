@@ -273,6 +273,16 @@ class TestKinesis:
         described = aws.client("kinesis").describe_stream(StreamName="orders")["StreamDescription"]
         assert described["StreamStatus"] == "ACTIVE"
 
+    def test_what_is_written_counts_in_its_minute(self, aws):
+        records = [{"Data": b"x" * 30, "PartitionKey": f"{number:02}"} for number in range(50)]
+        for _ in range(2):
+            answer = aws.client("kinesis").put_records(StreamName="orders", Records=records)
+            assert [each["ShardId"][:8] for each in answer["Records"]] == ["shardId-"] * 50
+        minutes(aws, 1)
+        minutes(aws, 2, shards=0)
+        assert metric(aws, "IncomingRecords", {"StreamName": "orders"}, "AWS/Kinesis") == [100, 0]
+        assert metric(aws, "IncomingBytes", {"StreamName": "orders"}, "AWS/Kinesis") == [100 * 32, 0]
+
     def test_a_stream_cannot_be_more_than_doubled(self, aws):
         with pytest.raises(aws.client("kinesis").exceptions.InvalidArgumentException):
             aws.client("kinesis").update_shard_count(
@@ -355,6 +365,19 @@ class TestCloudWatch:
         assert message["Region"] == "US East (N. Virginia)"
         assert alarm(aws)["StateValue"] == "ALARM"
         assert alarm(aws)["StateTransitionedTimestamp"] == START + timedelta(minutes=7)
+
+    def test_an_alarm_tells_nobody_where_the_topics_policy_does_not_let_cloudwatch_in(self, aws, topic_arn):
+        put_alarm(aws, topic_arn)
+        policy = {"Version": "2012-10-17", "Statement": []}
+        for service, told in (("events", 0), ("cloudwatch", 1)):
+            allow = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic_arn}
+            policy["Statement"].append({**allow, "Principal": {"Service": f"{service}.amazonaws.com"}})
+            aws.client("sns").set_topic_attributes(
+                TopicArn=topic_arn, AttributeName="Policy", AttributeValue=json.dumps(policy)
+            )
+            for state in ("ALARM", "INSUFFICIENT_DATA"):
+                aws.client("cloudwatch").set_alarm_state(AlarmName="busy", StateValue=state, StateReason="a drill")
+            assert len(messages(aws)) == told
 
     def test_putting_an_alarm_anew_leaves_its_state_and_its_tags(self, aws, topic_arn):
         put_alarm(aws, topic_arn, Tags=[{"Key": "owner", "Value": "me"}])
