@@ -1,9 +1,17 @@
-"""What AWS does not document, and quotas that it raises on request, in one place: measured values go here."""
+"""What AWS does not document, and quotas that it raises on request, in one place: measured values go here.
 
+Each assumption is known by the name of its field: docs/measured.md lists them under these names, and a run of
+`make acceptance` on AWS writes what it measured under them, for `measured` to put in their place.
+"""
+
+# ruff: noqa: RUF009 - `_assumed` makes a dataclass field
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeAlias
+
+Counts: TypeAlias = Callable[[int, int], int]
 
 
 def reshard_seconds(current: int, target: int) -> float:
@@ -22,49 +30,77 @@ def count_before(current: int, target: int) -> int:
     return current
 
 
+def count_after(current: int, target: int) -> int:
+    """OpenShardCount while the stream is UPDATING: what it will be."""
+    del current
+    return target
+
+
+_API = "API Reference"
+_NOWHERE = "no source: AWS does not document it"
+
+
+def _assumed(default: Any, what: str, source: str, shown: str | None = None) -> Any:  # noqa: ANN401 - a field of any type
+    """A field that says of itself what it is about and where its value comes from; `shown` is its value for people."""
+    return field(default=default, metadata={"what": what, "source": source, "shown": shown or str(default)})
+
+
 @dataclass(frozen=True)
 class Assumptions:
     """What the simulated AWS does where its documents are silent, and its default quotas.
 
-    Attributes:
-        metric_delay_seconds: how long after a minute's end its datapoints are visible.
-        extra_datapoints: how many more datapoints than EvaluationPeriods an alarm looks at.
-        reshard_seconds: how long UpdateShardCount takes, or a function of the current and the target count that tells.
-        split_seconds: how long SplitShard takes; kinesis-scaling-utils says about 30 seconds.
-        merge_seconds: how long MergeShards takes.
-        mode_switch_seconds: how long UpdateStreamMode takes.
-        count_while_updating: what OpenShardCount is meanwhile, from the current and the target count.
-        reports_when_idle: whether a stream reports zeros, rather than nothing, in a minute without traffic.
-        shard_limit: the account's shard quota in the region: 20,000 in the largest, 6,000 or 1,000 in others.
-        update_calls_per_day: UpdateShardCount calls for a stream in 24 hours (API Reference: the default).
-        update_calls_per_second: UpdateShardCount calls of an account in a second.
-        split_calls_per_second: SplitShard calls of an account in a second (API Reference).
-        merge_calls_per_second: MergeShards calls of an account in a second (API Reference).
-        streams_at_once: how many streams of an account may be UPDATING; None: any number. The API Reference says only
-            that too many are refused.
-        mode_switches_per_day: UpdateStreamMode calls for a stream in 24 hours.
-        fan_out_consumers: registered consumers of a stream (API Reference; 50 with on-demand Advantage).
-        call_seconds: how long AWS takes for an answer to an API call.
-
+    Of each field the metadata tell `what` it is, the `source` of its value or that there is none, and how it is
+    `shown`.
     """
 
-    metric_delay_seconds: int = 60
-    extra_datapoints: int = 2
-    reshard_seconds: float | Callable[[int, int], float] = reshard_seconds
-    split_seconds: float = 30.0
-    merge_seconds: float = 30.0
-    mode_switch_seconds: float = 60.0
-    count_while_updating: Callable[[int, int], int] = count_before
-    reports_when_idle: bool = True
-    shard_limit: int = 20_000
-    update_calls_per_day: int = 10
-    update_calls_per_second: int = 10
-    split_calls_per_second: int = 5
-    merge_calls_per_second: int = 5
-    streams_at_once: int | None = None
-    mode_switches_per_day: int = 2
-    fan_out_consumers: int = 20
-    call_seconds: float = 0.02
+    metric_delay_seconds: int = _assumed(
+        60, "how long after a minute's end its datapoints are visible", _NOWHERE, "60 seconds"
+    )
+    extra_datapoints: int = _assumed(
+        2,
+        "how many more datapoints than EvaluationPeriods an alarm looks at",
+        "CloudWatch User Guide says only that there are more",
+    )
+    reshard_seconds: float | Callable[[int, int], float] = _assumed(
+        reshard_seconds,
+        "how long UpdateShardCount takes, by the current and the target count",
+        'Developer Guide: "a few minutes"; the rest has no source',
+        "180 seconds and one a shard; half as long again where the target is not a multiple of 25%",
+    )
+    split_seconds: float = _assumed(
+        30.0, "how long SplitShard takes", "a comment in kinesis-scaling-utils", "30 seconds"
+    )
+    merge_seconds: float = _assumed(
+        30.0, "how long MergeShards takes", "a comment in kinesis-scaling-utils", "30 seconds"
+    )
+    mode_switch_seconds: float = _assumed(60.0, "how long UpdateStreamMode takes", _NOWHERE, "60 seconds")
+    count_while_updating: Counts = _assumed(
+        count_before, "OpenShardCount while the stream is UPDATING", _NOWHERE, "the count before"
+    )
+    reports_when_idle: bool = _assumed(
+        True, "whether a stream reports zeros, rather than nothing, in a minute without traffic", _NOWHERE, "zeros"
+    )
+    shard_limit: int = _assumed(
+        20_000,
+        "the account's shard quota in the region",
+        "Developer Guide: 20,000 in the largest regions, 6,000 or 1,000 in others",
+        "20,000",
+    )
+    update_calls_per_day: int = _assumed(10, "UpdateShardCount calls for a stream in 24 hours", f"{_API}: the default")
+    update_calls_per_second: int = _assumed(
+        10, "UpdateShardCount calls in a second", f"{_API}; that it is the account's calls has no source"
+    )
+    split_calls_per_second: int = _assumed(5, "SplitShard calls of an account in a second", _API)
+    merge_calls_per_second: int = _assumed(5, "MergeShards calls of an account in a second", _API)
+    streams_at_once: int | None = _assumed(
+        None,
+        "how many streams of an account may be UPDATING",
+        f"{_API} says only that too many are refused",
+        "any number",
+    )
+    mode_switches_per_day: int = _assumed(2, "UpdateStreamMode calls for a stream in 24 hours", _API)
+    fan_out_consumers: int = _assumed(20, "registered consumers of a stream", f"{_API}; 50 with on-demand Advantage")
+    call_seconds: float = _assumed(0.02, "how long AWS takes for an answer to an API call", _NOWHERE, "20 milliseconds")
 
     def update_seconds(self, current: int, target: int) -> float:
         """How long UpdateShardCount takes from one count to another."""
@@ -74,3 +110,18 @@ class Assumptions:
 
 ASSUMED = Assumptions()
 """What is assumed unless a simulation says otherwise."""
+
+
+_IN_WORDS: Mapping[str, Any] = {"before": count_before, "after": count_after, "zeros": True, "nothing": False}
+"""What a measurement says in words."""
+
+
+def measured(values: Mapping[str, float | str], assumptions: Assumptions = ASSUMED) -> Assumptions:
+    """These assumptions with measured values in their place, by name: `{"split_seconds": 41.5}`.
+
+    A measurement of anything else is left out: a run measures more than is assumed.
+    """
+    names = {each.name for each in fields(assumptions)}
+    return replace(
+        assumptions, **{name: _IN_WORDS.get(str(value), value) for name, value in values.items() if name in names}
+    )
