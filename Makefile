@@ -80,6 +80,10 @@ load: $(READY) ## Write to a real stream: STREAM=… RECORDS_PER_SECOND=… [REC
 	$(BIN)/python -m tools.load --stream "$(STREAM)" --records-per-second "$(RECORDS_PER_SECOND)" \
 	  --record-bytes "$(or $(RECORD_BYTES),1024)" --minutes "$(or $(MINUTES),10)" $(if $(YES),--yes)
 
+.PHONY: acceptance
+acceptance: $(READY) ## Prove it in your account: apply, scale, measure, destroy, for under a dollar (ARGS=--local: no account)
+	$(BIN)/python -m acceptance $(ARGS)
+
 .PHONY: package
 package: $(READY) ## Build lambda/package.zip from lambda/kinesis_autoscaler
 	$(BIN)/python lambda/build.py

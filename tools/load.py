@@ -143,7 +143,7 @@ def run(
         if not waiting:
             sleep(min(1.0, 1 / load.records_per_second))
             continue
-        batch = [waiting.popleft() for _ in range(min(load.records_per_call, len(waiting)))]
+        batch: list[Any] = [waiting.popleft() for _ in range(min(load.records_per_call, len(waiting)))]
         answer = kinesis.put_records(StreamName=load.stream, Records=batch)
         refused = [record for record, told in zip(batch, answer["Records"], strict=True) if told.get("ErrorCode")]
         for told in answer["Records"]:

@@ -1,0 +1,173 @@
+"""What a run has measured, and the page on which it is kept: docs/measured.md."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+
+from acceptance.root import REPOSITORY
+from simulator.aws.assumptions import ASSUMED
+
+PAGE = REPOSITORY / "docs" / "measured.md"
+NOT_YET = "not measured yet"
+NO_STEP = "not measured: no step does"
+_BEGIN, _END = "<!-- BEGIN MEASURED -->", "<!-- END MEASURED -->"
+_TITLES = ("name", "what", "assumed in the simulator", "on what ground", "measured", "when and where")
+
+FURTHER: Mapping[str, str] = {
+    "metric_settled_seconds": "how long after a minute's end its datapoint no longer changes",
+    "breach_to_alarm_seconds": "from the end of the second breaching minute to the alarm's change of state",
+    "alarm_to_function_seconds": "from the alarm's change of state to the function's look at it",
+    "function_to_shards_seconds": "from the function's look to the new shards",
+    "describe_alarms_lag_seconds": "from SetAlarmState, which sends the message, to DescribeAlarms' showing the state",
+    "refusal_double": "how a target above double is refused",
+    "refusal_half": "how a target below half is refused",
+    "refusal_busy": "how a change of a stream that is UPDATING is refused",
+    "refusal_daily": "how the call after the day's last is refused",
+    "splits_count_as_calls": "whether SplitShard is refused too once the day's UpdateShardCount calls are spent",
+    "runtime_botocore": "the SDK of Lambda's runtime python3.13",
+}
+"""What is measured and has no assumption in the simulator, by name."""
+
+
+MEASURED_BY_NO_STEP = frozenset(
+    {
+        "call_seconds",
+        "extra_datapoints",
+        "fan_out_consumers",
+        "merge_calls_per_second",
+        "mode_switch_seconds",
+        "mode_switches_per_day",
+        "split_calls_per_second",
+        "streams_at_once",
+        "update_calls_per_second",
+    }
+)
+"""Assumptions that a run leaves alone: they would take other accounts' worth of streams, or say nothing by one run."""
+
+
+def subjects() -> dict[str, tuple[str, str, str]]:
+    """Everything that can be measured, by name: what it is, what is assumed, on what ground."""
+    assumed = {
+        each.name: (each.metadata["what"], each.metadata["shown"], each.metadata["source"]) for each in fields(ASSUMED)
+    }
+    return {**assumed, **{name: (what, "–", "–") for name, what in FURTHER.items()}}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One value.
+
+    Attributes:
+        name: an assumption of `simulator.aws.assumptions`, or one of FURTHER.
+        value: what takes the assumption's place: a number, or a word.
+        said: the value for people, with its spread and how often it was measured.
+        at: when.
+
+    """
+
+    name: str
+    value: float | str
+    said: str
+    at: str
+
+
+@dataclass
+class Measurements:
+    """What a run has measured so far, by name, and what it could not measure."""
+
+    taken: dict[str, Measurement] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def take(self, name: str, value: float | str, said: str, at: datetime) -> None:
+        """Keep a value; a later one of the same name takes its place."""
+        if name not in subjects():
+            raise KeyError(f"{name} is no subject of measurement")
+        self.taken[name] = Measurement(name, value, said, at.strftime("%Y-%m-%d %H:%M UTC"))
+
+    def take_seconds(self, name: str, seconds: Sequence[float], at: datetime, what: str = "") -> None:
+        """Keep durations: their median is the value."""
+        if seconds:
+            self.take(name, percentile(seconds, 50), f"{spread(seconds)}{f'; {what}' if what else ''}", at)
+
+    def leave(self, name: str, why: str) -> None:
+        """Say why something could not be measured."""
+        self.failed[name] = why
+
+    def values(self) -> dict[str, float | str]:
+        """The values by name, as `simulator.aws.assumptions.measured` takes them."""
+        return {name: each.value for name, each in self.taken.items()}
+
+    def write(self, file: Path) -> None:
+        """Write all of it as JSON."""
+        document = {"taken": {name: asdict(each) for name, each in self.taken.items()}, "failed": self.failed}
+        file.write_text(json.dumps(document, indent=1) + "\n")
+
+    def table(self) -> str:
+        """A table in Markdown of what was measured, and of what was not and why."""
+        rows = [(f"`{name}`", subjects()[name][0], each.said, each.at) for name, each in self.taken.items()]
+        rows += [(f"`{name}`", subjects()[name][0], f"not measured: {why}", "") for name, why in self.failed.items()]
+        return _table(("name", "what", "measured", "when"), rows) if rows else "Nothing was measured.\n"
+
+
+def percentile(values: Iterable[float], percent: float) -> float:
+    """The smallest value that so many percent of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+
+
+def spread(seconds: Sequence[float]) -> str:
+    """Durations for people: one as it is, several by their percentiles."""
+    if len(seconds) == 1:
+        return f"{seconds[0]:.0f} s"
+    p50, p90, p99 = (percentile(seconds, each) for each in (50, 90, 99))
+    percentiles = f"p50 {p50:.0f} s, p90 {p90:.0f} s, p99 {p99:.0f} s"
+    return f"{percentiles}, {min(seconds):.0f} to {max(seconds):.0f} s, {len(seconds)} times"
+
+
+def empty_table() -> str:
+    """The table of docs/measured.md before anybody has measured anything."""
+    return _with({})
+
+
+def keep(measurements: Measurements, *, where: str, is_aws: bool, page: Path = PAGE) -> bool:
+    """Put what was measured on AWS into the page; whether there was anything to put.
+
+    What was measured elsewhere never gets there: it says nothing about AWS.
+    """
+    if not is_aws or not measurements.taken:
+        return False
+    before, _, rest = page.read_text().partition(_BEGIN)
+    table, _, after = rest.partition(_END)
+    known: dict[str, Sequence[str]] = {row[0].strip("`"): row[4:] for row in _rows(table)}
+    for name, each in measurements.taken.items():
+        known[name] = (_cell(each.said), f"{each.at}, {where}")
+    page.write_text(f"{before}{_BEGIN}\n{_with(known)}{_END}{after}")
+    return True
+
+
+def _with(known: Mapping[str, Sequence[str]]) -> str:
+    """The page's table with what is known, by name: what was measured, when and where."""
+    unknown = {name: (NO_STEP if name in MEASURED_BY_NO_STEP else NOT_YET, "") for name in subjects()}
+    rows = [(f"`{name}`", *about, *known.get(name, unknown[name])) for name, about in subjects().items()]
+    return _table(_TITLES, rows)
+
+
+def _rows(table: str) -> list[tuple[str, ...]]:
+    lines = [line for line in table.splitlines() if line.startswith("| `")]
+    return [tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]) for line in lines]
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *[[_cell(each) for each in row] for row in rows]]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """A text that stays in its cell."""
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.split()))

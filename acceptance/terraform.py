@@ -1,0 +1,207 @@
+"""Terraform in the folder of a run: its commands, what they say, and how they are stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from acceptance.errors import AcceptanceError
+from simulator.deployment.terraform import TerraformMissingError, cli_environment, find_terraform
+
+_SETTINGS = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+ENDINGS = [getattr(signal, each) for each in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, each)]
+"""The signals that end a run; Windows has not all of them."""
+_FINISHING = "Terraform finishes what it is doing first; Ctrl-C again stops it"
+_ASKED_TO_STOP = "Terraform was asked to stop; waiting for its state"
+_ABOUT = ("planned_change", "change_summary", "diagnostic", "apply_start", "apply_progress", "apply_complete")
+
+
+class TerraformFailedError(AcceptanceError):
+    """A command failed; the message has what Terraform said."""
+
+
+@dataclass
+class Outcome:
+    """What a plan would change, or an apply or destroy has changed.
+
+    Attributes:
+        touched: "create", "update", "delete", "replace", …, by the address of the resource.
+        errors: what went wrong, each as a sentence.
+
+    """
+
+    touched: dict[str, str] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Take in a line of what a command writes under -json."""
+        match message.get("type"):
+            case "planned_change" if message["change"]["action"] not in ("noop", "read"):
+                self.touched[message["change"]["resource"]["addr"]] = message["change"]["action"]
+            case "diagnostic" if message["diagnostic"]["severity"] == "error":
+                told = message["diagnostic"]
+                detail = " ".join(str(told.get("detail", "")).split())
+                about = f" ({told['address']})" if told.get("address") else ""
+                self.errors.append(f"{told['summary']}{about}{': ' if detail else ''}{detail}")
+
+    def __str__(self) -> str:
+        """What is changed, for people."""
+        return ", ".join(f"{address} ({action})" for address, action in sorted(self.touched.items())) or "nothing"
+
+
+class Commands(Protocol):
+    """What the walk asks of Terraform."""
+
+    def init(self) -> None:
+        """Fetch providers and modules."""
+
+    def apply(self, variables: Mapping[str, Any]) -> Outcome:
+        """Apply the root with these variables; they stay in force."""
+
+    def plan(self) -> Outcome:
+        """Plan the root as it was applied last."""
+
+    def destroy(self) -> Outcome:
+        """Destroy what the state knows."""
+
+    def outputs(self) -> Mapping[str, Any]:
+        """The value of each output."""
+
+
+class Terraform:
+    """The real one.
+
+    Its processes are in a session of their own: Ctrl-C reaches them by us alone. The first lets a command finish, so
+    that its state knows what it has made; a second asks it to stop, as Ctrl-C would.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], show: Callable[[str], None]) -> None:
+        """Work in a folder that exists.
+
+        Raises:
+            AcceptanceError: there is no usable Terraform.
+        """
+        try:
+            self._binary = find_terraform()
+        except TerraformMissingError as missing:
+            raise AcceptanceError(str(missing)) from missing
+        self._folder = folder
+        self._environment = {**environment, **_SETTINGS, **cli_environment(folder)}
+        self._show = show
+
+    def init(self) -> None:
+        """`terraform init`."""
+        self._show("terraform init")
+        code, text = self._run("init", "-no-color")
+        if code:
+            raise TerraformFailedError(f"terraform init failed: {_last_words(text)}")
+
+    def apply(self, variables: Mapping[str, Any]) -> Outcome:
+        """`terraform apply`. The variables are kept in a file, so that a plain `terraform destroy` finds them."""
+        (self._folder / "terraform.tfvars.json").write_text(json.dumps(dict(variables), indent=1) + "\n")
+        return self._told("apply", "-auto-approve")
+
+    def plan(self) -> Outcome:
+        """`terraform plan`."""
+        return self._told("plan")
+
+    def destroy(self) -> Outcome:
+        """`terraform destroy`; nothing where nothing was applied."""
+        if not (self._folder / "terraform.tfstate").exists():
+            return Outcome()
+        return self._told("destroy", "-auto-approve")
+
+    def outputs(self) -> Mapping[str, Any]:
+        """`terraform output`."""
+        code, text = self._run("output", "-json")
+        if code:
+            raise TerraformFailedError(f"terraform output failed: {_last_words(text)}")
+        return {name: output["value"] for name, output in json.loads(text).items()}
+
+    def _told(self, *arguments: str) -> Outcome:
+        outcome = Outcome()
+
+        def on_line(line: str) -> None:
+            try:
+                message = json.loads(line)
+            except ValueError:  # what Terraform writes as it is, or a line that an interrupt has cut
+                return
+            outcome.take(message)
+            if message.get("type") in _ABOUT:
+                self._show(str(message.get("@message", "")))
+
+        code, text = self._run(*arguments, "-json", on_line=on_line)
+        if code:
+            raise TerraformFailedError(
+                f"terraform {arguments[0]} failed: {' '.join(outcome.errors) or _last_words(text)}"
+            )
+        return outcome
+
+    def _run(self, *arguments: str, on_line: Callable[[str], None] = lambda _: None) -> tuple[int, str]:
+        """Run a command to its end, whoever interrupts; the interrupt is raised once it has ended."""
+        told = 0
+        with (self._folder / "terraform.log").open("a+") as log, _Interrupts() as interrupts:
+            begin = log.tell()
+            with subprocess.Popen(  # noqa: S603 - arguments are this module's own
+                [self._binary, *arguments],
+                cwd=self._folder,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as process:
+                interrupts.process = process
+                assert process.stdout is not None
+                for line in process.stdout:
+                    log.write(line)
+                    on_line(line)
+                    if told < interrupts.count:
+                        told = interrupts.count
+                        self._show(_ASKED_TO_STOP if told > 1 else _FINISHING)
+            code = process.returncode
+            log.seek(begin)
+            text = log.read()
+        if interrupts.count:
+            raise KeyboardInterrupt
+        return code, text
+
+
+class _Interrupts:
+    """Holds interrupts back while a command runs, and counts them. From the second on, the command is asked to stop.
+
+    They are not raised meanwhile: an exception may come at any moment, that in which another is handled included.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.process: subprocess.Popen[str] | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for each in ENDINGS:
+            self._before[each] = signal.signal(each, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each, handler in self._before.items():
+            signal.signal(each, handler)
+
+    def _take(self, number: int, frame: object) -> None:
+        del number, frame
+        self.count += 1
+        if self.count > 1 and self.process is not None:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.process.pid, signal.SIGINT)
+
+
+def _last_words(text: str) -> str:
+    """The end of what a command wrote, on one line."""
+    return " ".join(" ".join(text.split())[-600:].split("│"))

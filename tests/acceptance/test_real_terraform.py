@@ -1,0 +1,285 @@
+"""The walk with the real Terraform on a local AWS, in virtual time; and real signals, sent to real processes.
+
+Two processes are interrupted beside the walk: most of their time is the provider's, waiting for streams and queues.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+from xml.etree import ElementTree as ET
+
+import pytest
+from moto.core.responses import BaseResponse
+from rich.console import Console
+
+from acceptance import measurements, policy, report
+from acceptance.account import connect
+from acceptance.leftovers import KINDS, find
+from acceptance.rehearsal import VirtualTime, local_aws
+from acceptance.root import Run
+from acceptance.steps import DESTROY, WALK
+from acceptance.terraform import Terraform
+from acceptance.waiting import Waiting
+from acceptance.walk import Result, Verdict, Walk, carry_out
+from simulator.deployment.terraform import REPOSITORY
+from tests.lives.bench import FAST, _provider
+
+Call = tuple[str, str]
+"""A service as IAM calls it, and one of its operations."""
+
+
+class OneProvider(Terraform):
+    """Terraform with a provider that goes on running from command to command, which saves half of the time."""
+
+    def __init__(self, folder: Path, environment, show, stack: ExitStack) -> None:
+        super().__init__(folder, {**environment, **FAST}, show)
+        self._stack = stack
+
+    def init(self) -> None:
+        super().init()
+        self._environment |= self._stack.enter_context(_provider(self._folder, self._environment))
+
+
+@dataclass
+class Walked:
+    walk: Walk
+    results: dict[str, Result]
+    left: list[str]
+    arns: dict[str, list[str]]
+    """What Terraform's state held before the destroy: the ARNs by the type of resource."""
+    ours: set[Call]
+    terraforms: set[Call]
+    console: str
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """Runs that are interrupted: once where the function answers, and twice while Terraform applies."""
+    runs = {
+        "once": Interrupted(tmp_path_factory.mktemp("once"), "3/14", [signal.SIGTERM]),
+        "twice": Interrupted(tmp_path_factory.mktemp("twice"), "Creation complete", [signal.SIGINT, signal.SIGINT]),
+    }
+    yield runs
+    for each in runs.values():
+        each.process.kill()
+        each.end()
+
+
+class Interrupted:
+    """A run in a process of its own, to which signals are sent once it shows something."""
+
+    def __init__(self, folder: Path, at: str, signals: list[int]) -> None:
+        self.folder = folder / "run"
+        self.shown = ""
+        command = [sys.executable, "-u", "-m", "acceptance", "--local", "--yes", "--no-measurements"]
+        self.process = subprocess.Popen(
+            [*command, "--work-folder", str(self.folder)],
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'lambda'}", "COLUMNS": "200", **FAST},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._thread = threading.Thread(target=self._watch, args=(at, signals), daemon=True)
+        self._thread.start()
+
+    def _watch(self, at: str, signals: list[int]) -> None:
+        assert self.process.stdout
+        due = list(signals)
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self.shown += line
+                # The second follows once the first has been answered.
+                if due and (at in line if len(due) == len(signals) else "finishes what it is doing" in line):
+                    self.process.send_signal(due.pop(0))
+
+    def end(self) -> tuple[int, str]:
+        code = self.process.wait(timeout=280)
+        self._thread.join(timeout=10)
+        return code, self.shown
+
+    @property
+    def state(self) -> list:
+        return json.loads((self.folder / "terraform.tfstate").read_text())["resources"]
+
+
+@pytest.fixture(scope="module")
+def walked(interrupted, tmp_path_factory) -> Iterator[Walked]:
+    folder = tmp_path_factory.mktemp("walk") / "run"
+    ours: set[Call] = set()
+    terraforms: set[Call] = set()
+    arns: dict[str, list[str]] = {}
+    call_action = BaseResponse.call_action
+
+    def recorded(response):
+        if "HashiCorp" in response.headers.get("User-Agent", ""):
+            terraforms.add((response.service_name, response._get_action()))
+        return call_action(response)
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(BaseResponse, "call_action", recorded))
+        aws = stack.enter_context(local_aws())
+        account = connect(region=aws.region, profile=None, endpoint_url=aws.environment["AWS_ENDPOINT_URL"])
+        account._clients.clear()
+        account.session.events.register(
+            "before-parameter-build.*.*",
+            lambda model, **_: ours.add((model.service_model.service_name, model.name)),
+        )
+        console = Console(file=(folder.parent / "console.txt").open("w+"), width=200)
+        progress = report.Progress(console)
+        run = Run.begin(account.region, account.account_id, None, account.endpoint_url)
+        run.write(folder)
+        terraform = OneProvider(folder, account.environment, progress.show, stack)
+        walk = Walk(run, folder, account, terraform, Waiting(VirtualTime(aws), progress.show), measures=False)
+        destroy = terraform.destroy
+
+        def remember_and_destroy():
+            state = folder / "terraform.tfstate"
+            for resource in json.loads(state.read_text())["resources"] if state.exists() else ():
+                if resource["mode"] == "managed":
+                    found = arns.setdefault(resource["type"], [])
+                    found += [
+                        each["attributes"]["arn"] for each in resource["instances"] if "arn" in each["attributes"]
+                    ]
+            return destroy()
+
+        with patch.object(terraform, "destroy", remember_and_destroy):
+            began = walk.waiting.now()
+            results = carry_out(walk, WALK, DESTROY, progress)
+        report.write(walk, results, began, folder, console.print)
+        left = [str(each) for each in find(account, run)]
+        stack.callback(console.file.close)
+        console.file.seek(0)
+        yield Walked(
+            walk, {each.step.name: each for each in results}, left, arns, ours, terraforms, console.file.read()
+        )
+
+
+def test_every_step_passes_and_nothing_is_left(walked):
+    told = {name: each.said for name, each in walked.results.items() if each.verdict is not Verdict.PASSED}
+    assert told == {}
+    assert walked.left == []
+
+
+def test_the_console_names_every_step_with_what_happened(walked):
+    for result in walked.results.values():
+        assert result.step.title in walked.console
+        assert result.said in walked.console
+    assert "waiting for the scale-up alarm to fire and the function to scale (0:00 of at most 15:00)" in walked.console
+
+
+def test_page_and_junit_file_tell_every_step(walked):
+    page = (walked.walk.folder / "report.md").read_text()
+    suite = ET.fromstring((walked.walk.folder / "junit.xml").read_text())
+    titles = [result.step.title for result in walked.results.values()]
+
+    assert [case.get("name") for case in suite] == titles
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "0")
+    assert all(f"| {title} | passed |" in page for title in titles)
+    assert "say how the local AWS behaves, and nothing about the real one" in page
+
+
+def test_what_was_measured_here_never_gets_onto_the_page(walked):
+    before = measurements.PAGE.read_text()
+    taken = walked.walk.measurements
+
+    assert taken.taken["metric_delay_seconds"].value >= 60
+    assert not walked.walk.account.is_aws
+    assert not measurements.keep(taken, where="us-east-1", is_aws=walked.walk.account.is_aws)
+    assert measurements.PAGE.read_text() == before
+
+
+def test_everything_that_is_made_is_looked_for_at_the_end(walked):
+    assert set(walked.arns) <= {each for kind in KINDS for each in kind.types}
+
+
+# --- What it takes
+
+IMPLIED = {
+    # Creating with tags needs the permission to tag (Service Authorization Reference, "dependent actions").
+    "cloudwatch:TagResource",
+    "dynamodb:TagResource",
+    "iam:TagRole",
+    "kinesis:AddTagsToStream",
+    "kinesis:TagResource",
+    "lambda:TagResource",
+    "logs:TagResource",
+    "scheduler:TagResource",
+    "sns:TagResource",
+    "sqs:TagQueue",
+    # Lambda and Scheduler are given roles.
+    "iam:PassRole",
+}
+"""What is needed though nobody calls it."""
+NOT_IN_THIS_WALK = {
+    "kinesis:MergeShards",
+    "kinesis:SplitShard",
+    "kinesis:UpdateShardCount",
+    "cloudwatch:SetAlarmState",  # these four measure
+    "lambda:GetPolicy",
+    "logs:FilterLogEvents",
+    "sns:ListSubscriptionsByTopic",
+    "sqs:ReceiveMessage",  # these four find out why something did not happen
+    "iam:ListRolePolicies",
+    "kinesis:ListTagsForResource",  # instead of ListTagsForStream, should a newer provider tag streams by TagResource
+}
+SAME = {"lambda:Invoke": "lambda:InvokeFunction"}
+"""What IAM calls otherwise."""
+
+
+def granted() -> set[str]:
+    return {action for statement in policy.statements("aws") for action in statement["Action"]}
+
+
+def test_whoever_runs_it_needs_what_the_policy_allows_and_nothing_else(walked):
+    services = {"awslambda": "lambda", "monitoring": "cloudwatch"}
+    called = {f"{services.get(service, service)}:{name}" for service, name in walked.ours | walked.terraforms}
+    needed = {SAME.get(each, each) for each in called if not each.startswith("sts:")} | IMPLIED
+
+    assert sorted(needed - granted()) == []
+    assert sorted(granted() - needed - NOT_IN_THIS_WALK) == []
+
+
+def test_everything_that_is_made_is_covered_by_the_names_in_the_policy(walked):
+    patterns = [
+        re.escape(resource).replace(r"\*", ".*")
+        for statement in policy.statements("aws")
+        for resource in statement["Resource"]
+        if resource != "*"
+    ]
+    made = {arn for arns in walked.arns.values() for arn in arns}
+    assert len(made) > 10
+    assert {arn for arn in made if not any(re.fullmatch(each, arn) for each in patterns)} == set()
+
+
+# --- Real signals
+
+
+def test_a_terminated_run_destroys_what_it_made(walked, interrupted):
+    code, shown = interrupted["once"].end()
+
+    assert code == 130
+    assert "Nothing is left, say all of 9 services." in shown
+    assert interrupted["once"].state == []
+    assert "Traceback" not in shown
+
+
+def test_a_terraform_that_is_stopped_in_the_middle_leaves_nothing_either(walked, interrupted):
+    code, shown = interrupted["twice"].end()
+
+    assert code == 130
+    assert "Ctrl-C again stops it" in shown
+    assert "Nothing is left, say all of 9 services." in shown
+    assert interrupted["twice"].state == []
+    assert "Traceback" not in shown
