@@ -12,7 +12,7 @@ from enum import Enum
 
 from .alarm import Alarm, AlarmPair
 from .events import AlarmEvent, ScaleRequest
-from .model import Action, History, Plan, Reason, Stream, Trigger
+from .model import Action, History, Plan, Reason, Record, Stream, Trigger
 
 NOTICE_TAKES = timedelta(minutes=2)
 """From an alarm's change of state to the record of what came of it, at the most; before that it is not stuck. It is
@@ -172,7 +172,7 @@ def stuck(pair: AlarmPair, now: datetime) -> tuple[Action, ...]:
 
 def stands(history: History, action: Action, now: datetime) -> bool:
     """Whether the last decision in this direction said to look again later than now."""
-    latest = history.latest_of(action)
+    latest = _latest_about_the_present(history, action)
     return latest is not None and latest.retry_at is not None and now < latest.retry_at
 
 
@@ -185,7 +185,7 @@ def holds(history: History, action: Action, now: datetime) -> bool:
         about_the_present = latest.reason in (Reason.DEMAND_FITS, Reason.HOT_SHARD_SUSPECTED)
     else:
         about_the_present = latest.reason is Reason.DEMAND_FITS and latest.trigger is Trigger.ALARM
-    return stands(history, action, now) and not about_the_present
+    return not about_the_present and latest.retry_at is not None and now < latest.retry_at
 
 
 def explains(history: History, action: Action, alarm: Alarm, now: datetime) -> bool:
@@ -193,7 +193,7 @@ def explains(history: History, action: Action, alarm: Alarm, now: datetime) -> b
 
     An alarm that was changed since is worth a look at once: its user waits for it.
     """
-    latest = history.latest_of(action)
+    latest = _latest_about_the_present(history, action)
     if latest is None or not answered(history, action, alarm):
         return False
     changed_since = alarm.configured_at is not None and alarm.configured_at > latest.seen_at
@@ -205,5 +205,12 @@ def answered(history: History, action: Action, alarm: Alarm) -> bool:
 
     If it was, re-arming the alarm is but another look when that is due; if not, a notification was lost.
     """
-    latest = history.latest_of(action)
+    latest = _latest_about_the_present(history, action)
     return latest is not None and latest.seen_at >= alarm.state_since - SAME_MOMENT
+
+
+def _latest_about_the_present(history: History, action: Action) -> Record | None:
+    """The last decision in a direction, unless it was about what is foreseen and left the calls to present demand."""
+    latest = history.latest_of(action)
+    left = latest is not None and action is Action.SCALE_UP and latest.reason is Reason.QUOTA_RESERVED
+    return None if left else latest

@@ -199,6 +199,13 @@ class TestExplains:
         assert not self.explained(skip(self.FIRED - MINUTE, trigger=Trigger.REQUEST))
         assert self.explained(skip(self.FIRED - MINUTE), skip(MINUTE, trigger=Trigger.REQUEST, retry_at=NOW))
 
+    def test_calls_that_foresight_left_to_present_demand_do_not_stand_in_its_way(self):
+        left = skip(self.FIRED - MINUTE, reason=Reason.QUOTA_RESERVED)
+        assert not self.explained(left)
+        assert not stands(History((left,)), UP, NOW), "nor in that of a raised minimum"
+        assert holds(History((left,)), UP, NOW), "foresight itself waits"
+        assert stands(History((skip(MINUTE, DOWN, reason=Reason.QUOTA_RESERVED),)), DOWN, NOW)
+
     def test_an_alarm_that_was_changed_since_is_looked_at_at_once(self):
         record = skip(self.FIRED - MINUTE)
         assert not self.explained(record, configured=record.started_at + SECOND)
