@@ -35,6 +35,9 @@ def test_the_demo_scales_both_streams_both_ways_and_leaves_a_plan_without_change
     assert "No changes. Your infrastructure matches the configuration." in output
     assert "(0 failed)" in output
     assert chart.read_bytes().startswith(b"\x89PNG")
+    page = chart.with_suffix(".html").read_text()
+    assert "Scaling log of orders" in page
+    assert "Scaling log of clicks" in page
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 
@@ -82,6 +83,8 @@ def test_a_replay_tells_what_happened_why_and_what_it_costs(run, busy_morning, t
     assert re.search(rf"scaled +{outcome['scale_ups']} up, {outcome['scale_downs']} down", output)
     assert f"${outcome['dollars_per_month']:,.2f} (us-east-1" in output
     assert (tmp_path / "out" / "replay.png").read_bytes().startswith(b"\x89PNG")
+    page = unescape((tmp_path / "out" / "replay.html").read_text())
+    assert all(each["message"] in page for each in scalings)
     assert (tmp_path / "out" / "replay.svg").read_text().startswith("<?xml")
 
 

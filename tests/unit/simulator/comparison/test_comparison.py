@@ -115,6 +115,8 @@ def test_the_command_shows_a_table_and_leaves_charts_and_figures(tmp_path):
     assert report["outcomes"][0]["name"] == YOURS
     assert (tmp_path / "out" / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "out" / "comparison.svg").read_text()
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert all(f">{each['name']}</td>" in page for each in report["outcomes"])
 
 
 def test_the_command_says_what_is_wrong_with_a_trace(tmp_path):
