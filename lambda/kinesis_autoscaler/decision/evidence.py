@@ -91,8 +91,10 @@ def too_few_shards(
     """
     counts = []
     for minute in _between(telemetry.minutes, now - THROTTLE_MEMORY, now):
+        if not minute.throttles:
+            continue
         load = minute.shards(with_reads=settings.scale_on_reads)
-        if minute.throttles and load * ABOUT_AS_HIGH <= demand:
+        if load * ABOUT_AS_HIGH <= demand:
             count = _count_at(history, minute.at, current)
             is_hot = load < settings.scale_up.threshold * count
             counts.append(max(count, current - 1) if is_hot and settings.scale_on_throttling else count)
