@@ -14,12 +14,15 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.cloudwatch.models import CloudWatchBackend
 
+from acceptance import line as command_line
 from acceptance.errors import AcceptanceError
+from acceptance.rehearsal import VirtualTime
 from acceptance.root import Run
 from acceptance.steps import WALK
 from acceptance.waiting import Waiting
 from acceptance.walk import Verdict
 from simulator.deployment import NAME
+from simulator.local_aws import LocalAWS, Transport
 from tests.acceptance.recorded import Stage, failed, stage
 
 TOPIC = f"arn:aws:sns:us-east-1:123456789012:{NAME}"
@@ -325,3 +328,21 @@ def test_an_interrupt_while_a_step_is_being_shown_destroys_too(s):
     assert results["apply"].verdict is Verdict.INTERRUPTED
     assert results["answers"].verdict is Verdict.NOT_RUN
     assert s.what_is_left() == []
+
+
+def test_the_command_for_later_destroys_by_the_kept_folder_alone(tmp_path, monkeypatch, capsys):
+    """With the real Terraform, which knows of nothing here, and something that a killed run has left."""
+    with LocalAWS(Transport.HTTP) as aws:
+        monkeypatch.setattr(command_line, "RealTime", lambda: VirtualTime(aws))
+        run = Run.begin(aws.region, aws.account_id, None, aws.environment["AWS_ENDPOINT_URL"])
+        run.write(tmp_path / "run")
+        aws.client("sqs").create_queue(QueueName=f"{run.name}-dead-letter")
+        aws.client("sqs").create_queue(QueueName="production-dead-letter")
+
+        assert command_line.main(["destroy", "--work-folder", str(tmp_path / "run")]) == 0
+
+        left = aws.client("sqs").list_queues()["QueueUrls"]
+        assert [url.rpartition("/")[2] for url in left] == ["production-dead-letter"]
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Nothing is left, say all of 9 services. aws_sqs_queue" in shown
+    assert "had to be deleted one by one." in shown
