@@ -19,6 +19,9 @@ UP, DOWN = "scale-up", "scale-down"
 Record = Mapping[str, Any]
 """An item of the audit table."""
 
+_POLLS = 5
+"""A short poll asks some of SQS' servers only. A long one would never end where time goes by in sleeps alone."""
+
 _read = TypeDeserializer().deserialize
 
 
@@ -165,10 +168,12 @@ class Stack:
 
     def dead_letters(self) -> list[str]:
         """The errors of events that failed for good, as far as the queue shows them."""
-        answer = self.account.client("sqs").receive_message(
-            QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=1
-        )
-        bodies = [json.loads(message["Body"]) for message in answer.get("Messages", ())]
+        bodies: list[Any] = []
+        for _ in range(_POLLS):
+            answer = self.account.client("sqs").receive_message(
+                QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0
+            )
+            bodies += [json.loads(message["Body"]) for message in answer.get("Messages", ())]
         failures = [body.get("responsePayload") or {} for body in bodies]
         return [f"{each.get('errorType', 'error')}: {each.get('errorMessage', '')}" for each in failures]
 

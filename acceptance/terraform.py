@@ -18,6 +18,8 @@ from simulator.deployment.terraform import TerraformMissingError, cli_environmen
 _SETTINGS = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 ENDINGS = [getattr(signal, each) for each in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, each)]
 """The signals that end a run; Windows has not all of them."""
+_LOCKED_FOR = "5m"
+"""How long to wait for another Terraform in this folder: that of a run that was killed may be at work still."""
 _FINISHING = "Terraform finishes what it is doing first; Ctrl-C again stops it"
 _ASKED_TO_STOP = "Terraform was asked to stop; waiting for its state"
 _ABOUT = ("planned_change", "change_summary", "diagnostic", "apply_start", "apply_progress", "apply_complete")
@@ -137,7 +139,7 @@ class Terraform:
             if message.get("type") in _ABOUT:
                 self._show(str(message.get("@message", "")))
 
-        code, text = self._run(*arguments, "-json", on_line=on_line)
+        code, text = self._run(*arguments, "-json", f"-lock-timeout={_LOCKED_FOR}", on_line=on_line)
         if code:
             raise TerraformFailedError(
                 f"terraform {arguments[0]} failed: {' '.join(outcome.errors) or _last_words(text)}"

@@ -172,6 +172,15 @@ def test_alarms_that_are_not_rewritten_are_named_though_every_call_succeeds(s):
     assert s.what_is_left() == []
 
 
+def test_what_gets_lost_on_the_way_without_a_broken_link_is_told_as_such(s):
+    s.before["scale-up"] = lambda: rest.enter_context(patch("simulator.local_aws.topics._may_invoke", lambda _: False))
+    with ExitStack() as rest:
+        results = s.go(until("scale-up"))
+
+    assert "went into ALARM at" in results["scale-up"].said
+    assert "no link between them is found broken. See the log /aws/lambda/" in results["scale-up"].said
+
+
 def test_a_plan_that_finds_changes_fails_with_what_it_would_change(s):
     def rewrite() -> None:
         s.aws.streams.model(NAME).reshard_by_hand(2, s.aws.clock.now())
