@@ -96,6 +96,7 @@ data "aws_iam_policy_document" "function" {
     sid = "ScaleStreams"
     actions = [
       "kinesis:DescribeStreamSummary",
+      "kinesis:ListShards",
       "kinesis:ListStreamConsumers",
       "kinesis:UpdateShardCount",
     ]

@@ -27,6 +27,7 @@ _AS_THEY_ARE = (
     "alarm_reason",
     "request_id",
     "error",
+    "hot_shard",
     "call_accepted",
     "lower_consumers",
 )

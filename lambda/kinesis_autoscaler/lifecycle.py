@@ -32,6 +32,7 @@ def recorded(occasion: Occasion, decision: Decision, request_id: str, now: datet
         to_shard_count=decision.target,
         demand_shards=decision.demand_shards,
         utilization=decision.utilization,
+        hot_shard=decision.hot_shard,
         alarm_name=occasion.alarm_name,
         alarm_reason=occasion.why,
         request_id=request_id,

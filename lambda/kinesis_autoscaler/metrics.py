@@ -31,6 +31,8 @@ _METRICS = {
     "iteratorAge": ("GetRecords.IteratorAgeMilliseconds", "Maximum"),
 }
 _WRITES = ("incomingBytes", "incomingRecords")
+QUERIES_AT_ONCE = 500
+"""What one GetMetricData call takes (API reference)."""
 
 _Series = dict[str, dict[datetime, float]]
 
@@ -104,6 +106,27 @@ class Metrics:
         queries = _stream_queries(stream_name, ["throttledRecords"], _MINUTE)
         series, _ = self._series(queries, since, until, _MINUTE)
         return sum(value > 0 for value in series.get("throttledRecords", {}).values())
+
+    def totals(
+        self, stream_name: str, wanted: Sequence[tuple[str, str | None]], *, since: datetime, until: datetime
+    ) -> dict[tuple[str, str | None], float]:
+        """Sums over a stretch of time, each of a metric and a shard's id, or None for the whole stream.
+
+        What has no datapoint is left out.
+        """
+        queries = []
+        for number, (metric, shard) in enumerate(wanted):
+            dimensions = {"StreamName": stream_name, **({"ShardId": shard} if shard else {})}
+            queries.append(_query(f"total{number}", metric, "Sum", dimensions, _MINUTE))
+        totals: dict[tuple[str, str | None], float] = {}
+        for first in range(0, len(queries), QUERIES_AT_ONCE):
+            series, _ = self._series(queries[first : first + QUERIES_AT_ONCE], since, until, _MINUTE)
+            totals |= {
+                wanted[int(name.removeprefix("total"))]: sum(values.values())
+                for name, values in series.items()
+                if values
+            }
+        return totals
 
     def delivered(self, stream_names: Sequence[str], *, since: datetime, until: datetime) -> frozenset[datetime]:
         """The minutes between two times of which CloudWatch has traffic metrics of any of these streams."""

@@ -214,6 +214,7 @@ def _context(record: Record, calls_left: int | None = None) -> dict[str, object]
         "to_shard_count": record.to_shard_count,
         "demand_shards": record.demand_shards,
         "calls_left": calls_left,
+        "hot_shard": record.hot_shard,
         "seconds": _duration(record),
         "error": record.error,
         "request_id": record.request_id,

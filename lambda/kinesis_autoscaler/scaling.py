@@ -22,7 +22,7 @@ from .model import Action, Decision, Foresight, History, Plan, Reason, Record, S
 from .model.record import event_key, within_a_sentence
 from .observation import Observer
 from .occasions import SHOWN_EVERY, Occasion, Question, holds, is_another_stretch, of_alarm, of_request
-from .reporting import Reporter
+from .reporting import Reporter, logger
 from .settings import InvalidSettingsError
 from .streams import StreamMissingError, Streams
 
@@ -180,6 +180,8 @@ class Scaler:
                 return None
         else:
             decision = _answer(occasion, self._observer.situation(occasion.question, stream, settings, history, now))
+        if decision.reason is Reason.HOT_SHARD_SUSPECTED:
+            decision = self._name_hot_shard(decision, stream)
         if occasion.trigger is Trigger.RECONCILE:
             at = history.time_for(occasion.at, decision.action, occasion.trigger)
             occasion = replace(occasion, at=at)
@@ -188,6 +190,15 @@ class Scaler:
             return self._executor.skip(record, pair.of(decision.action), history, calls_left=decision.calls_left)
         left = None if decision.calls_left is None else decision.calls_left - 1
         return self._executor.scale(record, pair, stream, settings, previous=previous, calls_left=left)
+
+    def _name_hot_shard(self, decision: Decision, stream: Stream) -> Decision:
+        """Name it where the stream's metrics do. A decision that stands for an hour is not made more often."""
+        hottest = None
+        try:
+            hottest = self._observer.hottest_shard(stream, self._clock())
+        except ClientError:
+            logger.exception("The hot shard could not be looked up.", extra={"stream": stream.name})
+        return decisions.name_hot_shard(decision, stream, hottest)
 
     def _foresee(
         self, occasion: Occasion, pair: AlarmPair, stream: Stream, settings: Settings, history: History

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from .clients import error_code, retry_attempts
-from .model import Stream
+from .model import Shard, Stream
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -70,7 +70,23 @@ class Streams:
             on_demand=summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND",
             fan_out_consumers=summary.get("ConsumerCount", 0),
             arn=summary["StreamARN"],
+            shard_level_metrics=frozenset(
+                metric for each in summary.get("EnhancedMonitoring", []) for metric in each.get("ShardLevelMetrics", [])
+            ),
         )
+
+    def open_shards(self, stream: Stream) -> list[Shard]:
+        """The shards that take records now."""
+        page = self._kinesis.list_shards(StreamName=stream.name, ShardFilter={"Type": "AT_LATEST"})
+        shards = page["Shards"]
+        while token := page.get("NextToken"):
+            page = self._kinesis.list_shards(NextToken=token)  # a token must come alone (API reference, ListShards)
+            shards += page["Shards"]
+        return [
+            Shard(each["ShardId"], int(keys["StartingHashKey"]), int(keys["EndingHashKey"]))
+            for each in shards
+            for keys in (each["HashKeyRange"],)
+        ]
 
     def fan_out_consumers(self, stream: Stream) -> list[str]:
         """The names of the consumers with enhanced fan-out; asked for only where the stream says that it has any."""

@@ -10,6 +10,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,20 @@ def test_a_hot_shard_is_on_record_within_about_an_hour_though_no_alarm_fires(w):
         w.log()[-1]["message"],
     )
     assert w.reshards == []
+
+
+def test_a_hot_shard_that_may_not_be_looked_up_is_on_record_without_its_name(w):
+    def deny(running, call):
+        if call.operation == "ListShards":
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, call.operation)
+
+    w.add_stream(shards=4, demand=2.2)
+    w.aws.client("kinesis").enable_enhanced_monitoring(StreamName="orders", ShardLevelMetrics=["IncomingBytes"])
+    w.aws.streams.model("orders").key_skew = 0.3
+    w.before_call = deny
+    w.run(65)
+    assert set(w.reasons()) == {"HOT_SHARD_SUSPECTED"}
+    assert w.log()[-1]["message"].endswith("; which shard it is could not be read from its metrics.")
 
 
 # Idle streams and consumers

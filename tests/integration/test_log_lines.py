@@ -19,6 +19,7 @@ FIELDS = {
     "to_shard_count",
     "demand_shards",
     "calls_left",
+    "hot_shard",
     "seconds",
     "error",
     "request_id",

@@ -157,6 +157,7 @@ PERMISSIONS: dict[str, Callable[..., list[Permission]]] = {
     "GetMetricData": lambda p: [("GetMetricData", "*")],
     "DescribeStreamSummary": lambda p: [("DescribeStreamSummary", stream(p["StreamName"]))],
     "ListStreamConsumers": lambda p: [("ListStreamConsumers", p["StreamARN"])],
+    "ListShards": lambda p: [("ListShards", stream(p["StreamName"]))],
     "UpdateShardCount": lambda p: [("UpdateShardCount", stream(p["StreamName"]))],
     "DescribeLimits": lambda p: [("DescribeLimits", "*")],
     "Query": lambda p: [("Query", table(p))],

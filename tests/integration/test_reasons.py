@@ -441,7 +441,30 @@ def test_one_hot_shard_is_named_rather_than_cooled_with_more_shards(w):
         r"\d\.\d shards, \d\d% of capacity: one hot shard or bursts of seconds are likely",
         record["message"],
     )
+    assert record["message"].endswith(
+        '; to see which shard, set shard_level_metrics = ["IncomingBytes", "IncomingRecords", '
+        '"WriteProvisionedThroughputExceeded"] in its aws_kinesis_stream, which costs about $7.20 a month for 8 shards.'
+    )
     assert w.reshards == []
+
+
+@reaches(Reason.HOT_SHARD_SUSPECTED)
+def test_a_hot_shard_is_named_where_shards_have_metrics_of_their_own(w):
+    steady(w, demand=4.0)
+    w.aws.client("kinesis").enable_enhanced_monitoring(
+        StreamName="orders",
+        ShardLevelMetrics=["IncomingBytes", "IncomingRecords", "WriteProvisionedThroughputExceeded"],
+    )
+    w.aws.streams.model("orders").key_skew = 0.2
+    w.run(70)
+    [record] = w.log()
+    assert re.search(
+        r"; the hottest shard of the last hour is shardId-000000000000 \(hash keys 0 to "
+        r"42535295865117307932921825928971026431\), with [\d,]+ throttled records \(100% of all shards'\) and "
+        r"2\d% of the accepted traffic, where an even share is 12\.5%\.$",
+        record["message"],
+    )
+    assert record["hot_shard"] == "shardId-000000000000"
 
 
 @reaches(Reason.NO_TELEMETRY)
@@ -687,6 +710,7 @@ TYPES: dict[str, type] = {
     "started_at": str,
     "finished_at": str,
     "error": str,
+    "hot_shard": str,
     "occurrences": Decimal,
     "last_seen_at": str,
     "expires_at": Decimal,

@@ -38,7 +38,7 @@ run "by_default" {
         resources = ["*"]
       }
       ScaleStreams = {
-        actions   = ["kinesis:DescribeStreamSummary", "kinesis:ListStreamConsumers", "kinesis:UpdateShardCount"]
+        actions   = ["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:ListStreamConsumers", "kinesis:UpdateShardCount"]
         resources = ["arn:aws:kinesis:eu-west-1:123456789012:stream/*"]
       }
       KeepAuditRecords = {

@@ -60,6 +60,7 @@ RECORDS = st.builds(
     lease_until=st.none() | TIMES,
     call_accepted=st.none() | st.booleans(),
     because=TEXTS,
+    hot_shard=st.none() | TEXTS,
     lower_consumers=st.none() | st.booleans(),
 )
 

@@ -7,8 +7,24 @@ from datetime import timedelta
 
 import pytest
 
-from kinesis_autoscaler.decision import decide_minimum, decide_request, decide_scale_down, decide_scale_up
-from kinesis_autoscaler.model import Action, FanOutConsumer, Period, Reason, Status, Strategy, Telemetry
+from kinesis_autoscaler.decision import (
+    decide_minimum,
+    decide_request,
+    decide_scale_down,
+    decide_scale_up,
+    name_hot_shard,
+)
+from kinesis_autoscaler.model import (
+    Action,
+    FanOutConsumer,
+    HottestShard,
+    Period,
+    Reason,
+    Shard,
+    Status,
+    Strategy,
+    Telemetry,
+)
 from tests.unit.situations import NOW, scaling, settings, situation, stream, telemetry
 
 HOUR = timedelta(hours=1)
@@ -114,6 +130,41 @@ class TestHotShards:
         decision = decide_scale_up(situation(telemetry_=telemetry(2.0, throttled=500)))
         assert decision.reason is Reason.HOT_SHARD_SUSPECTED
         assert "hot shard" in decision.message
+
+    def test_its_shard_is_named_by_what_its_metrics_tell(self):
+        decision = decide_scale_up(situation(telemetry_=telemetry(2.0, throttled=500)))
+        hottest = HottestShard(Shard("shardId-3", 0, 99), 8, throttled=1234, throttled_share=0.9, traffic_share=0.25)
+        named = name_hot_shard(decision, stream(8), hottest)
+        assert named.hot_shard == "shardId-3"
+        assert named.message.endswith(
+            "; the hottest shard of the last hour is shardId-3 (hash keys 0 to 99), with 1,234 throttled records (90% "
+            "of all shards') and 25% of the accepted traffic, where an even share is 12.5%."
+        )
+
+    @pytest.mark.parametrize(
+        ("facts", "told"),
+        [
+            (
+                {"throttled": 7, "throttled_share": 1.0, "traffic_share": None},
+                "7 throttled records (100% of all shards').",
+            ),
+            (
+                {"throttled": None, "throttled_share": None, "traffic_share": 0.5},
+                "50% of the accepted traffic, where an even share is 25.0%.",
+            ),
+        ],
+    )
+    def test_of_its_shard_only_what_is_measured_is_told(self, facts, told):
+        decision = decide_scale_up(situation(telemetry_=telemetry(2.0, throttled=500)))
+        hottest = HottestShard(Shard("shardId-3", 0, 99), 4, **facts)
+        assert name_hot_shard(decision, stream(4), hottest).because.endswith(f"(hash keys 0 to 99), with {told}")
+
+    def test_where_the_metrics_of_shards_are_on_but_silent_that_is_said(self):
+        decision = decide_scale_up(situation(telemetry_=telemetry(2.0, throttled=500)))
+        metered = replace(stream(8), shard_level_metrics=frozenset({"IncomingBytes"}))
+        named = name_hot_shard(decision, metered, None)
+        assert named.because.endswith("; which shard it is could not be read from its metrics.")
+        assert named.hot_shard is None
 
     def test_it_scales_where_the_user_wants_that(self):
         hot = situation(telemetry_=telemetry(2.0, throttled=500), settings_=settings(scale_on_throttling=True))

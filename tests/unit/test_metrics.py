@@ -271,3 +271,25 @@ class TestTheCall:
             answers.assert_no_pending_responses()
         assert [minute.incoming_bytes for minute in telemetry.minutes] == [1, 2, None, 4]
         assert [minute.incoming_records for minute in telemetry.minutes] == [None, None, 3, None]
+
+
+class TestTotals:
+    def test_those_of_a_shard_and_of_the_stream_are_told_apart(self, metrics, publish):
+        publish("IncomingBytes", NOON, 5000)
+        publish("IncomingBytes", NOON, 400, ShardId="shard-0")
+        publish("IncomingBytes", NOON + MINUTE, 500, ShardId="shard-0")
+        wanted = [("IncomingBytes", "shard-0"), ("IncomingBytes", "shard-1"), ("IncomingBytes", None)]
+        assert metrics.totals("orders", wanted, since=NOON, until=NOON + 2 * MINUTE) == {
+            wanted[0]: 900,
+            wanted[2]: 5000,
+        }
+
+    def test_of_many_shards_no_call_asks_for_more_than_500_metrics(self, cloudwatch, metrics):
+        wanted = [("IncomingBytes", f"shard-{number}") for number in range(1001)]
+        asked = []
+        cloudwatch.meta.events.register(
+            "provide-client-params.cloudwatch.GetMetricData",
+            lambda params, **_: asked.append(len(params["MetricDataQueries"])),
+        )
+        metrics.totals("orders", wanted, since=NOON, until=NOON + MINUTE)
+        assert asked == [500, 500, 1]

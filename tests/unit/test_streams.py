@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 import time_machine
@@ -62,6 +63,33 @@ class TestDescribing:
 
     def test_an_on_demand_stream_is_known_as_such(self, streams):
         assert streams.describe("clicks").on_demand
+
+    def test_its_shard_level_metrics_are_known(self, kinesis, streams):
+        kinesis.enable_enhanced_monitoring(StreamName="orders", ShardLevelMetrics=["IncomingBytes"])
+        stream = streams.describe("orders")
+        assert stream.reports_by_shard("IncomingBytes")
+        assert not stream.reports_by_shard("IncomingRecords")
+
+    def test_where_all_shard_level_metrics_are_on_each_of_them_is(self):
+        assert replace(ORDERS, shard_level_metrics=frozenset({"ALL"})).reports_by_shard("IncomingBytes")
+
+    def test_its_open_shards_have_their_hash_keys(self, kinesis, streams):
+        ranges = sorted((shard.first, shard.last) for shard in streams.open_shards(ORDERS))
+        assert len(ranges) == 4
+        assert (ranges[0][0], ranges[-1][1]) == (0, 2**128 - 1)
+        assert all(last + 1 == first for (_, last), (first, _) in pairwise(ranges))
+
+    def test_open_shards_come_in_pages_whose_token_is_sent_alone(self, kinesis, streams):
+        def page(number: int) -> dict:
+            keys = {"StartingHashKey": str(number), "EndingHashKey": str(number)}
+            sequence = {"StartingSequenceNumber": "0"}
+            return {"Shards": [{"ShardId": f"shard-{number}", "HashKeyRange": keys, "SequenceNumberRange": sequence}]}
+
+        with Stubber(kinesis) as answers:
+            first = {"StreamName": "orders", "ShardFilter": {"Type": "AT_LATEST"}}
+            answers.add_response("list_shards", {**page(0), "NextToken": "more"}, first)
+            answers.add_response("list_shards", page(1), {"NextToken": "more"})
+            assert [shard.id for shard in streams.open_shards(ORDERS)] == ["shard-0", "shard-1"]
 
     def test_a_stream_whose_mode_is_not_told_is_a_provisioned_one(self, kinesis, streams):
         with Stubber(kinesis) as answers:

@@ -14,6 +14,7 @@ from .down import decide_scale_down, decide_shrink_request
 from .evidence import METRIC_DELAY, THROTTLE_MEMORY, unknown
 from .foresight import decide_ahead, make_plan, what_came
 from .guards import CONSUMER_MEMORY, CONSUMER_SILENCE, unscalable
+from .hot import SHARD_LEVEL_METRICS, THROTTLING, name_hot_shard
 from .past import LOOKBACK, PERIOD, Past
 from .rounding import fill_of
 from .up import HOT_SHARD_WINDOW, decide_hot_shard, decide_minimum, decide_scale_up
@@ -27,7 +28,9 @@ __all__ = [
     "LOOK_AGAIN",
     "METRIC_DELAY",
     "PERIOD",
+    "SHARD_LEVEL_METRICS",
     "THROTTLE_MEMORY",
+    "THROTTLING",
     "Past",
     "Situation",
     "decide",
@@ -39,6 +42,7 @@ __all__ = [
     "decide_scale_up",
     "fill_of",
     "make_plan",
+    "name_hot_shard",
     "unknown",
     "what_came",
 ]

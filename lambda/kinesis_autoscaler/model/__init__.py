@@ -6,7 +6,7 @@
 
 from .plan import Plan
 from .record import Decision, Head, History, Record
-from .stream import AlarmRule, Foresight, Settings, Strategy, Stream
+from .stream import AlarmRule, Foresight, HottestShard, Settings, Shard, Strategy, Stream
 from .telemetry import Evidence, FanOutConsumer, Minute, Period, Telemetry
 from .terms import (
     CALLS_PER_DAY,
@@ -38,12 +38,14 @@ __all__ = [
     "Foresight",
     "Head",
     "History",
+    "HottestShard",
     "Minute",
     "Period",
     "Plan",
     "Reason",
     "Record",
     "Settings",
+    "Shard",
     "Status",
     "Strategy",
     "Stream",

@@ -49,6 +49,8 @@ class Decision:
     utilization: float | None = None
     calls_left: int | None = None
     """Calls that the rolling 24 hours still allow, before this one."""
+    hot_shard: str | None = None
+    """The shard that is suspected, where its metrics name it."""
 
     @property
     def message(self) -> str:
@@ -99,6 +101,8 @@ class Record:
     """While PENDING: until then the invocation that wrote the intent is presumed alive."""
     call_accepted: bool | None = None
     """Whether UpdateShardCount was accepted; None while that is unknown. What was not refused counts as a call."""
+    hot_shard: str | None = None
+    """The shard that is suspected, where its metrics name it."""
     lower_consumers: bool | None = None
     """The stream is smaller, but its consumers' concurrency waits until their lag is gone."""
 

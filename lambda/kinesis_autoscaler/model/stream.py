@@ -85,8 +85,37 @@ class Stream:
     fan_out_consumers: int = 0
     """Registered consumers with enhanced fan-out."""
     arn: str = ""
+    shard_level_metrics: frozenset[str] = frozenset()
+    """The metrics that it reports of each shard; none unless that was switched on, and paid for."""
+
+    def reports_by_shard(self, metric: str) -> bool:
+        """Whether it reports a metric of each shard."""
+        return not self.shard_level_metrics.isdisjoint({metric, "ALL"})
 
     @property
     def is_active(self) -> bool:
         """Whether the stream can be resharded now."""
         return self.status == "ACTIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """An open shard and the hash keys that it takes, from `first` to `last`, both included."""
+
+    id: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class HottestShard:
+    """The open shard that throttled most in some stretch of time, or took most; None for what no metric tells."""
+
+    shard: Shard
+    open_shards: int
+    throttled: float | None
+    """Records that it refused."""
+    throttled_share: float | None
+    """Of what the open shards refused, from 0 to 1."""
+    traffic_share: float | None
+    """Of what the stream took in, from 0 to 1: by bytes or by records, the larger."""
