@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from simulator.advice import judging
 from simulator.advice.judging import Verdict
+from simulator.deployment.terraform import REPOSITORY
 from simulator.reports.advice_benchmark import markdown
+from simulator.traffic.generator import KINDS
 
 
 def verdict(unseen, *, is_promise=True, ratio=0.8):
@@ -30,3 +36,11 @@ def test_advice_is_judged_on_days_that_it_was_not_given(monkeypatch):
     assert len(asked[0].trace.minutes) == 3 * 1440
     assert 0.5 < found.shard_hours_of_default < 1.5
     assert found.promised >= 0.0005
+
+
+@pytest.mark.parametrize("seed", judging.SEEDS)
+def test_the_page_has_every_kind_of_stream(seed):
+    page = (REPOSITORY / "docs" / "benchmarks.md").read_text()
+    section = page.partition("<!-- begin advice -->")[2].partition("<!-- end advice -->")[0]
+    told = re.findall(rf"^\| (.+) \({seed}\) \|", section, re.MULTILINE)
+    assert told == list(KINDS)
