@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -276,8 +277,10 @@ def is_of_a_run(name: str) -> bool:
 
 
 def destroy_command(folder: Path) -> str:
-    """The one command that removes what a run has made."""
-    return f"python -m acceptance destroy --work-folder {os.path.relpath(folder)}"
+    """The one command that removes what a run has made, with the Python that has what it takes."""
+    python = Path(sys.executable)
+    shown = python.relative_to(REPOSITORY) if python.is_relative_to(REPOSITORY) else python
+    return f"{shown} -m acceptance destroy --work-folder {os.path.relpath(folder)}"
 
 
 def _main(folder: Path) -> str:
