@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.session import get_session
+from botocore.utils import parse_timestamp
 
 from .unknown_fields import watch
 
@@ -59,9 +62,31 @@ _AT_ONCE = 1.0
 """Seconds' worth of calls that may be made without a pause, so that a single scaling is never held up."""
 
 
+def timestamp(value: Any) -> datetime:  # noqa: ANN401 - whatever a protocol has
+    """A moment of an answer, in UTC.
+
+    botocore's own parser takes ten times as long for moments in numbers, and far longer for those in ISO 8601. A week
+    of a metric has 10,000 of them.
+    """
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, str) and value[10:11] == "T" and (moment := datetime.fromisoformat(value)).tzinfo:
+        return moment.astimezone(UTC)
+    return parse_timestamp(value)
+
+
+def _set_up_session() -> None:
+    """Let the session that all clients share read moments as `timestamp` does."""
+    if boto3.DEFAULT_SESSION is None:
+        session = get_session()
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=timestamp)
+        boto3.setup_default_session(botocore_session=session)
+
+
 @cache
 def client(service: str, config: Config = PATIENT) -> Any:  # noqa: ANN401 - typed by the adapters, which know their service
     """The client of a service, made at its first use and kept for the life of the execution environment."""
+    _set_up_session()
     made = boto3.client(service, config=config)  # type: ignore[call-overload]
     made.meta.events.register("before-call", _Pacer().wait)
     if service == "cloudwatch":

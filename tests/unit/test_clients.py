@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.utils import parse_timestamp
 
 from kinesis_autoscaler.audit import LEASE
 from kinesis_autoscaler.clients import (
@@ -18,9 +19,11 @@ from kinesis_autoscaler.clients import (
     error_code,
     is_permanent,
     retry_attempts,
+    timestamp,
 )
 from kinesis_autoscaler.resharding import TAKES_AT_MOST
 from simulator.fleets import quotas
+from tests.unit.account import REGION
 
 
 class Answers:
@@ -66,6 +69,29 @@ class TestClients:
         assert config.retries["total_max_attempts"] > 1
         assert config.connect_timeout < boto3.client(service).meta.config.connect_timeout
         assert config.read_timeout < boto3.client(service).meta.config.read_timeout
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            1767571200,
+            1767571200.25,
+            "1767571200",
+            "2026-01-05T00:00:00Z",
+            "2026-01-05T01:00:00.250+01:00",
+            "2026-01-05T00:00:00",
+            "Mon, 05 Jan 2026 00:00:00 GMT",
+        ],
+    )
+    def test_a_moment_is_the_same_as_botocore_makes_of_it(self, value):
+        assert timestamp(value) == parse_timestamp(value)
+
+    def test_answers_have_their_moments_in_utc(self, monkeypatch):
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+        kinesis = client("kinesis")
+        kinesis.create_stream(StreamName="orders", ShardCount=1)
+        summary = kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]
+        assert summary["StreamCreationTimestamp"].tzinfo is UTC
 
     def test_patience_and_a_bound_have_a_client_each(self):
         patient, bounded = client("kinesis"), client("kinesis", BOUNDED)
