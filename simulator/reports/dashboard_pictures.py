@@ -202,7 +202,7 @@ def _color(line: Line, index: int) -> str:
 
 
 def _shape(found: Sequence[Line], index: int) -> str:
-    """The mark by which lines are told apart without their colours; a line that is alone needs none."""
+    """The mark by which lines are told apart without their colours; a line that is alone has dots."""
     return list(_SIGNS)[index % len(_SIGNS)] if len(found) > 1 else "o"
 
 
