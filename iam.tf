@@ -103,6 +103,16 @@ data "aws_iam_policy_document" "function" {
     resources = var.stream_arns == null ? [local.every_stream_arn] : var.stream_arns
   }
 
+  dynamic "statement" {
+    for_each = var.allow_shard_splits ? [true] : []
+
+    content {
+      sid       = "SplitShards"
+      actions   = ["kinesis:SplitShard"]
+      resources = var.stream_arns == null ? [local.every_stream_arn] : var.stream_arns
+    }
+  }
+
   statement {
     sid = "KeepAuditRecords"
     actions = [

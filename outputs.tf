@@ -23,6 +23,11 @@ output "stream_arns" {
   value       = var.stream_arns
 }
 
+output "allow_shard_splits" {
+  description = "Whether the autoscaler may split shards: the input `allow_shard_splits`."
+  value       = var.allow_shard_splits
+}
+
 output "consumer_function_arns" {
   description = "Whose concurrency the autoscaler may set: the input `consumer_function_arns`."
   value       = var.consumer_function_arns

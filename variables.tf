@@ -170,6 +170,13 @@ variable "shard_hour_price" {
   }
 }
 
+variable "allow_shard_splits" {
+  description = "Whether the function may call SplitShard on the streams, as asked for by `split_beyond_quota` in `modules/stream`."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "consumer_function_arns" {
   description = "ARNs of the Lambda functions whose reserved concurrency the autoscaler may set, as asked for by `consumer_functions` in `modules/stream`; unqualified, `*` and `?` are allowed in the function's name."
   type        = list(string)

@@ -47,6 +47,7 @@ class Executor:
         reporter: Reporter,
         observer: Observer,
         way: Way,
+        splits: Way,
         dry_run: bool,
         clock: Callable[[], datetime],
     ) -> None:
@@ -58,6 +59,7 @@ class Executor:
         self._reporter = reporter
         self._observer = observer
         self._way = way
+        self._splits = splits
         self._dry_run = dry_run
         self._clock = clock
 
@@ -75,7 +77,7 @@ class Executor:
         if stored is not latest:  # else this event had been told of before
             scaled_at = history.latest_intent.started_at if history.latest_intent else None
             since = (other for other in history.records if scaled_at is None or other.seen_at > scaled_at)
-            news = not any(_says_the_same(record, other) for other in since)
+            news = not any(lifecycle.says_the_same(record, other) for other in since)
             self._reporter.report(stored, calls_left=calls_left, news=news)
         return stored
 
@@ -152,7 +154,7 @@ class Executor:
             NotOurAlarmError: The stream's alarms are gone; reconcile ends the record.
         """
         now = self._clock()
-        if record.status is not Status.PENDING:
+        if record.status is not Status.PENDING and not (record.by_splits and record.status.is_open):
             return record
         if record.lease_until is not None and now < record.lease_until:
             logger.info("Another invocation is at work on this record.", extra={"stream": record.stream_name})
@@ -164,17 +166,21 @@ class Executor:
             return self.end(
                 record, lifecycle.failed(record, Reason.STREAM_MISSING, within_a_sentence(str(missing)), now)
             )
-        if not stream.is_active and record.lease_until is None:
+        if not stream.is_active and (record.lease_until is None or record.by_splits):
             return record  # Kinesis' answer has left it open: once the stream is ACTIVE its count will tell
         settings = self._observer.readable_settings(pair)
         consumers = settings.consumers if settings else {}
         after = lifecycle.settled(record, stream, now, has_consumers=bool(consumers))
         if after is record and (why := self._revoked(record, pair, settings)):
-            after = lifecycle.expired(record, why, now)
+            after = (lifecycle.stopped if record.call_accepted else lifecycle.expired)(record, why, now)
+        if after is record and record.by_splits and record.call_accepted and stream.is_active and settings is not None:
+            history = self._audit.history(stream.name, now)
+            if self._observer.has_enough(stream, settings, history, now):
+                after = lifecycle.sufficient(record, stream.open_shard_count, now)
         if after is not record:
             self.sync(pair, stream.open_shard_count)
             return self.end(record, after, rearm=pair, consumers=consumers, shard_count=stream.open_shard_count)
-        taken_over = record.with_(lease_until=now + LEASE)
+        taken_over = record.with_(status=Status.PENDING, lease_until=now + LEASE)
         try:
             self._audit.take_over(record, taken_over, now)
         except SupersededError:
@@ -184,7 +190,7 @@ class Executor:
             return self._call(taken_over, pair, stream, consumers, resumed=True)
         # Accepted, though whoever asked did not live to hear it. Should somebody else be at work on the stream, its
         # count will not be the target, and the record will end as STOPPED_SHORT.
-        return self._accepted(taken_over, pair, consumers)
+        return self._accepted(taken_over, pair, consumers, self._way_of(record).reaches(stream, record.target))
 
     def end(
         self,
@@ -260,27 +266,42 @@ class Executor:
         """Ask Kinesis for the intent's target, if the lease leaves time for the answer."""
         if intent.lease_until is None or self._clock() > intent.lease_until - TAKES_AT_MOST:
             raise RetryLaterError(f"Too late to begin the call for {intent.stream_name}; the next delivery resumes it.")
-        answer = self._way.carry_out(stream, intent.target)
+        way = self._way_of(intent)
+        answer = way.carry_out(stream, intent.target)
         now, error = self._clock(), answer.error or Exception(answer.why)
         if answer.outcome is Outcome.IN_DOUBT:
             return self.end(intent, lifecycle.in_doubt(intent, error))
+        if answer.outcome is Outcome.BUSY and intent.call_accepted:
+            return self.end(intent, lifecycle.updating(intent, []), rearm=pair)
         if answer.outcome is Outcome.BUSY:
             return self.end(intent, lifecycle.left_alone(intent, error, now), rearm=pair)
         if answer.outcome is Outcome.LIMITED and intent.trigger is Trigger.ALARM and not resumed:
             # A burst of calls for many streams meets the same error code, and is over by Lambda's retry.
             raise RetryLaterError(f"Kinesis takes no call for {intent.stream_name} now: {error}") from error
+        if answer.outcome is not Outcome.ACCEPTED and intent.call_accepted:
+            stopped = lifecycle.stopped(intent, answer.why, now, error=error)
+            return self.end(intent, stopped, rearm=pair, shard_count=stream.open_shard_count)
         if answer.outcome is not Outcome.ACCEPTED:
             refused = lifecycle.refused(intent, answer.reason, answer.why, error, now, now + RETRY_REFUSED)
             return self.end(intent, refused)
-        return self._accepted(intent, pair, consumers, calls_left=calls_left)
+        return self._accepted(intent, pair, consumers, way.reaches(stream, intent.target), calls_left=calls_left)
+
+    def _way_of(self, record: Record) -> Way:
+        return self._splits if record.by_splits else self._way
 
     def _accepted(
-        self, intent: Record, pair: AlarmPair, consumers: Mapping[str, float], *, calls_left: int | None = None
+        self,
+        intent: Record,
+        pair: AlarmPair,
+        consumers: Mapping[str, float],
+        shard_count: int,
+        *,
+        calls_left: int | None = None,
     ) -> Record:
         """Kinesis is at work: rewrite the alarms, raise the consumers, re-arm, and say so in the record."""
-        pair, problems = self.sync(pair, intent.target)
+        pair, problems = self.sync(pair, shard_count)
         if intent.action is Action.SCALE_UP:
-            problems += self._consumers.fit(consumers, intent.target)
+            problems += self._consumers.fit(consumers, shard_count)
         return self.end(intent, lifecycle.updating(intent, problems), rearm=pair, calls_left=calls_left)
 
     def _revoked(self, intent: Record, pair: AlarmPair, settings: Settings | None) -> str | None:
@@ -300,14 +321,4 @@ class Executor:
 
 def _accepted_now(before: Record, after: Record) -> bool:
     """Whether it has just become known that Kinesis accepted the call."""
-    return before.status is Status.PENDING and bool(after.call_accepted)
-
-
-def _says_the_same(record: Record, other: Record) -> bool:
-    """Whether people were told of this on the same day."""
-    return (
-        (other.reason, other.action, other.status) == (record.reason, record.action, record.status)
-        and Trigger.REQUEST not in (record.trigger, other.trigger)
-        and other.event_at.date() == record.event_at.date()
-        and other.event_time != record.event_time
-    )
+    return before.status is Status.PENDING and before.call_accepted is None and bool(after.call_accepted)

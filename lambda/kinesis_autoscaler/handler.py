@@ -20,7 +20,7 @@ from .model import Record
 from .observation import Observer
 from .reconciliation import Reconciler
 from .reporting import Reporter, logger
-from .resharding import UpdateShardCount
+from .resharding import SplitShard, UpdateShardCount
 from .scaling import Scaler
 from .settings import Environment
 from .streams import Streams
@@ -99,7 +99,13 @@ class Function:
             "observer": observer,
             "clock": _now,
         }
-        executor = Executor(**parts, consumers=consumers, way=UpdateShardCount(streams), dry_run=environment.dry_run)
+        executor = Executor(
+            **parts,
+            consumers=consumers,
+            way=UpdateShardCount(streams),
+            splits=SplitShard(streams),
+            dry_run=environment.dry_run,
+        )
         self._scaler = Scaler(**parts, executor=executor, dry_run=environment.dry_run)
         self._reconciler = Reconciler(
             **parts, metrics=metrics, consumers=consumers, executor=executor, scaler=self._scaler

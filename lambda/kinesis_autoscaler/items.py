@@ -28,6 +28,7 @@ _AS_THEY_ARE = (
     "request_id",
     "error",
     "hot_shard",
+    "by_splits",
     "call_accepted",
     "lower_consumers",
 )

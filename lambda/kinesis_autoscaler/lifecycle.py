@@ -33,6 +33,7 @@ def recorded(occasion: Occasion, decision: Decision, request_id: str, now: datet
         demand_shards=decision.demand_shards,
         utilization=decision.utilization,
         hot_shard=decision.hot_shard,
+        by_splits=decision.by_splits,
         alarm_name=occasion.alarm_name,
         alarm_reason=occasion.why,
         request_id=request_id,
@@ -102,6 +103,10 @@ def settled(record: Record, stream: Stream, now: datetime, *, has_consumers: boo
     if not record.status.is_open or not stream.is_active:
         return record
     count = stream.open_shard_count
+    if record.by_splits and record.call_accepted and count in range(record.from_shard_count or 0, record.target):
+        return record  # more splits are to come
+    if record.by_splits and count in range((record.from_shard_count or 0) + 1, record.target):
+        return updating(record, [])  # whoever asked for the first did not live to say so
     untouched = count == record.from_shard_count
     age = now - record.started_at
     if record.status is Status.PENDING:
@@ -125,6 +130,18 @@ def settled(record: Record, stream: Stream, now: datetime, *, has_consumers: boo
     return failed(record, Reason.STOPPED_SHORT, why, now)
 
 
+def sufficient(record: Record, count: int, now: datetime) -> Record:
+    """Not all shards are split, and no more need to be."""
+    reached = record.with_(to_shard_count=count)
+    message = f"Scaled {reached.step}, on the way to {record.target}: {record.because}"
+    return reached.with_(status=Status.SUCCEEDED, message=message, finished_at=now, lease_until=None)
+
+
+def stopped(record: Record, why: str, now: datetime, *, error: Exception | None = None) -> Record:
+    """Some shards are split, and the others are not to be any more."""
+    return failed(record, Reason.STOPPED_SHORT, why, now, error=error)
+
+
 def resharded_elsewhere(stream: Stream, before: int, request_id: str, now: datetime) -> Record:
     """The record of a change that somebody else has made."""
     action = Action.towards(stream.open_shard_count, before)
@@ -143,4 +160,14 @@ def resharded_elsewhere(stream: Stream, before: int, request_id: str, now: datet
         finished_at=now,
         from_shard_count=before,
         to_shard_count=stream.open_shard_count,
+    )
+
+
+def says_the_same(record: Record, other: Record) -> bool:
+    """Whether people were told of this on the same day."""
+    return (
+        (other.reason, other.action, other.status) == (record.reason, record.action, record.status)
+        and Trigger.REQUEST not in (record.trigger, other.trigger)
+        and other.event_at.date() == record.event_at.date()
+        and other.event_time != record.event_time
     )

@@ -20,6 +20,7 @@ from .decision import (
     THROTTLING,
     Past,
     Situation,
+    enough,
     fill_of,
     unknown,
 )
@@ -91,6 +92,12 @@ class Observer:
             since = now - max(settings.scale_up.window, HOT_SHARD_WINDOW) - SOME_MORE
             telemetry = self._metrics.telemetry(stream.name, since=since, until=now)
         return Situation(stream, settings, telemetry, history, now, past)
+
+    def has_enough(self, stream: Stream, settings: Settings, history: History, now: datetime) -> bool:
+        """Whether demand asks for no more splits."""
+        shards = self._streams.open_shards(stream)
+        widest = max(shard.width for shard in shards) / sum(shard.width for shard in shards)
+        return enough(self.situation(Question.MORE, stream, settings, history, now), widest)
 
     def hottest_shard(self, stream: Stream, now: datetime) -> HottestShard | None:
         """The shard that threw back most records of late, or took most where that metric is off; None if none reports.

@@ -18,7 +18,7 @@ from .audit import AuditTable
 from .change import Executor
 from .consumers import Consumers
 from .decision import CONSUMER_SILENCE, HOT_SHARD_WINDOW, METRIC_DELAY
-from .lifecycle import failed, settled
+from .lifecycle import failed, settled, stopped
 from .metrics import Metrics
 from .model import Head, Reason, Record, Status, Stream
 from .observation import Observer
@@ -153,7 +153,7 @@ class Reconciler:
         """End what can be ended; True if an intent is still under way, so that the stream is best left alone."""
         under_way = False
         for record in records:
-            if record.status is Status.PENDING:
+            if record.status is Status.PENDING or (record.by_splits and record.status.is_open):
                 after = self._executor.resume(record, stream=stream)
             elif record.status is Status.UPDATING:
                 consumers = self._observer.consumers(pair) if stream.is_active else {}
@@ -306,6 +306,8 @@ class Reconciler:
                 self._audit.update(record, record.with_(lower_consumers=None))
                 continue
             after = settled(record, stream, self._clock(), has_consumers=False)
+            if after is record and record.by_splits and stream.is_active:
+                after = stopped(record, "the stream's alarms are gone.", self._clock())
             if after is not record:
                 self._executor.end(record, after, shard_count=stream.open_shard_count)
                 summary.finished += 1

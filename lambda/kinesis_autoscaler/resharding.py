@@ -1,7 +1,8 @@
-"""Ways to carry a step out, and what Kinesis answers. Today there is one: UpdateShardCount."""
+"""Ways to carry a step out, and what Kinesis answers: UpdateShardCount, and beyond its quota SplitShard."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -51,6 +52,9 @@ class Way(Protocol):
     def carry_out(self, stream: Stream, target: int) -> Answer:
         """Ask Kinesis; what a retry can mend raises."""
 
+    def reaches(self, stream: Stream, target: int) -> int:
+        """The shard count that an accepted call leads to."""
+
 
 class UpdateShardCount:
     """One call that reshards the whole stream evenly; ten a day."""
@@ -65,25 +69,55 @@ class UpdateShardCount:
         Raises:
             ClientError: Something that a retry can mend.
         """
-        try:
-            self._streams.update_shard_count(stream, target)
-        except CallInDoubtError as error:
-            return Answer(Outcome.IN_DOUBT, error=error)
-        except StreamInUseError as error:
-            return Answer(Outcome.BUSY, error=error)
-        except TooManyAtOnceError as error:
-            why = "too many streams or calls are being changed in the account at once."
-            return Answer(Outcome.LIMITED, Reason.CALL_REFUSED, why, error)
-        except QuotaExhaustedError as error:
-            why = "Kinesis has no call left for it, some perhaps having been made by others."
-            return Answer(Outcome.LIMITED, Reason.QUOTA_EXHAUSTED, why, error)
-        except AccountShardLimitError as error:
-            why = "the account's shard limit has no room for the new shards."
-            return Answer(Outcome.REFUSED, Reason.ACCOUNT_SHARD_LIMIT, why, error)
-        except StreamMissingError as error:
-            return Answer(Outcome.REFUSED, Reason.STREAM_MISSING, "the stream does not exist any more.", error)
-        except ClientError as error:
-            if not is_permanent(error):
-                raise
-            return Answer(Outcome.REFUSED, Reason.CALL_REFUSED, "Kinesis refused the call for good.", error)
-        return Answer(Outcome.ACCEPTED)
+        return _answer(lambda: self._streams.update_shard_count(stream, target))
+
+    def reaches(self, stream: Stream, target: int) -> int:  # noqa: ARG002 - it goes all the way at once
+        """The target."""
+        return target
+
+
+class SplitShard:
+    """Each call splits one shard, which takes about half a minute. Which one follows from what Kinesis shows."""
+
+    def __init__(self, streams: Streams) -> None:
+        """Use this adapter."""
+        self._streams = streams
+
+    def carry_out(self, stream: Stream, target: int) -> Answer:  # noqa: ARG002 - that more are wanted is known
+        """Split the shard with the widest range of hash keys, the first of them.
+
+        Raises:
+            ClientError: Something that a retry can mend.
+        """
+        widest = max(self._streams.open_shards(stream), key=lambda shard: (shard.width, -shard.first))
+        return _answer(lambda: self._streams.split_shard(stream, widest))
+
+    def reaches(self, stream: Stream, target: int) -> int:  # noqa: ARG002
+        """One shard more."""
+        return stream.open_shard_count + 1
+
+
+def _answer(call: Callable[[], None]) -> Answer:
+    """What Kinesis says to a call; what a retry can mend raises."""
+    try:
+        call()
+    except CallInDoubtError as error:
+        return Answer(Outcome.IN_DOUBT, error=error)
+    except StreamInUseError as error:
+        return Answer(Outcome.BUSY, error=error)
+    except TooManyAtOnceError as error:
+        why = "too many streams or calls are being changed in the account at once."
+        return Answer(Outcome.LIMITED, Reason.CALL_REFUSED, why, error)
+    except QuotaExhaustedError as error:
+        why = "Kinesis has no call left for it, some perhaps having been made by others."
+        return Answer(Outcome.LIMITED, Reason.QUOTA_EXHAUSTED, why, error)
+    except AccountShardLimitError as error:
+        why = "the account's shard limit has no room for the new shards."
+        return Answer(Outcome.REFUSED, Reason.ACCOUNT_SHARD_LIMIT, why, error)
+    except StreamMissingError as error:
+        return Answer(Outcome.REFUSED, Reason.STREAM_MISSING, "the stream does not exist any more.", error)
+    except ClientError as error:
+        if not is_permanent(error):
+            raise
+        return Answer(Outcome.REFUSED, Reason.CALL_REFUSED, "Kinesis refused the call for good.", error)
+    return Answer(Outcome.ACCEPTED)

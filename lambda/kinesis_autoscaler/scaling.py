@@ -88,7 +88,7 @@ class Scaler:
             return None
         occasion = of_alarm(event, action)
         latest = history.latest_intent
-        if latest is not None and latest.used_a_call and event.changed_at < latest.started_at:
+        if latest is not None and latest.changed_shards and event.changed_at < latest.started_at:
             why = "the alarm fired before the stream's latest scaling began."
             return self._leave(
                 occasion, pair, history, request_id, Reason.STALE_NOTIFICATION, why, retry_at=self._clock()
@@ -148,6 +148,8 @@ class Scaler:
         if latest := history.latest_intent:
             previous = latest, settled(latest, stream, now, has_consumers=bool(settings.consumers))
             history = history.replacing(previous[1])
+            if previous[1].status.is_open and latest.by_splits and alarm is pair.scale_up:
+                return self._executor.resume(latest, pair, stream)
             if previous[1].status.is_open:
                 why = f"its change from {latest.from_shard_count} to {latest.to_shard_count} shards is under way."
                 return leave(Reason.STREAM_UPDATING, why, now, stream)
@@ -188,7 +190,7 @@ class Scaler:
         record = recorded(occasion, decision, request_id, now)
         if decision.target is None or self._dry_run:
             return self._executor.skip(record, pair.of(decision.action), history, calls_left=decision.calls_left)
-        left = None if decision.calls_left is None else decision.calls_left - 1
+        left = None if decision.calls_left is None else decision.calls_left - (not decision.by_splits)
         return self._executor.scale(record, pair, stream, settings, previous=previous, calls_left=left)
 
     def _name_hot_shard(self, decision: Decision, stream: Stream) -> Decision:

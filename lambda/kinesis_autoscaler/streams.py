@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -77,10 +79,10 @@ class Streams:
 
     def open_shards(self, stream: Stream) -> list[Shard]:
         """The shards that take records now."""
-        page = self._kinesis.list_shards(StreamName=stream.name, ShardFilter={"Type": "AT_LATEST"})
+        page = self._bounded.list_shards(StreamName=stream.name, ShardFilter={"Type": "AT_LATEST"})
         shards = page["Shards"]
         while token := page.get("NextToken"):
-            page = self._kinesis.list_shards(NextToken=token)  # a token must come alone (API reference, ListShards)
+            page = self._bounded.list_shards(NextToken=token)  # a token must come alone (API reference, ListShards)
             shards += page["Shards"]
         return [
             Shard(each["ShardId"], int(keys["StartingHashKey"]), int(keys["EndingHashKey"]))
@@ -106,16 +108,33 @@ class Streams:
             AccountShardLimitError: The account has no room for the new shards.
             StreamMissingError: There is no such stream.
         """
-        try:
+        with self._refusals(stream, target - stream.open_shard_count):
             self._bounded.update_shard_count(
                 StreamName=stream.name, TargetShardCount=target, ScalingType="UNIFORM_SCALING"
             )
+
+    def split_shard(self, stream: Stream, shard: Shard) -> None:
+        """Ask Kinesis to split a shard at its middle; no daily limit of such calls is documented.
+
+        Raises:
+            Exception: As `update_shard_count` does.
+        """
+        with self._refusals(stream, 1):
+            self._bounded.split_shard(
+                StreamName=stream.name, ShardToSplit=shard.id, NewStartingHashKey=str(shard.middle)
+            )
+
+    @contextmanager
+    def _refusals(self, stream: Stream, more: int) -> Iterator[None]:
+        """Tell apart why a call was refused that asks for so many more shards."""
+        try:
+            yield
         except ClientError as error:
             code = error_code(error)
             if code == "ResourceInUseException":
                 raise (CallInDoubtError if retry_attempts(error) else StreamInUseError)(str(error)) from error
             if code == "LimitExceededException":
-                raise self._limit(str(error), target - stream.open_shard_count) from error
+                raise self._limit(str(error), more) from error
             if code == "ResourceNotFoundException":
                 raise StreamMissingError(f"There is no stream {stream.name} in this account and region.") from error
             raise

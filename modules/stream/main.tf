@@ -92,6 +92,7 @@ locals {
       "kinesis-autoscaler:calls-reserved-for-scale-up" = var.calls_reserved_for_scale_up
       "kinesis-autoscaler:foresight"                   = var.foresight
       "kinesis-autoscaler:throttling-cost"             = var.throttling_cost
+      "kinesis-autoscaler:split-beyond-quota"          = var.split_beyond_quota
       "kinesis-autoscaler:scale-on-throttling"         = var.scale_on_throttling
       "kinesis-autoscaler:scale-on-reads"              = var.scale_on_reads
     },

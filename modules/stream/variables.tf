@@ -6,6 +6,7 @@ variable "autoscaler" {
     - `region`, `account_id`: where the autoscaler is, and the stream has to be; if left out, as `topic_arn` says.
     - `stream_arns`, `consumer_function_arns`: what the autoscaler may scale and set. The stream and `consumer_functions` have to be
       among them; if left out, that is not checked.
+    - `allow_shard_splits`: whether the autoscaler may split shards, as `split_beyond_quota` asks for; if left out, that is not checked.
   EOT
   type = object({
     topic_arn              = string
@@ -15,6 +16,7 @@ variable "autoscaler" {
     account_id             = optional(string)
     stream_arns            = optional(list(string))
     consumer_function_arns = optional(list(string))
+    allow_shard_splits     = optional(bool)
   })
   nullable = false
 
@@ -26,6 +28,11 @@ variable "autoscaler" {
   validation {
     condition     = can(regex("^[a-zA-Z][a-zA-Z0-9_-]{0,39}$", var.autoscaler.alarm_name_prefix))
     error_message = "autoscaler.alarm_name_prefix must be the autoscaler's name, as its output alarm_name_prefix has it: the function ignores alarms with any other."
+  }
+
+  validation {
+    condition     = !var.split_beyond_quota || var.autoscaler.allow_shard_splits != false
+    error_message = "The autoscaler may not split shards, which split_beyond_quota asks for. Set allow_shard_splits = true in the autoscaler."
   }
 }
 
@@ -289,6 +296,13 @@ variable "throttling_cost" {
     condition     = var.throttling_cost >= 1 && var.throttling_cost <= 100000
     error_message = "throttling_cost must be a number from 1 to 100,000: shard-hours for one shard-hour of throttled traffic."
   }
+}
+
+variable "split_beyond_quota" {
+  description = "Whether shards are split one at a time, up to twice as many, while demand asks for more and the day's `update_calls_per_day` are spent; a split takes about half a minute. No daily limit of SplitShard calls is documented. Needs `allow_shard_splits` of the autoscaler."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "scale_on_throttling" {

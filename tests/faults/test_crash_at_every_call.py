@@ -111,7 +111,53 @@ def reconcile() -> Scenario:
     return Scenario("reconcile", prepare, go, lambda w: has_grown(w) and w.shards("small") == 4)
 
 
-SCENARIOS = [scale_up, scale_down, scheduled_scale, resume, resume_before_the_call, reconcile]
+def first_split() -> Scenario:
+    """The day's calls are spent; two shards are to become four by splits."""
+
+    def prepare(w: World) -> None:
+        w.add_stream(
+            shards=1, demand=0.72, update_calls_per_day=1, calls_reserved_for_scale_up=0, split_beyond_quota=True
+        )
+        w.run(6)
+        w.invoke({"action": "scale", "stream_name": "orders", "shard_count": 2, "reason": "to spend the call"})
+        w.run(6)
+
+    def go(w: World) -> None:
+        w.demand["orders"] = 2.8
+        w.run(4)
+
+    def all_are_split(w: World) -> bool:
+        step = [item["status"] for item in w.log() if item.get("by_splits")]
+        return w.shards() == 4 and step[-1:] == ["SUCCEEDED"]
+
+    return Scenario("alarm", prepare, go, all_are_split)
+
+
+def second_split() -> Scenario:
+    """The first one is made, and the next is the one to be sabotaged."""
+    first = first_split()
+
+    def go(w: World) -> None:
+        sabotage = w.before_call, w.after_call
+        w.before_call = w.after_call = None
+        w.demand["orders"] = 2.8
+        w.run_until(lambda: w.shards() == 3)
+        w.before_call, w.after_call = sabotage
+        w.run(3)
+
+    return Scenario("alarm", first.prepare, go, first.ends_with)
+
+
+SCENARIOS = [
+    scale_up,
+    scale_down,
+    scheduled_scale,
+    resume,
+    resume_before_the_call,
+    reconcile,
+    first_split,
+    second_split,
+]
 
 
 @pytest.mark.parametrize("scenario_of", SCENARIOS, ids=lambda each: each.__name__)

@@ -77,7 +77,13 @@ def recorded() -> list[ApiCall]:
     """Every call that the function makes over all scenarios."""
     calls: list[ApiCall] = []
     scenarios = [(case.come_about, case.environment) for case in CASES]
-    for scenario, environment in [*scenarios, (consumers_follow, {}), (one_reads_by_fan_out, {}), (time_runs_out, {})]:
+    for scenario, environment in [
+        *scenarios,
+        (consumers_follow, {}),
+        (one_reads_by_fan_out, {}),
+        (shards_are_split, {}),
+        (time_runs_out, {}),
+    ]:
         with world(**environment, NOTIFICATION_TOPIC_ARN=PEOPLE) as w:
             w.aws.client("sns").create_topic(Name="people")
             scenario(w)
@@ -110,6 +116,17 @@ def one_reads_by_fan_out(w: World) -> None:
     w.aws.client("kinesis").register_stream_consumer(StreamARN=stream("orders"), ConsumerName="billing")
     w.run(30)
     assert w.shards() < 8
+
+
+def shards_are_split(w: World) -> None:
+    """A stream's calls are spent, and demand grows."""
+    w.add_stream(update_calls_per_day=1, calls_reserved_for_scale_up=0, split_beyond_quota=True)
+    w.run(12)
+    w.demand["orders"] = 7.0
+    w.run(10)
+    w.demand["orders"] = 13.0
+    w.run(12)
+    assert w.shards() > 16
 
 
 def time_runs_out(w: World) -> None:
@@ -158,6 +175,7 @@ PERMISSIONS: dict[str, Callable[..., list[Permission]]] = {
     "DescribeStreamSummary": lambda p: [("DescribeStreamSummary", stream(p["StreamName"]))],
     "ListStreamConsumers": lambda p: [("ListStreamConsumers", p["StreamARN"])],
     "ListShards": lambda p: [("ListShards", stream(p["StreamName"]))],
+    "SplitShard": lambda p: [("SplitShard", stream(p["StreamName"]))],
     "UpdateShardCount": lambda p: [("UpdateShardCount", stream(p["StreamName"]))],
     "DescribeLimits": lambda p: [("DescribeLimits", "*")],
     "Query": lambda p: [("Query", table(p))],

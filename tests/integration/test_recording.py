@@ -32,6 +32,7 @@ OTHER = {
     "calls_reserved_for_scale_up": 2,
     "foresight": "forecast_only",
     "throttling_cost": 350,
+    "split_beyond_quota": True,
     "scale_on_reads": True,
     "scale_on_throttling": True,
     "consumer_functions": {"reader": 3},

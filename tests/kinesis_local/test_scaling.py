@@ -81,6 +81,24 @@ def test_kinesis_refuses_more_than_double_and_less_than_half_and_is_never_asked_
     assert w.broken_rules() == []
 
 
+def test_when_the_calls_are_spent_shards_are_split_one_at_a_time(w):
+    steady(w, shards=2, demand=1.0, update_calls_per_day=1, calls_reserved_for_scale_up=0, split_beyond_quota=True)
+    scale(w, 3)
+    w.settle()
+    w.demand["orders"] = 2.9
+    counts = []
+    for _ in range(12):
+        w.run(2)
+        w.settle()
+        counts.append(w.shards())
+    assert [count for count in range(3, 7) if count in counts][-3:] == [4, 5, 6], "one at a time"
+    assert w.asked == [(2, 3)], "no other call of UpdateShardCount"
+    assert counts[-1] == 6
+    assert w.statuses()[-1] == "SUCCEEDED"
+    assert counts_in_alarms(w) == {6}
+    assert w.broken_rules() == []
+
+
 def test_a_stream_that_somebody_changes_is_left_alone_until_they_have_done(w):
     steady(w, shards=4, demand=2.0)
     somebody = iter([lambda: split_first_shard(w)])

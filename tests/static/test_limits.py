@@ -30,6 +30,7 @@ LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
     "calls-reserved-for-scale-up": ([0, 3, 9], [-1, 0.5, 10, 1000]),
     "throttling-cost": ([1, 35.5, 100000], [0.9, 100001]),
     "foresight": (["off", "forecast_only", "on"], ["yes"]),
+    "split-beyond-quota": ([True, False], []),
     "scale-on-throttling": ([True, False], []),
     "scale-on-reads": ([True, False], []),
     CONSUMER: ([1, 10], [0, -2, 1.5, 11]),

@@ -105,6 +105,7 @@ run "with_everything_on" {
       "arn:aws:kinesis:eu-west-1:123456789012:stream/orders",
       "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks-*",
     ]
+    allow_shard_splits       = true
     notification_topic_arn   = "arn:aws:sns:eu-west-1:123456789012:platform"
     consumer_function_arns   = ["arn:aws:lambda:eu-west-1:123456789012:function:orders-consumer"]
     kms_key_arn              = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -114,6 +115,11 @@ run "with_everything_on" {
   assert {
     condition     = sort(one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "ScaleStreams"]).Resource) == sort(var.stream_arns)
     error_message = "The function may scale these streams, and no others."
+  }
+
+  assert {
+    condition     = one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SplitShards"]).Action == "kinesis:SplitShard" && one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SplitShards"]).Resource == one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "ScaleStreams"]).Resource
+    error_message = "The function has to be able to split the shards of these streams, and of no others."
   }
 
   assert {

@@ -303,3 +303,46 @@ run "topic_by_its_name_is_refused" {
 
   expect_failures = [var.autoscaler]
 }
+
+run "splits_that_the_autoscaler_may_not_make_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    split_beyond_quota = true
+    autoscaler = {
+      topic_arn          = "arn:aws:sns:eu-west-1:123456789012:kinesis-autoscaler"
+      alarm_name_prefix  = "kinesis-autoscaler"
+      audit_table_name   = "kinesis-autoscaler-audit"
+      allow_shard_splits = false
+    }
+  }
+
+  expect_failures = [var.autoscaler]
+}
+
+run "splits_that_the_autoscaler_may_make_are_accepted" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    split_beyond_quota = true
+    autoscaler = {
+      topic_arn          = "arn:aws:sns:eu-west-1:123456789012:kinesis-autoscaler"
+      alarm_name_prefix  = "kinesis-autoscaler"
+      audit_table_name   = "kinesis-autoscaler-audit"
+      allow_shard_splits = true
+    }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.scale_up[0].tags["kinesis-autoscaler:split-beyond-quota"] == "true"
+    error_message = "The function has to learn that shards are to be split."
+  }
+}

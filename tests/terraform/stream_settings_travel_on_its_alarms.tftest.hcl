@@ -49,6 +49,7 @@ run "by_default" {
       "kinesis-autoscaler:calls-reserved-for-scale-up" = "3"
       "kinesis-autoscaler:foresight"                   = "on"
       "kinesis-autoscaler:throttling-cost"             = "200"
+      "kinesis-autoscaler:split-beyond-quota"          = "false"
       "kinesis-autoscaler:scale-on-throttling"         = "false"
       "kinesis-autoscaler:scale-on-reads"              = "false"
     })
@@ -79,6 +80,7 @@ run "as_given" {
     calls_reserved_for_scale_up = 12
     foresight                   = "forecast_only"
     throttling_cost             = 35.5
+    split_beyond_quota          = true
     scale_on_throttling         = true
     scale_on_reads              = true
     consumer_functions          = { orders-consumer = 2, orders_archive = 10 }
@@ -98,6 +100,7 @@ run "as_given" {
       "kinesis-autoscaler:calls-reserved-for-scale-up" = "12"
       "kinesis-autoscaler:foresight"                   = "forecast_only"
       "kinesis-autoscaler:throttling-cost"             = "35.5"
+      "kinesis-autoscaler:split-beyond-quota"          = "true"
       "kinesis-autoscaler:scale-on-throttling"         = "true"
       "kinesis-autoscaler:scale-on-reads"              = "true"
       "kinesis-autoscaler:consumer/orders-consumer"    = "2"

@@ -12,6 +12,7 @@ from kinesis_autoscaler.decision import (
     decide_request,
     decide_scale_down,
     decide_scale_up,
+    enough,
     name_hot_shard,
 )
 from kinesis_autoscaler.model import (
@@ -169,6 +170,33 @@ class TestHotShards:
     def test_it_scales_where_the_user_wants_that(self):
         hot = situation(telemetry_=telemetry(2.0, throttled=500), settings_=settings(scale_on_throttling=True))
         assert decide_scale_up(hot).target == 16
+
+
+class TestSplitsBeyondTheQuota:
+    SPENT = tuple(scaling((n + 1) * 2 * HOUR) for n in reversed(range(10)))
+
+    def test_a_stream_whose_calls_are_spent_is_doubled_by_splits_where_that_is_asked_for(self):
+        decision = decide_scale_up(situation(7.2, history=self.SPENT, settings_=settings(split_beyond_quota=True)))
+        assert (decision.target, decision.by_splits) == (16, True)
+        assert decision.because.endswith("the day's calls are spent, and so its widest shards are split one at a time.")
+
+    def test_never_beyond_the_maximum(self):
+        bounded = settings(split_beyond_quota=True, max_shard_count=10)
+        assert decide_scale_up(situation(7.2, history=self.SPENT, settings_=bounded)).target == 10
+
+    def test_not_while_there_are_calls(self):
+        decision = decide_scale_up(situation(7.2, settings_=settings(split_beyond_quota=True)))
+        assert (decision.target, decision.by_splits) == (12, None)
+
+    @pytest.mark.parametrize(
+        ("demand", "widest", "is_enough"), [(4.0, 1 / 8, True), (7.0, 1 / 8, False), (7.0, 1 / 16, True)]
+    )
+    def test_enough_is_what_the_widest_shard_can_take(self, demand, widest, is_enough):
+        assert enough(situation(demand, settings_=settings(target_utilization=0.6)), widest) is is_enough
+
+    def test_nothing_is_enough_while_records_are_throttled_or_nothing_is_known(self):
+        assert not enough(situation(telemetry_=telemetry(1.0, throttled=5)), 1 / 8)
+        assert not enough(situation(telemetry_=Telemetry()), 1 / 8)
 
 
 class TestQuota:

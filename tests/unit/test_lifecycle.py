@@ -15,6 +15,7 @@ from kinesis_autoscaler.lifecycle import (
     refused,
     resharded_elsewhere,
     settled,
+    sufficient,
     updating,
 )
 from kinesis_autoscaler.model import Action, Reason, Record, Status, Trigger
@@ -86,7 +87,7 @@ class TestSettled:
         after = settle(record, 6)
         assert (after.status, after.reason) == (Status.FAILED, Reason.STOPPED_SHORT)
         assert "the stream is ACTIVE with 6 shards, and the target was 8" in after.message
-        assert after.used_a_call, "better one scaling too few"
+        assert after.changed_shards, "better one scaling too few"
 
     def test_after_a_scale_down_the_consumers_are_still_to_be_lowered(self):
         down = under_way(LONG_AGO, action=Action.SCALE_DOWN, from_shard_count=8, to_shard_count=4)
@@ -105,7 +106,7 @@ class TestAnswers:
     def test_a_call_in_doubt_counts_until_the_stream_tells(self):
         after = in_doubt(pending(MINUTE), ValueError("ResourceInUse"))
         assert (after.status, after.call_accepted, after.lease_until) == (Status.PENDING, None, None)
-        assert after.used_a_call
+        assert after.changed_shards
         assert settle(after, 8).status is Status.SUCCEEDED
 
     def test_a_stream_that_was_busy_is_left_alone_and_may_be_looked_at_at_once(self):
@@ -127,6 +128,40 @@ class TestAnswers:
         assert after.message.endswith("the call was never made, and the bounds are 1 to 6 now.")
 
 
+class TestSplits:
+    """Of a step from 4 to 8 shards by splits."""
+
+    @pytest.mark.parametrize("shards", [4, 5, 7])
+    def test_the_step_stays_open_until_all_are_split(self, shards):
+        record = under_way(LONG_AGO, by_splits=True)
+        assert settle(record, shards) is record
+
+    def test_it_ends_with_the_last_split(self):
+        assert settle(under_way(LONG_AGO, by_splits=True), 8).status is Status.SUCCEEDED
+
+    @pytest.mark.parametrize("shards", [3, 9])
+    def test_it_ends_where_somebody_else_has_resharded(self, shards):
+        after = settle(under_way(LONG_AGO, by_splits=True), shards)
+        assert (after.status, after.reason) == (Status.FAILED, Reason.STOPPED_SHORT)
+
+    def test_a_first_split_whose_caller_died_was_accepted_as_the_stream_shows(self):
+        after = settle(pending(LONG_AGO, by_splits=True), 5)
+        assert (after.status, after.call_accepted, after.lease_until) == (Status.UPDATING, True, None)
+
+    def test_a_first_split_that_was_never_made_expires(self):
+        after = settle(pending(LONG_AGO, by_splits=True), 4)
+        assert (after.status, after.reason) == (Status.FAILED, Reason.INTENT_EXPIRED)
+
+    def test_where_fewer_are_enough_it_says_how_many_it_came_to(self):
+        after = sufficient(under_way(MINUTE, by_splits=True), 6, NOW)
+        assert (after.status, after.to_shard_count) == (Status.SUCCEEDED, 6)
+        assert after.message == "Scaled orders from 4 to 6 shards, on the way to 8: a test."
+
+    def test_it_uses_no_call_and_its_cooldown_begins_with_its_end(self):
+        after = settle(under_way(LONG_AGO, by_splits=True), 8)
+        assert (after.calls_used, after.changed_shards, after.cools_from) == (0, True, NOW)
+
+
 class TestReshardedElsewhere:
     def test_it_says_from_where_to_where_and_when_it_was_seen(self):
         record = resharded_elsewhere(stream(3), 8, "r-1", NOW)
@@ -145,4 +180,4 @@ class TestReshardedElsewhere:
     )
     def test_it_counts_as_the_fewest_calls_that_it_can_have_taken(self, before, after, calls):
         record = resharded_elsewhere(stream(after), before, "r-1", NOW)
-        assert (record.calls_used, record.used_a_call) == (calls, True)
+        assert (record.calls_used, record.changed_shards) == (calls, True)

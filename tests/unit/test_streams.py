@@ -11,7 +11,7 @@ import time_machine
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from kinesis_autoscaler.model import Stream
+from kinesis_autoscaler.model import Shard, Stream
 from kinesis_autoscaler.streams import (
     AccountShardLimitError,
     CallInDoubtError,
@@ -207,6 +207,28 @@ class TestUpdating:
     def test_an_on_demand_stream_is_refused_by_kinesis(self, streams):
         with pytest.raises(ClientError, match="ValidationException"):
             streams.update_shard_count(Stream("clicks", "ACTIVE", 4, CREATED, on_demand=True), 8)
+
+
+class TestSplitting:
+    def test_a_shard_is_split_at_the_middle_of_its_hash_keys(self, kinesis, streams):
+        with Stubber(kinesis) as answers:
+            expected = {"StreamName": "orders", "ShardToSplit": "shardId-1", "NewStartingHashKey": "15"}
+            answers.add_response("split_shard", {}, expected)
+            streams.split_shard(ORDERS, Shard("shardId-1", 10, 19))
+
+    @pytest.mark.parametrize(
+        ("code", "text", "meaning"),
+        [
+            ("ResourceInUseException", "Stream orders is UPDATING.", StreamInUseError),
+            ("LimitExceededException", "Rate exceeded for stream orders.", TooManyAtOnceError),
+            ("LimitExceededException", "This would exceed the shard limit.", AccountShardLimitError),
+        ],
+    )
+    def test_its_refusals_mean_what_those_of_other_changes_do(self, kinesis, streams, code, text, meaning):
+        with Stubber(kinesis) as answers:
+            answers.add_client_error("split_shard", code, text)
+            with pytest.raises(meaning):
+                streams.split_shard(ORDERS, Shard("shardId-1", 10, 19))
 
 
 class TestFanOutConsumers:

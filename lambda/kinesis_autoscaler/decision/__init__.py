@@ -17,7 +17,7 @@ from .guards import CONSUMER_MEMORY, CONSUMER_SILENCE, unscalable
 from .hot import SHARD_LEVEL_METRICS, THROTTLING, name_hot_shard
 from .past import LOOKBACK, PERIOD, Past
 from .rounding import fill_of
-from .up import HOT_SHARD_WINDOW, decide_hot_shard, decide_minimum, decide_scale_up
+from .up import HOT_SHARD_WINDOW, decide_hot_shard, decide_minimum, decide_scale_up, enough
 
 __all__ = [
     "CALM_PACE",
@@ -40,6 +40,7 @@ __all__ = [
     "decide_request",
     "decide_scale_down",
     "decide_scale_up",
+    "enough",
     "fill_of",
     "make_plan",
     "name_hot_shard",

@@ -56,9 +56,9 @@ class Case:
         """A decision not to scale; it stands until `retry_at`."""
         return self._decision(reason, because, retry_at=retry_at or self.situation.now + LOOK_AGAIN)
 
-    def scale(self, target: int, reason: Reason, because: str) -> Decision:
-        """A decision to scale."""
-        return self._decision(reason, because, target=target)
+    def scale(self, target: int, reason: Reason, because: str, *, by_splits: bool = False) -> Decision:
+        """A decision to scale, if need be without a call of UpdateShardCount."""
+        return replace(self._decision(reason, because, target=target), by_splits=by_splits or None)
 
     def _decision(
         self, reason: Reason, because: str, *, target: int | None = None, retry_at: datetime | None = None
@@ -96,5 +96,5 @@ class Case:
     def last_scaling(self, action: Action, *, within: timedelta) -> Record | None:
         """The newest scaling of a direction that began less than `within` ago and was not refused."""
         since = self.situation.now - within
-        scalings = [r for r in self.situation.history.intents if r.action is action and r.used_a_call]
-        return scalings[-1] if scalings and scalings[-1].started_at > since else None
+        scalings = [r for r in self.situation.history.intents if r.action is action and r.changed_shards]
+        return scalings[-1] if scalings and scalings[-1].cools_from > since else None

@@ -118,7 +118,7 @@ def _count_at(history: History, at: datetime, current: int) -> int:
     """How many shards the stream had at a time; during a change, the count before it."""
     count = current
     for record in reversed(history.intents):
-        if not record.used_a_call or record.from_shard_count is None:
+        if not record.changed_shards or record.from_shard_count is None:
             continue
         if (record.finished_at or record.started_at) <= at:
             return count

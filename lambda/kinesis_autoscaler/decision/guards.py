@@ -44,8 +44,8 @@ def scaled_up_just_now(case: Case) -> Decision | None:
         return None
     return case.skip(
         Reason.COOLDOWN,
-        f"it was scaled up {ago(recent.started_at, now)} and the scale-up cooldown is {span(cooldown)}.",
-        retry_at=recent.started_at + cooldown,
+        f"it was scaled up {ago(recent.cools_from, now)} and the scale-up cooldown is {span(cooldown)}.",
+        retry_at=recent.cools_from + cooldown,
     )
 
 
@@ -90,9 +90,9 @@ def _cooling_down(case: Case) -> Decision | None:
         if last := case.last_scaling(action, within=cooldown):
             return case.skip(
                 Reason.COOLDOWN,
-                f"it was scaled {action.removeprefix('scale-')} {ago(last.started_at, now)}, and a scale-down "
+                f"it was scaled {action.removeprefix('scale-')} {ago(last.cools_from, now)}, and a scale-down "
                 f"waits {span(cooldown)} after that.",
-                retry_at=last.started_at + cooldown,
+                retry_at=last.cools_from + cooldown,
             )
     return None
 

@@ -71,5 +71,5 @@ def call_frees(case: Case, number: int) -> datetime:
 def _refused_until(case: Case) -> datetime | None:
     """Until when Kinesis' last refusal stands; a call that it accepted since then ends it."""
     intents = case.situation.history.intents
-    latest = next((r for r in reversed(intents) if r.used_a_call or r.reason is Reason.QUOTA_EXHAUSTED), None)
+    latest = next((r for r in reversed(intents) if r.calls_used or r.reason is Reason.QUOTA_EXHAUSTED), None)
     return latest.started_at + UNEXPLAINED if latest and latest.reason is Reason.QUOTA_EXHAUSTED else None

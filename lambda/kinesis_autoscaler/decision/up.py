@@ -73,10 +73,33 @@ def decide_scale_up(situation: Situation) -> Decision:
             f"{seen}, and its maximum is {maximum}; raise max_shard_count if the traffic is wanted.",
             retry_at=now + CALM_PACE,
         )
-    if blocked := scaled_up_just_now(case) or quota.exhausted(case):
+    if blocked := scaled_up_just_now(case):
         return blocked
+    if blocked := quota.exhausted(case):
+        if not settings.split_beyond_quota:
+            return blocked
+        target = min(2 * stream.open_shard_count, maximum)
+        because = f"{seen}; the day's calls are spent, and so its widest shards are split one at a time."
+        return case.scale(target, Reason.HIGH_DEMAND, because, by_splits=True)
     target = _target(case, demand)
     return case.scale(target, Reason.HIGH_DEMAND, f"{seen}; target {settings.target_utilization:.0%}.")
+
+
+def enough(situation: Situation, widest: float) -> bool:
+    """Whether the demand is gone that a stream's shards are being split for.
+
+    The shard with the widest range of hash keys takes the largest part of the traffic: it fills first.
+
+    Args:
+        situation: What is known now.
+        widest: The part of all hash keys that this shard takes, from 0 to 1.
+    """
+    settings, now = situation.settings, situation.now
+    recent = situation.telemetry.since(now - settings.scale_up.window - METRIC_DELAY)
+    known = [minute for minute in recent if minute.has_traffic_data]
+    if not known or any(minute.throttles for minute in known):
+        return False
+    return peak(known, settings) * widest < settings.target_utilization
 
 
 def decide_minimum(situation: Situation) -> Decision:

@@ -51,6 +51,8 @@ class Decision:
     """Calls that the rolling 24 hours still allow, before this one."""
     hot_shard: str | None = None
     """The shard that is suspected, where its metrics name it."""
+    by_splits: bool | None = None
+    """Shards are to be split one at a time, without a call of UpdateShardCount."""
 
     @property
     def message(self) -> str:
@@ -103,13 +105,15 @@ class Record:
     """Whether UpdateShardCount was accepted; None while that is unknown. What was not refused counts as a call."""
     hot_shard: str | None = None
     """The shard that is suspected, where its metrics name it."""
+    by_splits: bool | None = None
+    """Shards are split one at a time: the record stays open until they all are, or no more are needed."""
     lower_consumers: bool | None = None
     """The stream is smaller, but its consumers' concurrency waits until their lag is gone."""
 
     @property
     def calls_used(self) -> int:
         """UpdateShardCount calls that this record stands for. An unknown outcome counts: better one scaling too few."""
-        if self.status is Status.SKIPPED or self.call_accepted is False:
+        if self.by_splits or not self.changed_shards:
             return 0
         if self.reason is Reason.RESHARDED_ELSEWHERE and self.from_shard_count and self.to_shard_count:
             # Each call at most doubles or halves, so it took at least this many.
@@ -117,9 +121,14 @@ class Record:
         return 1
 
     @property
-    def used_a_call(self) -> bool:
+    def changed_shards(self) -> bool:
         """Whether the shard count was changed, or may have been."""
-        return self.calls_used > 0
+        return self.status is not Status.SKIPPED and self.call_accepted is not False
+
+    @property
+    def cools_from(self) -> datetime:
+        """When its cooldown begins: with the call, or after the last of its splits."""
+        return self.finished_at if self.by_splits and self.finished_at else self.started_at
 
     @property
     def needs_reconcile(self) -> bool:

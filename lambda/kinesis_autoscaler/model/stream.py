@@ -66,6 +66,8 @@ class Settings:
     foresight: Foresight = Foresight.ON
     throttling_cost: float = 200.0
     """Shard-hours that one would pay to spare one shard-hour of throttled traffic."""
+    split_beyond_quota: bool = False
+    """Whether shards are split one at a time while demand asks for more and the day's calls are spent."""
     scale_on_throttling: bool = False
     scale_on_reads: bool = False
     consumers: Mapping[str, float] = field(default_factory=dict)
@@ -105,6 +107,16 @@ class Shard:
     id: str
     first: int
     last: int
+
+    @property
+    def middle(self) -> int:
+        """The first hash key of its upper half."""
+        return (self.first + self.last) // 2 + 1
+
+    @property
+    def width(self) -> int:
+        """How many hash keys it takes."""
+        return self.last - self.first + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ class Autoscaler:
         """Scale by these settings."""
         self.name = name
         self.decisions: list[Decision] = []
-        self._settings = replace(settings, max_iterator_age=None)  # consumers always keep up here
+        # Consumers always keep up here, and shards are not split one at a time.
+        self._settings = replace(settings, max_iterator_age=None, split_beyond_quota=False)
         self._decide = decide
         self._records: list[Record] = []
         self._minutes: list[Minute] = []

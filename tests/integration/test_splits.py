@@ -1,0 +1,42 @@
+"""Beyond the day's calls of UpdateShardCount, shards are split one at a time, where that is asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.world import World, shard_count, world
+
+
+@pytest.fixture
+def w():
+    with world() as w:
+        yield w
+        assert w.broken_rules() == []
+
+
+def calls_are_spent(w: World, **settings) -> None:
+    """A stream of 8 shards, for which the day's one call is spent."""
+    options = {"update_calls_per_day": 1, "calls_reserved_for_scale_up": 0, "split_beyond_quota": True, **settings}
+    w.add_stream(shards=7, demand=4.0, **options)
+    w.run(6)
+    w.invoke({"action": "scale", "stream_name": "orders", "shard_count": 8, "reason": "to spend a call"})
+    w.run(6)
+    assert w.shards() == 8
+
+
+def test_eight_shards_become_sixteen_and_fewer_records_are_throttled_with_each(w):
+    calls_are_spent(w)
+    w.demand["orders"] = 11.0
+    counts = []
+    for _ in range(60):
+        w.run(1)
+        counts.append(w.shards())
+    assert counts[-1] == 16
+    assert sorted(set(counts)) == list(range(8, 17)), "one at a time"
+    assert counts == sorted(counts)
+    [record] = (item for item in w.log() if item.get("by_splits"))
+    assert (record["status"], record["from_shard_count"], record["to_shard_count"]) == ("SUCCEEDED", 8, 16)
+    assert "the day's calls are spent, and so its widest shards are split one at a time" in record["message"]
+    assert {shard_count(alarm) for alarm in w.alarms().values()} == {16}
+    assert len({shard.width for shard in w.aws.streams.model("orders").shards.open(w.now)}) == 1, "all are even again"
+    print(counts)
