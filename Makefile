@@ -69,6 +69,13 @@ format: $(READY) ## Put Python and Terraform files into their standard form
 	$(BIN)/ruff format .
 	terraform fmt -recursive
 
+.PHONY: pictures
+pictures: $(READY) ## Draw the pictures of docs/images anew, but for those of the benchmark, which make benchmark draws
+	$(BIN)/python -m simulator demo --output build/pictures
+	cp build/pictures/day.png docs/images/day.png
+	$(BIN)/python -m simulator.reports.dashboard_pictures
+	$(BIN)/python -m simulator.reports.foresight_picture
+
 .PHONY: docs
 docs: $(READY) ## Write the tables of inputs and outputs anew
 	$(BIN)/python -m tests.static.tf_docs --write

@@ -14,6 +14,8 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from simulator.reports.stamp import stamp
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -60,6 +62,11 @@ def draw(replays: Sequence[StreamReplay], title: str, path: Path) -> None:
         figure.legend(handles=_legend(minutes_each), loc="outside lower center", ncols=7, frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
+        stamp(path, [_shown(replay) for replay in replays])
+
+
+def _shown(replay: StreamReplay) -> list[Any]:
+    return [[round(minute.demand_shards, 3), minute.open_shards] for minute in replay.minutes]
 
 
 def _label_time(panel: Axes, start: datetime, minutes: int) -> None:

@@ -7,6 +7,7 @@ for, about where the console puts it.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -28,11 +29,14 @@ from simulator.aws.dashboards import Line, UnsupportedWidgetError, lines
 from simulator.aws.metrics import MetricStore
 from simulator.deployment.recording import dashboards as dashboards_of
 from simulator.deployment.terraform import REPOSITORY, WorkingCopy
+from simulator.deployment.without_terraform import FILE
 from simulator.local_aws import START, LocalAWS, Transport
 from simulator.local_aws.replay_loop import replay
+from simulator.reports.stamp import stamp
 from simulator.traffic import generated_day
 
 EXAMPLE = "examples/fleet"
+_SOURCES = ("monitoring.tf", "modules/stream/dashboard.tf", "examples/fleet/main.tf")
 IMAGES = REPOSITORY / "docs" / "images"
 
 _COLUMN, _ROW = 0.66, 0.52  # inches of a unit of the console's grid, which is 24 columns wide
@@ -96,6 +100,14 @@ def draw(body: Mapping[str, Any], scene: Scene, path: Path) -> None:
             draw_widget(card, widget["properties"], scene)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)
+        stamp(path, sources())
+
+
+def sources() -> list[Any]:
+    """The files that say what a dashboard shows, and the alarms' thresholds, which it shows as lines."""
+    recorded = json.loads(FILE.read_text())["streams"]["plain"]
+    thresholds = [recorded[direction]["Threshold"] for direction in ("scale-up", "scale-down")]
+    return [*((REPOSITORY / name).read_text() for name in _SOURCES), thresholds]
 
 
 class _Card:

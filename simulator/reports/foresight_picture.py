@@ -17,6 +17,7 @@ from simulator.comparison.closed_loop import MINUTES_PER_DAY, ClosedLoop, Run, S
 from simulator.comparison.policies.autoscaler import Autoscaler
 from simulator.deployment.presets import settings
 from simulator.deployment.terraform import REPOSITORY
+from simulator.reports.stamp import stamp
 from simulator.traffic.generator import generate
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ def draw(path: Path = PICTURE) -> None:
         figure.text(0.012, 0.93, "A day with a nightly batch", fontsize=14, fontweight="bold")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Software": None})
+        stamp(path, shown(without, with_it))
+
+
+def shown(without: Day, with_it: Day) -> list[list[float]]:
+    """What the picture shows: demand and shards by the minute."""
+    return [np.round(each, 3).tolist() for each in (without.demand, without.shards, with_it.shards)]
 
 
 def _draw(panel: Axes, without: Day, with_it: Day) -> None:
