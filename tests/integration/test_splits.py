@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.traffic import Traffic
 from tests.world import World, shard_count, world
 
 
@@ -26,17 +27,20 @@ def calls_are_spent(w: World, **settings) -> None:
 
 def test_eight_shards_become_sixteen_and_fewer_records_are_throttled_with_each(w):
     calls_are_spent(w)
-    w.demand["orders"] = 11.0
-    counts = []
+    counts: list[int] = []
+    refused: dict[int, list[float]] = {}
     for _ in range(60):
-        w.run(1)
+        minute = w.aws.advance_minute({"orders": Traffic.for_shards(11.0)})["orders"]
         counts.append(w.shards())
+        refused.setdefault(counts[-1], []).append(1 - minute.accepted_share)
     assert counts[-1] == 16
     assert sorted(set(counts)) == list(range(8, 17)), "one at a time"
     assert counts == sorted(counts)
+    with_so_many = [max(shares[1:] or shares) for _, shares in sorted(refused.items())]
+    assert with_so_many == sorted(with_so_many, reverse=True), with_so_many
+    assert with_so_many[0] > 0.2 > with_so_many[-1] == 0
     [record] = (item for item in w.log() if item.get("by_splits"))
     assert (record["status"], record["from_shard_count"], record["to_shard_count"]) == ("SUCCEEDED", 8, 16)
     assert "the day's calls are spent, and so its widest shards are split one at a time" in record["message"]
     assert {shard_count(alarm) for alarm in w.alarms().values()} == {16}
     assert len({shard.width for shard in w.aws.streams.model("orders").shards.open(w.now)}) == 1, "all are even again"
-    print(counts)
