@@ -61,8 +61,7 @@ def draw(replays: Sequence[StreamReplay], title: str, path: Path) -> None:
         minutes_each = max(_minutes_each(replay) for replay in replays)
         figure.legend(handles=_legend(minutes_each), loc="outside lower center", ncols=7, frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
-        stamp(path, [_shown(replay) for replay in replays])
+        figure.savefig(path, metadata=stamp(path, [_shown(replay) for replay in replays]))
 
 
 def _shown(replay: StreamReplay) -> list[Any]:

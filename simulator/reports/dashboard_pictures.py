@@ -99,8 +99,7 @@ def draw(body: Mapping[str, Any], scene: Scene, path: Path) -> None:
             card = _Card(figure, widget, height)
             draw_widget(card, widget["properties"], scene)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
-        stamp(path, sources())
+        figure.savefig(path, metadata=stamp(path, sources()))
 
 
 def sources() -> list[Any]:

@@ -69,8 +69,7 @@ def draw(path: Path = PICTURE) -> None:
         _draw(panel, without, with_it)
         figure.text(0.012, 0.93, "A day with a nightly batch", fontsize=14, fontweight="bold")
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Software": None})
-        stamp(path, shown(without, with_it))
+        figure.savefig(path, metadata=stamp(path, shown(without, with_it)))
 
 
 def shown(without: Day, with_it: Day) -> list[list[float]]:

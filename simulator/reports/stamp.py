@@ -8,20 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 _KEY = "Drawn from"
 
 
-def stamp(picture: Path, data: Any) -> None:  # noqa: ANN401 - whatever JSON can say
-    """Keep a digest of this data in a PNG; other formats are left as they are."""
-    if picture.suffix != ".png":
-        return
-    with Image.open(picture) as image:
-        image.load()
-        notes = PngInfo()
-        notes.add_text(_KEY, digest(data))
-        image.save(picture, pnginfo=notes, dpi=image.info.get("dpi"))
+def stamp(picture: Path, data: Any) -> dict[str, str]:  # noqa: ANN401 - whatever JSON can say
+    """The metadata with which matplotlib is to save a picture of this data; nothing for formats other than PNG."""
+    return {_KEY: digest(data)} if picture.suffix == ".png" else {}
 
 
 def drawn_from(picture: Path) -> str | None:

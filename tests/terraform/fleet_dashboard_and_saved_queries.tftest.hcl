@@ -47,7 +47,7 @@ run "off_on_request" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_query_definition.this) == 3
+    condition     = length(aws_cloudwatch_query_definition.this) == 4
     error_message = "Saved queries cost nothing, and stay."
   }
 }

@@ -73,6 +73,8 @@ run "windows_are_as_given" {
   }
 
   variables {
+    target_utilization = 0.7
+
     scale_up   = { threshold = 0.8, period_seconds = 120, evaluation_periods = 10, datapoints_to_alarm = 4 }
     scale_down = { threshold = 0.25, period_seconds = 3600, evaluation_periods = 168, datapoints_to_alarm = 160 }
   }

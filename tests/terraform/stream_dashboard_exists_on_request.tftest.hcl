@@ -115,6 +115,7 @@ run "thresholds_are_drawn" {
 
   variables {
     dashboard_enabled        = true
+    target_utilization       = 0.7
     scale_up                 = { threshold = 0.8 }
     scale_down               = { threshold = 0.25 }
     max_iterator_age_minutes = 12

@@ -237,6 +237,7 @@ run "sized_by_reads" {
   variables {
     scale_on_reads      = true
     scale_on_throttling = true
+    target_utilization  = 0.7
     scale_up            = { threshold = 0.8, period_seconds = 300 }
   }
 

@@ -40,7 +40,7 @@ def test_what_is_counted_is_what_a_calm_stream_has():
     measured = measure(("worldwide",), days=3, warm_up_days=2)
     calm, capped = measured.streams["worldwide"], measured.streams[AT_MAXIMUM]
     assert calm.alarms == pytest.approx(0.40)
-    assert calm.custom_metrics == pytest.approx(0.05, abs=0.04), "its shard count four times a day"
+    assert calm.custom_metrics == pytest.approx(0.15, abs=0.07), "shards and expectation four times a day, and scalings"
     assert 0.007 < calm.metric_data < 0.05, "a check-up an hour, and a look now and then"
     assert capped.total < 0.80
     assert measured.fleet.alarms == pytest.approx(0.70)

@@ -68,7 +68,7 @@ def drawn(monkeypatch):
 
     def draw(*replays):
         figures = []
-        monkeypatch.setattr(Figure, "savefig", lambda figure, path: figures.append(figure))
+        monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: figures.append(figure))
         charts.draw(replays, "a chart", Path("chart.png"))
         figures[0].canvas.draw()
         return figures[0]
