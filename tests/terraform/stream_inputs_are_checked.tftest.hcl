@@ -400,7 +400,7 @@ run "refuses_a_target_that_sets_off_the_scale_up_alarm" {
   }
 
   variables {
-    target_utilization = 0.8
+    target_utilization = 0.9
   }
 
   expect_failures = [var.target_utilization]
