@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from acceptance.account import Account
@@ -73,11 +72,3 @@ def price(region: str) -> str:
     if region.startswith("cn-"):
         unknown = f"those of {region} are in yuan, and not known here"
     return f"{known} at the prices of {US_EAST_1.region} ({US_EAST_1.date}); {unknown}"
-
-
-def is_given(ask: Callable[[str], str]) -> bool:
-    """Ask; whatever is not yes is no."""
-    try:
-        return ask("Go on? Type yes: ").strip() == "yes"
-    except EOFError:
-        return False

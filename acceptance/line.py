@@ -21,6 +21,7 @@ from acceptance.steps import DESTROY, steps
 from acceptance.terraform import ENDINGS, Terraform
 from acceptance.waiting import Pace, RealTime, Waiting
 from acceptance.walk import Verdict, Walk
+from tools.consent import asked
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -53,7 +54,7 @@ def _run(options: argparse.Namespace, console: Console, pace: Pace) -> int:
     run = Run.begin(account.region, account.account_id, options.profile, options.endpoint_url)
     folder = Path(options.work_folder) if options.work_folder else run.default_folder()
     console.print(consent.statement(account, run.name), markup=False, highlight=False, soft_wrap=True)
-    if not options.yes and not consent.is_given(console.input):
+    if not options.yes and not asked(console.input):
         console.print("Nothing was begun; --yes answers for you.")
         return REFUSED
     progress = report.Progress(console)

@@ -23,6 +23,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from tools import consent
+
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
@@ -219,11 +221,10 @@ def _run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _agreed(console: Console) -> bool:
-    try:
-        return console.input("Go on? Type yes: ").strip() == "yes"
-    except EOFError:
+    answer = consent.asked(console.input)
+    if answer is None:
         console.print("\nThere is no terminal to answer at: YES=1 (or --yes) agrees beforehand.")
-        return False
+    return bool(answer)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
