@@ -90,6 +90,13 @@ class TestGrowingAhead:
         assert (decision.target, decision.reason) == (None, Reason.QUOTA_RESERVED)
         assert decide_ahead(look(batch(6.0, begins=12.25), shards=4, history=used[1:])).target is not None
 
+    def test_it_takes_more_to_grow_the_fewer_calls_are_left(self):
+        short = batch(5.2, begins=12.25)
+        little = replace(SETTINGS, throttling_cost=10, calls_reserved_for_scale_up=0)
+        used = [scaling(timedelta(hours=2, minutes=n)) for n in range(9)]
+        assert decide_ahead(look(short, shards=4, settings_=little)) is not None
+        assert decide_ahead(look(short, shards=4, settings_=little, history=used)) is None
+
     def test_it_takes_two_days_to_be_a_pattern(self):
         demand = batch(6.0, begins=12.25)
         assert decide_ahead(look(demand, shards=4, days=1.5)) is None
@@ -149,6 +156,11 @@ class TestShrinking:
             if make_plan(young).shrink_to:
                 shards = decide_scale_down(young).target
         assert shards == pytest.approx(40 * utilization / FILL, abs=1)
+
+    @pytest.mark.parametrize("count", [2, 3, 4, 5, 9])
+    def test_a_stream_of_a_few_hours_shrinks_after_a_burst_whatever_its_count(self, count):
+        quiet = look(lambda _: 0.3, shards=count, days=0.5)
+        assert make_plan(quiet).shrink_to == decide_scale_down(quiet).target == (count + 1) // 2
 
 
 class TestDaysOfAllKinds:

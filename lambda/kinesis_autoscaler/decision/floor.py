@@ -38,10 +38,10 @@ FULL = 0.9
 """More shards than let a day's highest minute fill them so far are not worth trying."""
 
 HOURS_IF_UNKNOWN = 2
-"""Hours that a scale-down is taken to last where no day is known: to save an hour of the stream it must halve it."""
+"""Hours that a scale-down is taken to last where no day is known: it pays if it halves the stream, rounded up."""
 
 WORTH_GROWING = 0.05
-"""What growing ahead of time must bring in at least, in hours of the whole stream."""
+"""What growing ahead of time must bring in at least, as a part of what a scale-down must save."""
 
 
 class _Hinges:
@@ -67,7 +67,7 @@ class _Hinges:
         return [weight * count - offset for count, weight, offset in sums]
 
 
-def worth_growing(past: Past, days: Sequence[LikeNow], current: int, cost: float) -> int | None:
+def worth_growing(past: Past, days: Sequence[LikeNow], current: int, cost: float, price: float) -> int | None:
     """The count to grow to before demand does, as it has on these days; None if it is not worth it.
 
     Args:
@@ -75,6 +75,7 @@ def worth_growing(past: Past, days: Sequence[LikeNow], current: int, cost: float
         days: Those that count, and where they are at the time in question.
         current: The open shards.
         cost: Shard-hours that one would pay to spare one shard-hour of refused traffic.
+        price: What a scale-down would have to save, in shard-hours.
     """
     horizons = (LEAD, LEAD + PER_DOUBLING, LEAD + 2 * PER_DOUBLING, HOUR)
     peak = max(
@@ -111,7 +112,7 @@ def worth_growing(past: Past, days: Sequence[LikeNow], current: int, cost: float
         soon = spared_until[LEAD + (doublings - 1) * PER_DOUBLING][n]
         gains.append((cost * soon - extra, cost * spared_until[HOUR][n] - extra, count))
     best = max(gains)
-    if best[0] < WORTH_GROWING * current * HOUR * len(days):
+    if best[0] < WORTH_GROWING * price * HOUR * len(days):
         return None
     # What pays within the lead decides whether to grow; how far, what pays within the hour.
     return max(best[2], max((whole, count) for _, whole, count in gains)[1])
@@ -147,7 +148,7 @@ def worth_shrinking(past: Past, current: int, lowest: int, cost: float, price: f
         hours = HOURS_IF_UNKNOWN
         sums = [hours * (count + surprise) for count, surprise in zip(counts, surprises, strict=True)]
         least = min(sums)
-        return Saving(counts[sums.index(least)], hours, 0) if sums[-1] - least >= current else None
+        return Saving(counts[sums.index(least)], hours, 0) if sums[-1] - least >= hours * (current // 2) else None
     costs = _Hinges(counts)
     for hour in range(1, HOURS_AHEAD + 1):
         for day in days:

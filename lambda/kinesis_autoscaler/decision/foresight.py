@@ -82,7 +82,7 @@ def _grow_to(case: Case, past: Past, offset: int = 0) -> int | None:
     days = past.days_like_now(HOUR, offset)
     if len(days) < LEAST_DAYS:
         return None
-    target = floor.worth_growing(past, days, current, settings.throttling_cost)
+    target = floor.worth_growing(past, days, current, settings.throttling_cost, quota.price_of_a_call(case))
     if target is None:
         return None
     if settings.strategy is Strategy.DOUBLE:
