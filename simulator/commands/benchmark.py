@@ -14,7 +14,7 @@ from simulator.commands import fleet
 from simulator.commands.flags import OutputError, check_writable, number
 from simulator.commands.given_traffic import tell
 from simulator.deployment.terraform import REPOSITORY
-from simulator.reports import advice_benchmark, benchmark_page
+from simulator.reports import advice_benchmark, benchmark_page, frontier
 from simulator.reports.benchmark_page import Benchmark
 from simulator.reports.markdown import with_sections
 from simulator.traffic.generator import DAYS, LEAST_DAYS
@@ -31,6 +31,7 @@ PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
 SECTIONS: dict[str, Callable[[Benchmark], str]] = {
     **benchmark_page.SECTIONS,
+    "frontier": lambda benchmark: frontier.markdown(frontier.measure(benchmark.console)),
     "advice": lambda benchmark: advice_benchmark.markdown(advice_benchmark.measure(benchmark.console)),
     "fleet": lambda benchmark: fleet.markdown(fleet.STREAMS, fleet.SWEEP, benchmark.console),
 }

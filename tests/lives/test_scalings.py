@@ -110,7 +110,7 @@ def applied() -> Iterator[Applied]:
         root = stage.existing_root(stage.repository / "examples" / "simple")
         (root.directory / "terraform.tfvars").write_text('region = "us-east-1"\n')
         example = (root.directory / "main.tf").read_text()
-        # What the last days let expect is of no interest here, and a new stream keeps room for hours after a burst.
+        # Of Terraform: foresight scales when it pays, by reconcile, and not when the alarm fires.
         example = example.replace("  max_shard_count = 16\n", '  max_shard_count = 16\n  foresight       = "off"\n')
         assert 'foresight       = "off"' in example
         may_set = 'source = "../.."\n  consumer_function_arns = [aws_lambda_function.reader.arn]\n'

@@ -13,10 +13,12 @@ from rich.console import Console
 
 from simulator.commands.benchmark import PAGE, SECTIONS
 from simulator.comparison.corpus import DEVELOPMENT, Case, cases
+from simulator.comparison.frontier import FRESH_SEEDS, SETTINGS, serve_under_all, traces
 from simulator.comparison.outcomes import BOUND, OTHERS, Demand, Kind, Outcome
 from simulator.comparison.results import Result, geometric_mean, matches, mean_of, serve
 from simulator.deployment.presets import PRESETS
 from simulator.deployment.terraform import REPOSITORY
+from simulator.reports import frontier
 from simulator.reports.benchmark_page import DAILY_LIKENESS, Benchmark
 from simulator.traffic import TraceError
 from simulator.traffic.generator import KINDS
@@ -130,6 +132,15 @@ def test_every_trace_has_a_cost_and_a_throttled_share_under_every_policy(benchma
     assert all(CELL.match(cell) for cell in cells)
 
 
+def test_the_dial_is_told_by_seed_by_weeks_and_by_kind_of_traffic():
+    first_of_each_seed = [serve_under_all(next(each)) for each in (iter(traces((seed,), 8)) for seed in FRESH_SEEDS)]
+    section = frontier.markdown(first_of_each_seed)
+    means, kinds = (rows(part)[1:] for part in section.split("By kind of traffic"))
+    assert [row[0] for row in means] == list(SETTINGS)
+    assert [row[0] for row in kinds] == [first_of_each_seed[0].name]
+    assert all(CELL.match(cell) for row in (*means, *kinds) for cell in row[1:])
+
+
 def test_the_charts_are_small_enough_for_a_page(benchmark):
     SECTIONS["summary"](benchmark)
     for name in ("benchmark", "benchmark-held-out"):
@@ -195,6 +206,19 @@ def test_the_committed_defaults_are_within_twice_the_bound_where_days_repeat_wit
     calm = [row for row in rows(committed("daily"))[1:] if float(row[2]) < 1.5]
     assert len(calm) > len(KINDS)
     assert all(row[-1] == "✓" for row in calm), [row for row in calm if row[-1] != "✓"]
+
+
+PRESETS_AIMS = {"economical": (1.45, 0.08), "default": (1.60, 0.05), "cautious": (1.85, 0.03)}
+"""At most so many times the bound, at most so many percent throttled."""
+
+
+def test_the_committed_presets_reach_their_aims_on_traffic_that_nothing_was_chosen_by():
+    means = {row[0]: row[1:] for row in rows(committed("frontier").partition("By kind")[0])[1:]}
+    for preset, (multiple, throttled) in PRESETS_AIMS.items():
+        for seed in range(len(FRESH_SEEDS)):
+            cost, _, share = means[preset][seed].partition(", ")
+            assert float(cost) <= multiple, (preset, means[preset])
+            assert float(share.strip("%")) <= throttled, (preset, means[preset])
 
 
 def test_the_front_page_says_what_the_benchmark_says():
