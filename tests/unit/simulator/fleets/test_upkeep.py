@@ -26,7 +26,10 @@ def test_a_stream_costs_less_than_80_cents_a_month_and_none_more_than_120():
 
 def test_the_front_page_and_the_operations_page_quote_what_was_measured():
     readme, operations = ((REPOSITORY / page).read_text() for page in ("README.md", "docs/operations.md"))
-    assert f"A stream costs about {MEAN} a month beside its shards, and the fleet ${FLEET:.2f}:" in readme
+    assert (
+        f"In addition to its shards, a stream costs about {MEAN} a month, and the autoscaler itself ${FLEET:.2f}:"
+        in readme
+    )
     low, high = min(KINDS.values()), max(KINDS.values())
     assert f"a stream costs {MEAN} a month on average, from ${low:.2f} to ${high:.2f} by its traffic" in operations
     assert f"the fleet ${FLEET:.2f} whatever" in operations

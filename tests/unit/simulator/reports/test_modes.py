@@ -21,7 +21,7 @@ def test_the_front_page_quotes_the_table():
         "provisioned shards that are half used"
     ) in front_page
     least = US_EAST_1.advantage.least(730)
-    assert f"charges ${cost.advantage:,.0f} for them, and an account at least ${least:,.0f}" in front_page
+    assert f"charges ${cost.advantage:,.0f} for them, and an account pays at least ${least:,.0f}" in front_page
 
 
 def test_a_stream_that_is_nearly_empty_is_cheaper_with_advantage_and_one_that_is_half_used_is_not():
