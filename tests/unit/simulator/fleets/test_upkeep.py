@@ -31,8 +31,11 @@ def test_the_front_page_and_the_operations_page_quote_what_was_measured():
         in readme
     )
     low, high = min(KINDS.values()), max(KINDS.values())
-    assert f"a stream costs {MEAN} a month on average, from ${low:.2f} to ${high:.2f} by its traffic" in operations
-    assert f"the fleet ${FLEET:.2f} whatever" in operations
+    assert (
+        f"a stream costs {MEAN} a month on average, from ${low:.2f} to ${high:.2f} depending on its traffic"
+        in operations
+    )
+    assert f"itself costs ${FLEET:.2f}, regardless of its streams" in operations
     sizes = [line for line in COST.splitlines() if line.startswith("|") and line.count("|") == 4]
     assert len(sizes) == 2 + len(SIZES)
     assert "\n".join(sizes) in operations
