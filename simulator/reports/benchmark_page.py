@@ -92,8 +92,9 @@ def _summary(benchmark: Benchmark) -> str:
     """Every policy over all traces, with the chart."""
     means = [mean_of(each.name, benchmark.results) for each in benchmark.results[0].outcomes]
     count = len(benchmark.results)
-    _draw(benchmark, "benchmark", benchmark.results, f"{count} traces")
-    held_out = [result for result in benchmark.results if result.case.group != DEVELOPMENT]
+    every = [result for group in benchmark.groups.values() for result in group]
+    _draw(benchmark, "benchmark", every, f"{count} traces")
+    held_out = [result for name, group in benchmark.groups.items() if name != DEVELOPMENT for result in group]
     if held_out:
         _draw(benchmark, "benchmark-held-out", held_out, f"the {len(held_out)} held-out traces")
     rows = [
@@ -112,13 +113,18 @@ def _summary(benchmark: Benchmark) -> str:
 
 
 def _draw(benchmark: Benchmark, name: str, results: Sequence[Result], what: str) -> None:
-    means = [mean_of(each.name, results) for each in results[0].outcomes]
-    for suffix in ("png", "svg"):
-        chart.draw(
-            means,
-            subtitle=f"{what}: geometric mean of the cost, mean of the throttled share",
-            path=benchmark.images / f"{name}.{suffix}",
-        )
+    chart.draw(
+        [mean_of(each.name, results) for each in results[0].outcomes],
+        subtitle=f"{what}: geometric mean of the cost, mean of the throttled share",
+        path=benchmark.images / f"{name}.png",
+        drawn_from=_rows(benchmark, results),
+    )
+
+
+def _rows(benchmark: Benchmark, results: Sequence[Result]) -> list[list[str]]:
+    """Traces under every policy, as the page tells them."""
+    names = benchmark.names(Kind.OURS, Kind.OTHER, Kind.NONE)
+    return [[result.case.name, *(_cell(result.of(name)) for name in names)] for result in results]
 
 
 def _aims(benchmark: Benchmark) -> str:
@@ -163,8 +169,8 @@ def _traces(benchmark: Benchmark) -> str:
     names = benchmark.names(Kind.OURS, Kind.OTHER, Kind.NONE)
     parts = []
     for group, results in benchmark.groups.items():
-        rows = [(result.case.name, *(_cell(result.of(name)) for name in names)) for result in results]
-        rows.append(("**mean**", *(f"**{_cell(mean_of(name, results))}**" for name in names)))
+        mean = ["**mean**", *(f"**{_cell(mean_of(name, results))}**" for name in names)]
+        rows = [*_rows(benchmark, results), mean]
         parts.append(f"### {group.capitalize()}\n\n{table(('trace', *names), rows)}")
     return "\n\n".join(parts)
 

@@ -13,11 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from simulator.comparison.outcomes import Kind
+from simulator.reports.stamp import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -89,10 +91,11 @@ class Compared(Protocol):
         """The share of the traffic that is refused, from 0 to 1."""
 
 
-def draw(points: Sequence[Compared], *, subtitle: str, path: Path) -> None:
+def draw(points: Sequence[Compared], *, subtitle: str, path: Path, drawn_from: Any = None) -> None:  # noqa: ANN401
     """Write the chart, in the format that the path's suffix names (PNG, SVG).
 
-    What costs far more than all autoscalers is named at the upper edge with its multiple.
+    A PNG keeps the digest of what it was drawn from (see `stamp`): the points' figures, if nothing else is given. What
+    costs far more than all autoscalers is named at the upper edge with its multiple.
     """
     scaled = [point for point in points if point.kind is not Kind.BOUND]
     top = _HEADROOM * max(point.cost_of_bound for point in scaled if point.kind is not Kind.NONE)
@@ -110,7 +113,8 @@ def draw(points: Sequence[Compared], *, subtitle: str, path: Path) -> None:
         figure.legend(handles=[_key(kind) for kind in kinds], loc="lower center", ncols=len(kinds), frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".png":
-            _save_png(figure, path)
+            figures = [(point.name, point.cost_of_bound, point.throttled_share) for point in points]
+            _save_png(figure, path, stamp(path, drawn_from or figures))
         else:
             figure.savefig(path, metadata={"Date": None})
 
@@ -242,8 +246,10 @@ def _label(figure: Figure, panel: Axes, points: Sequence[Compared]) -> None:
             text.arrow_patch.set_visible(abs(y) > _FAR)
 
 
-def _save_png(figure: Figure, path: Path) -> None:
-    buffer = BytesIO()
+def _save_png(figure: Figure, path: Path, metadata: Mapping[str, str]) -> None:
+    buffer, texts = BytesIO(), PngInfo()
+    for key, text in metadata.items():
+        texts.add_text(key, text)
     figure.savefig(buffer, format="png")
     with Image.open(buffer) as image:
-        image.convert("RGB").quantize(_COLORS_OF_PNG).save(path, optimize=True)
+        image.convert("RGB").quantize(_COLORS_OF_PNG).save(path, optimize=True, pnginfo=texts)

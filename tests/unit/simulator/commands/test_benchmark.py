@@ -14,14 +14,18 @@ from rich.console import Console
 from simulator.commands.benchmark import PAGE, SECTIONS
 from simulator.comparison.corpus import DEVELOPMENT, Case, cases
 from simulator.comparison.frontier import FRESH_SEEDS, SETTINGS, serve_under_all, traces
-from simulator.comparison.outcomes import BOUND, OTHERS, Demand, Kind, Outcome
+from simulator.comparison.outcomes import BOUND, OTHERS, UNLIMITED, Demand, Kind, Outcome, outcomes
 from simulator.comparison.results import Result, geometric_mean, matches, mean_of, serve
-from simulator.deployment.presets import PRESETS
+from simulator.deployment.presets import PRESETS, settings
 from simulator.deployment.terraform import REPOSITORY
 from simulator.reports import frontier
 from simulator.reports.benchmark_page import DAILY_LIKENESS, Benchmark
+from simulator.reports.stamp import digest, drawn_from
 from simulator.traffic import TraceError
 from simulator.traffic.generator import KINDS
+
+PICTURES = {"benchmark": False, "benchmark-held-out": True}
+"""The charts, and whether they show the held-out traces alone."""
 
 CELL = re.compile(r"^\*{0,2}\d+\.\d\d, (\d+\.\d{3}%|0)\*{0,2}$")
 
@@ -143,9 +147,42 @@ def test_the_dial_is_told_by_seed_by_weeks_and_by_kind_of_traffic():
 
 def test_the_charts_are_small_enough_for_a_page(benchmark):
     SECTIONS["summary"](benchmark)
-    for name in ("benchmark", "benchmark-held-out"):
-        for suffix in ("png", "svg"):
-            assert 1_000 < (benchmark.images / f"{name}.{suffix}").stat().st_size < 150_000
+    for name in PICTURES:
+        assert 1_000 < (benchmark.images / f"{name}.png").stat().st_size < 150_000
+
+
+def rows_of_traces(text: str, *, held_out: bool) -> list[list[str]]:
+    """What is told of every trace, or of those that are held out: what the pictures are drawn from."""
+    groups = text.split("### ")[1:]
+    chosen = [group for group in groups if not held_out or not group.startswith("Development")]
+    return [row for group in chosen for row in rows(group) if row[0] not in ("trace", "**mean**")]
+
+
+def test_a_picture_knows_the_traces_that_it_was_drawn_from(benchmark):
+    SECTIONS["summary"](benchmark)
+    for name, held_out in PICTURES.items():
+        told = rows_of_traces(SECTIONS["traces"](benchmark), held_out=held_out)
+        assert drawn_from(benchmark.images / f"{name}.png") == digest(told)
+
+
+def test_the_committed_pictures_show_what_the_committed_page_tells():
+    for name, held_out in PICTURES.items():
+        told = rows_of_traces(committed("traces"), held_out=held_out)
+        assert drawn_from(PAGE.parent / "images" / f"{name}.png") == digest(told), "make benchmark"
+
+
+def test_the_committed_page_tells_what_the_policies_do_today():
+    """Of one trace, which takes seconds: a change of what is decided shows there, and asks for `make benchmark`."""
+    name, group = "nightly batch", "held out, seed 2"
+    one = next(each for each in cases((2,), None) if each.name == name)
+    told = next(part for part in committed("traces").split("### ") if part.lower().startswith(group))
+    header, *traces = rows(told)
+    cells = dict(zip(header, next(row for row in traces if row[0] == name), strict=True))
+    served = outcomes(one.demand, {preset: settings({**UNLIMITED, **inputs}) for preset, inputs in PRESETS.items()})
+    for each in served:
+        if each.name in cells:
+            share = f"{each.throttled_share:.3%}" if each.throttled_share else "0"
+            assert cells[each.name] == f"{each.cost_of_bound:.2f}, {share}", "make benchmark"
 
 
 def test_the_same_seeds_and_files_give_the_same_figures(folder):
