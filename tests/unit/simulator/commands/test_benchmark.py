@@ -233,9 +233,14 @@ def test_the_committed_page_has_a_place_for_every_section_and_every_policy_and_p
 
 
 def test_the_committed_presets_need_at_most_85_percent_of_every_other_policy_that_carries_its_traffic():
-    """The aim for the presets, on development and held-out traces alike; KENZAN as coded refuses a tenth of all."""
-    for name, *cells in rows(committed("aims"))[1:]:
-        assert name == "KENZAN, as coded" or all(cell.startswith("✓") for cell in cells), (name, cells)
+    """The aim for the presets, over all traces; in a single group there may be none that throttles as little.
+
+    KENZAN as coded refuses a tenth of all.
+    """
+    for name, *groups, every in rows(committed("aims"))[1:]:
+        if name != "KENZAN, as coded":
+            assert every.startswith("✓"), (name, every)
+            assert not any(cell.startswith("✗") for cell in groups), (name, groups)
 
 
 def test_the_committed_defaults_are_within_twice_the_bound_where_days_repeat_without_surges():
