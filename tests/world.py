@@ -114,7 +114,8 @@ class World:
         self.reshards: list[Reshard] = []
         self.before_call: Callable[[Running, ApiCall], None] | None = None
         self.after_call: Callable[[Running, ApiCall], None] | None = None
-        self.outages: list[Outage] = []
+        self._outages: list[Outage] = []
+        self._wire = patch.object(BotocoreStubber, "__call__", self._stubbed(BotocoreStubber.__call__))
         self.cloudwatch_is_down = False
         self.accepted_shards: dict[str, dict[datetime, float]] = {}
         """By stream and minute what Kinesis really took in, whatever CloudWatch shows of it."""
@@ -245,7 +246,7 @@ class World:
     def heal(self) -> None:
         """Faults end."""
         self.before_call = self.after_call = None
-        self.outages.clear()
+        self.outages = []
         self.cloudwatch_is_down = False
         self.aws.faults.end_all()
 
@@ -332,7 +333,27 @@ class World:
         self.reshards.append(call)
         self.broken_calls += [f"{stream}: {problem}" for problem in broken_by_the_call(self, call)]
 
-    def lost(self, event_name: str, answer: Callable[[], AWSResponse]) -> AWSResponse:
+    @property
+    def outages(self) -> list[Outage]:
+        """The outages under way. To change them is to assign a new list."""
+        return self._outages
+
+    @outages.setter
+    def outages(self, outages: list[Outage]) -> None:
+        """Stand at the wire while there are any: meanwhile the simulator's short ways are closed."""
+        if self._outages and not outages:
+            self._wire.stop()
+        if outages and not self._outages:
+            self._wire.start()
+        self._outages = outages
+
+    def _stubbed(self, answer: Callable[..., AWSResponse]) -> Callable[..., AWSResponse]:
+        def stub(stubber: BotocoreStubber, event_name: str, request: Any, **options: Any) -> AWSResponse:
+            return self._lost(event_name, lambda: answer(stubber, event_name, request, **options))
+
+        return stub
+
+    def _lost(self, event_name: str, answer: Callable[[], AWSResponse]) -> AWSResponse:
         """The answer to a request, unless an outage befalls it."""
         running = self.running
         if running is NOBODY or running.answering:
@@ -419,19 +440,18 @@ def world(
         count_while_updating=count_while_updating,
     ) as aws:
         w = World(aws, deploy(aws, environment=environment))
-        update, answer = StreamModel.update_shard_count, BotocoreStubber.__call__
+        update = StreamModel.update_shard_count
 
         def accept(model: StreamModel, target: int, now: datetime) -> dict[str, Any]:
             accepted = update(model, target, now)
             w.accepted(model.name, accepted["CurrentShardCount"], target)
             return accepted
 
-        def stub(stubber: BotocoreStubber, event_name: str, request: Any, **options: Any) -> AWSResponse:
-            return w.lost(event_name, lambda: answer(stubber, event_name, request, **options))
-
         with (
             patch.object(session, "create_loader", _one_loader),
             patch.object(StreamModel, "update_shard_count", accept),
-            patch.object(BotocoreStubber, "__call__", stub),
         ):
-            yield w
+            try:
+                yield w
+            finally:
+                w.outages = []

@@ -30,6 +30,7 @@ from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
+from moto.core import models
 from moto.core.base_backend import BackendDict
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.serialize import BaseJSONSerializer
@@ -137,7 +138,7 @@ class LocalAWS:
                 self.environment = local_variables(self.region, stack.enter_context(_moto_server()))
                 stack.enter_context(patch.object(boto3, "DEFAULT_SESSION", None))
             else:
-                stack.enter_context(mock_aws())
+                stack.enter_context(_mocked_boto3())
             stack.enter_context(aws_variables(self.environment))
             parts: list[Any] = [
                 self.functions,
@@ -188,6 +189,18 @@ def _client(service: str, region: str, endpoint: str | None) -> Any:  # noqa: AN
     """A client outlives its local AWS: making one takes longer than a hundred calls."""
     make_client: Any = boto3.client  # its stubs know literal names only
     return make_client(service, region_name=region, endpoint_url=endpoint)
+
+
+@contextmanager
+def _mocked_boto3() -> Iterator[None]:
+    """Put moto behind boto3 alone: to stand behind `requests` as well takes it longer than a simulated hour."""
+    mock = mock_aws()
+    with patch.object(models, "RESPONSES_METHODS", []):
+        mock.start()
+    try:
+        yield
+    finally:
+        mock.stop()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import compileall
 import contextlib
 import importlib
 import io
@@ -30,6 +31,7 @@ class Process:
         atexit.register(shutil.rmtree, self._directory, ignore_errors=True)
         with zipfile.ZipFile(io.BytesIO(code)) as archive:
             archive.extractall(self._directory)
+        compileall.compile_dir(self._directory, quiet=1)  # whatever this process does: a cold start is not to compile
         self._names = {path.stem for path in Path(self._directory).iterdir()}
         self._prefixes = tuple(self._names)
         self._modules: dict[str, ModuleType] = {}

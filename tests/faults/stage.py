@@ -125,6 +125,10 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Clear the stage: whoever is still on it dies, and Lambda goes on as ever."""
         for actor in self.actors.values():
             if actor.waits_for:
                 actor.die()

@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 
 from simulator.local_aws.function import FunctionCrash
+from tests.faults.copies import in_a_copy
 from tests.world import World, world
 
 
@@ -162,16 +163,14 @@ SCENARIOS = [
 
 @pytest.mark.parametrize("scenario_of", SCENARIOS, ids=lambda each: each.__name__)
 def test_the_rules_hold_wherever_the_function_dies(scenario_of):
-    calls = calls_of(scenario_of())
-    assert len(calls) >= 5, "a scenario that makes no calls proves nothing"
-    points = [(number, operation, "before") for number, operation in enumerate(calls, 1)]
-    for number, operation, when in [*points, (len(calls), calls[-1], "after")]:
-        scenario = scenario_of()
-        with world() as w:
-            scenario.prepare(w)
+    scenario = scenario_of()
+    with world() as w:
+        scenario.prepare(w)
+
+        def dies(number: int, operation: str, when: str) -> None:
             crashed: list[str] = []
 
-            def crash(running, call, number=number, scenario=scenario, crashed=crashed):
+            def crash(running, call):
                 here = (running.kind, running.attempt, running.calls) == (scenario.kind, scenario.attempt, number)
                 if here and not crashed:
                     crashed.append(call.operation)
@@ -185,9 +184,15 @@ def test_the_rules_hold_wherever_the_function_dies(scenario_of):
             assert w.broken_rules() == [], where
             assert scenario.ends_with(w), where
 
+        calls = in_a_copy(calls_of, scenario, w)
+        assert len(calls) >= 5, "a scenario that makes no calls proves nothing"
+        for number, operation in enumerate(calls, 1):
+            in_a_copy(dies, number, operation, "before")
+        in_a_copy(dies, len(calls), calls[-1], "after")
 
-def calls_of(scenario: Scenario) -> list[str]:
-    """The calls that the sabotaged invocation makes if it is left alone."""
+
+def calls_of(scenario: Scenario, w: World) -> list[str]:
+    """The calls that the sabotaged invocation makes if it is left alone, in a world that is prepared."""
     calls: list[str] = []
     seen: list[object] = []
 
@@ -196,10 +201,8 @@ def calls_of(scenario: Scenario) -> list[str]:
             seen[:] = [running]
             calls.append(call.operation)
 
-    with world() as w:
-        scenario.prepare(w)
-        w.before_call = listen
-        scenario.go(w)
+    w.before_call = listen
+    scenario.go(w)
     return calls
 
 

@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.faults.copies import in_a_copy
 from tests.faults.effort import SOAK, effort
-from tests.faults.stage import Actor, Stage, alarm_name
+from tests.faults.stage import Stage, alarm_name
 from tests.rules import shard_count
 from tests.world import BRISK, World, world
 
@@ -46,9 +47,9 @@ def was_never_scaled(w: World, **settings: Any) -> None:
     w.run(6)
 
 
-def places(alone: Actor, *, thorough: bool) -> list[int]:
+def places(calls: list[str], *, thorough: bool) -> list[int]:
     """After how many of its calls an invocation is to be stopped, by those that it makes undisturbed."""
-    return [number for number, call in enumerate([*alone.calls, ""]) if SOAK or thorough or call in {*TELLING, ""}]
+    return [number for number, call in enumerate([*calls, ""]) if SOAK or thorough or call in {*TELLING, ""}]
 
 
 # What happens at the same time. Each returns the two events that meet.
@@ -165,84 +166,96 @@ MEETINGS = [*BOTH_WOULD_SCALE, Meeting(an_alarm_and_a_reconcile_that_finishes_th
 
 
 @pytest.mark.parametrize("meeting", BOTH_WOULD_SCALE, ids=lambda each: each.name)
-@pytest.mark.parametrize("which", [0, 1], ids=["the one", "the other"])
-def test_each_would_scale_if_it_were_alone(meeting, which):
+def test_each_would_scale_if_it_were_alone(meeting):
     with world() as w:
         meeting.prepare(w)
         with Stage(w) as s:
-            event = meeting.events(w, s)[which]
-            before = len(w.reshards)
-            s.enter(event).finish()
-            assert len(w.reshards) == before + 1
+
+            def alone(event: dict[str, Any]) -> None:
+                before = len(w.reshards)
+                s.enter(event).finish()
+                assert len(w.reshards) == before + 1
+
+            for event in meeting.events(w, s):
+                in_a_copy(alone, event)
 
 
 @pytest.mark.parametrize(("first", "reshard_seconds"), [(0, AN_INSTANT), (1, AN_INSTANT), (0, USUAL)])
 @pytest.mark.parametrize("meeting", MEETINGS, ids=lambda each: each.name)
 def test_one_invocation_runs_between_two_calls_of_another(meeting, first, reshard_seconds):
     """Between any two in the first place; the other way round, or with a slow reshard, where it matters by far most."""
+    with world(reshard_seconds=reshard_seconds) as w:
+        meeting.prepare(w)
+        with Stage(w) as s:
+            events = meeting.events(w, s)
+            if first and events[0] == events[1]:
+                return  # the same once more
 
-    def meet(calls: int) -> Actor | None:
-        with world(reshard_seconds=reshard_seconds) as w:
-            meeting.prepare(w)
-            with Stage(w) as s:
-                events = meeting.events(w, s)
-                if first and events[0] == events[1]:
-                    return None  # the same once more
+            def meet(calls: int) -> list[str]:
                 one = s.enter(events[first])
                 one.step(calls)
                 s.enter(events[1 - first]).finish()
                 w.aws.clock.advance(timedelta(seconds=2))
                 one.finish()
                 assert s.blind == [], (calls, w.log())
-            w.calm(12)
-            assert w.broken_rules() == [], (calls, w.log())
-            return one
+                s.end()
+                w.calm(12)
+                assert w.broken_rules() == [], (calls, w.log())
+                return one.calls
 
-    if (alone := meet(ALL)) is None:
-        return
-    stops = places(alone, thorough=(first, reshard_seconds) == (0, AN_INSTANT))
-    assert len(stops) >= 3, "an invocation that makes no calls meets nobody"
-    for calls in stops:
-        meet(calls)
+            stops = places(in_a_copy(meet, ALL), thorough=(first, reshard_seconds) == (0, AN_INSTANT))
+            assert len(stops) >= 3, "an invocation that makes no calls meets nobody"
+            for calls in stops:
+                in_a_copy(meet, calls)
 
 
 @pytest.mark.parametrize("meeting", [an_alarm_and_a_request, two_requests], ids=lambda each: each.__name__)
 def test_the_head_tells_a_streams_very_first_scalings_of_each_other(meeting):
     """There is no record before them, and the reshard is over before Kinesis could refuse the second."""
-    for calls in range(8):
-        with world(reshard_seconds=AN_INSTANT) as w:
-            was_never_scaled(w)
-            with Stage(w) as s:
-                events = meeting(w, s)
+    with world(reshard_seconds=AN_INSTANT) as w:
+        was_never_scaled(w)
+        with Stage(w) as s:
+            events = meeting(w, s)
+
+            def meet(calls: int) -> None:
                 one = s.enter(events[0])
                 one.step(calls)
                 s.enter(events[1]).finish()
                 w.aws.clock.advance(timedelta(seconds=2))
                 one.finish()
-                assert s.blind == [], (calls, w.log())
-            w.calm(12)
-            assert w.broken_rules() == [], (calls, w.log())
+                assert s.blind == [], w.log()
+                s.end()
+                w.calm(12)
+                assert w.broken_rules() == [], w.log()
+
+            for calls in range(8):
+                in_a_copy(meet, calls)
 
 
 @pytest.mark.parametrize("action", ["scale-up", "scale-down"])
 def test_one_event_delivered_twenty_times_at_once_scales_once(action):
     """They go abreast up to a call, and from there on one after the other, the last to come first."""
-    for calls in range(12):
-        with world(reshard_seconds=AN_INSTANT) as w:
-            lives_for_long(w)
-            w.demand["orders"] = 7.0 if action == "scale-up" else 1.0
-            with Stage(w) as s:
-                event = s.next_from(action)
-                before = len(w.reshards)
+    with world(reshard_seconds=AN_INSTANT) as w:
+        lives_for_long(w)
+        w.demand["orders"] = 7.0 if action == "scale-up" else 1.0
+        with Stage(w) as s:
+            event = s.next_from(action)
+            before = len(w.reshards)
+
+            def part_after(calls: int) -> None:
                 deliveries = [s.enter(event) for _ in range(20)]
                 for delivery in deliveries:
                     delivery.step(calls)
                 for delivery in reversed(deliveries):
                     delivery.finish()
-                assert len(w.reshards) == before + 1, (calls, w.log())
+                assert len(w.reshards) == before + 1, w.log()
                 assert [each.error for each in deliveries] == [None] * 20
-            w.calm(12)
-            assert w.broken_rules() == [], (calls, w.log())
+                s.end()
+                w.calm(12)
+                assert w.broken_rules() == [], w.log()
+
+            for calls in range(12):
+                in_a_copy(part_after, calls)
 
 
 @given(schedule=st.lists(st.integers(0, 4), max_size=60), reshard_seconds=st.sampled_from([AN_INSTANT, 10, USUAL]))
@@ -271,13 +284,13 @@ def test_five_invocations_interleave_call_by_call(schedule, reshard_seconds):
 @pytest.mark.parametrize("takes_over", ["the retry", "reconcile"])
 def test_whoever_stalls_past_its_lease_does_not_act_on_it_any_more(takes_over, reshard_seconds, stall):
     """It stalls with an answer in hand. The moment between its look at the clock and the call can't be guarded."""
+    with world(reshard_seconds=reshard_seconds) as w:
+        lives_for_long(w)
+        w.demand["orders"] = 7.0
+        with Stage(w) as s:
+            event = s.next_from("scale-up")
 
-    def stall_after(calls: int) -> Actor:
-        with world(reshard_seconds=reshard_seconds) as w:
-            lives_for_long(w)
-            w.demand["orders"] = 7.0
-            with Stage(w) as s:
-                event = s.next_from("scale-up")
+            def stall_after(calls: int) -> list[str]:
                 one = s.enter(event)
 
                 def stalls(running, call):
@@ -290,15 +303,15 @@ def test_whoever_stalls_past_its_lease_does_not_act_on_it_any_more(takes_over, r
                 one.finish()
                 w.after_call = None
                 assert s.blind == [], (calls, w.log())
-            w.calm()
-            assert w.broken_rules() == [], (calls, w.log())
-            assert w.shards() > 8
-            return one
+                s.end()
+                w.calm()
+                assert w.broken_rules() == [], (calls, w.log())
+                assert w.shards() > 8
+                return one.calls
 
-    alone = stall_after(ALL)
-    thorough = (takes_over, reshard_seconds, stall) == ("the retry", AN_INSTANT, timedelta(seconds=61))
-    for calls in places(alone, thorough=thorough):
-        stall_after(calls)
+            thorough = (takes_over, reshard_seconds, stall) == ("the retry", AN_INSTANT, timedelta(seconds=61))
+            for calls in places(in_a_copy(stall_after, ALL), thorough=thorough):
+                in_a_copy(stall_after, calls)
 
 
 def test_events_that_arrive_in_reverse_order_scale_once():

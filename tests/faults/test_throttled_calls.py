@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from moto.core.botocore_stubber import BotocoreStubber
 
+from tests.faults.copies import in_a_copy
 from tests.faults.test_crash_at_every_call import SCENARIOS, Scenario, calls_of, scale_up, second_split
 from tests.world import World, world
 
@@ -46,10 +47,11 @@ REFUSED = [each for each in SCENARIOS if each is not second_split]
 
 @pytest.mark.parametrize("scenario_of", REFUSED, ids=lambda each: each.__name__)
 def test_a_call_that_is_refused_twice_is_retried_within_the_invocation(scenario_of):
-    for operation in operations_of(scenario_of()):
-        scenario = scenario_of()
-        with world() as w:
-            scenario.prepare(w)
+    scenario = scenario_of()
+    with world() as w:
+        scenario.prepare(w)
+
+        def is_refused_twice(operation: str) -> None:
             with unavailable(w, scenario, operation, times=2) as refused:
                 scenario.go(w)
                 assert len(refused) == 2, (operation, w.log())
@@ -59,13 +61,17 @@ def test_a_call_that_is_refused_twice_is_retried_within_the_invocation(scenario_
             assert w.broken_rules() == [], operation
             assert scenario.ends_with(w), operation
 
+        for operation in operations_of(scenario, w):
+            in_a_copy(is_refused_twice, operation)
+
 
 @pytest.mark.parametrize("scenario_of", REFUSED, ids=lambda each: each.__name__)
 def test_a_call_that_is_refused_for_long_heals_once_it_is_not(scenario_of):
-    for operation in operations_of(scenario_of()):
-        scenario = scenario_of()
-        with world() as w:
-            scenario.prepare(w)
+    scenario = scenario_of()
+    with world() as w:
+        scenario.prepare(w)
+
+        def is_refused_for_long(operation: str) -> None:
             with unavailable(w, scenario, operation, times=None) as refused:
                 scenario.go(w)
                 w.run(12)  # past Lambda's last retry, and through two reconciles
@@ -75,10 +81,13 @@ def test_a_call_that_is_refused_for_long_heals_once_it_is_not(scenario_of):
             given_up = scenario.kind == "scale" and w.dead_letters()  # nobody but who asked would ask again
             assert scenario.ends_with(w) or given_up, (operation, w.log())
 
+        for operation in operations_of(scenario, w):
+            in_a_copy(is_refused_for_long, operation)
 
-def operations_of(scenario: Scenario) -> list[str]:
+
+def operations_of(scenario: Scenario, w: World) -> list[str]:
     """What an invocation asks of AWS: a new call is covered unasked."""
-    return list(dict.fromkeys(calls_of(scenario)))
+    return list(dict.fromkeys(in_a_copy(calls_of, scenario, w)))
 
 
 def test_an_event_that_fails_all_its_deliveries_is_in_the_dead_letter_queue():

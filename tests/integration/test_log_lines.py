@@ -78,7 +78,7 @@ def test_a_decision_not_to_scale_is_a_line_too():
 def test_an_error_has_its_trace_and_says_what_it_was_about():
     with world() as w:
         steady(w)
-        w.outages.append(Outage("GetMetricData", times=100, kind="alarm"))
+        w.outages = [Outage("GetMetricData", times=100, kind="alarm")]
         w.demand["orders"] = 7.0
         w.run(6)
         [line, *_] = [line for line in logged(w) if line["level"] == "ERROR" and "stackTrace" in line]

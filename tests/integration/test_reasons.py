@@ -493,10 +493,10 @@ def test_a_new_stream_is_not_shrunk_before_a_whole_window_is_known(w):
 @reaches(Reason.STALE_NOTIFICATION)
 def test_a_notification_from_before_the_last_scaling_is_not_acted_on(w):
     steady(w, scale_up={**QUICK["scale_up"], "cooldown_minutes": 30})
-    w.outages.append(Outage("GetMetricData"))
+    w.outages = [Outage("GetMetricData")]
     w.demand["orders"] = 7.0
     w.run_until(lambda: any(each.attempt == 3 for each in w.invocations("alarm")))
-    w.outages.clear()
+    w.outages = []
     w.run_until(lambda: "SUCCEEDED" in w.statuses())
     w.demand["orders"] = 13.0
     w.run_until(lambda: w.alarms()["scale-up"]["StateValue"] == "ALARM")
