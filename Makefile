@@ -54,7 +54,8 @@ test: $(READY) kinesis-local browser ## Run every test
 
 .PHONY: soak
 soak: $(READY) ## Search for faults by the ten thousand: hours
-	FAULTS=soak $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/faults $(ARGS)
+	FAULTS=soak $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/faults \
+	  tests/unit/test_decision_properties.py tests/integration/test_evidence.py $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and Terraform

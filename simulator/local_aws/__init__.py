@@ -14,7 +14,7 @@ module for each service, each saying what moto does instead:
 - `log_queries`: CloudWatch Logs keeps saved queries;
 - `partiql`: DynamoDB answers SELECT statements;
 - `queries`: DynamoDB looks only at items that a query can match;
-- `short_ways`: the hot reads of this process's own clients are answered without being written down as HTTP.
+- `short_ways`: the hot calls of this process's own clients are answered without being written down as HTTP.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""The questions that a replay asks by the hundred thousand, answered without the wire between boto3 and moto.
+"""What a replay asks of AWS by the hundred thousand, answered without the wire between boto3 and moto.
 
-For a read, botocore and moto spend nearly all of their time on each other: parameters become JSON, are signed, routed
-and parsed, and the answer goes the same way back. Here botocore checks the parameters as ever, the method of moto that
-the call would reach gets them as they are, and what it returns is put into the form that boto3 hands out. So the answer
-is that of the long way, and whoever watches API calls (`function.ApiObserver`) sees these like any other.
+For such a call, botocore and moto spend nearly all of their time on each other: parameters become JSON, are signed,
+routed and parsed, and the answer goes the same way back. Here botocore checks the parameters as ever, the method that
+the call would reach in moto gets them as they are, and what it returns is put into the form that boto3 hands out. So
+the answer is that of the long way, and whoever watches API calls (`function.ApiObserver`) sees these like any other.
 
-Only reads have a short way. Whatever moto refuses is asked once more on the long way, which knows how to put an error.
-And while somebody stands at the wire, having patched botocore's Endpoint or moto's stubber to play a network or a
-quota, every call takes it.
+Whatever moto refuses is asked once more on the long way, which knows how to put an error; so a write has a short way
+only where a refusal has changed nothing. And while somebody stands at the wire, having patched botocore's Endpoint or
+moto's stubber to play a network or a quota, every call takes it.
 """
 
 from __future__ import annotations
@@ -34,19 +34,23 @@ if TYPE_CHECKING:
 
     from moto.core.responses import BaseResponse
 
-READS: dict[tuple[str, str], Callable[[], BaseResponse]] = {
+SHORT: dict[tuple[str, str], Callable[[], BaseResponse]] = {
     ("cloudwatch", "DescribeAlarms"): CloudWatchResponse,
     ("cloudwatch", "GetMetricData"): CloudWatchResponse,
     ("cloudwatch", "ListTagsForResource"): CloudWatchResponse,
+    ("cloudwatch", "PutMetricAlarm"): CloudWatchResponse,
+    ("cloudwatch", "SetAlarmState"): CloudWatchResponse,
     ("dynamodb", "GetItem"): DynamoHandler,
+    ("dynamodb", "PutItem"): DynamoHandler,
     ("dynamodb", "Query"): DynamoHandler,
+    ("dynamodb", "TransactWriteItems"): DynamoHandler,
     ("kinesis", "DescribeStreamSummary"): KinesisResponse,
 }
 """The operations that have a short way, by service, and what answers them in moto."""
 
 
 class ShortWays:
-    """Answers the hot reads of the boto3 clients of this process."""
+    """Answers the hot calls of the boto3 clients of this process."""
 
     def __init__(self, account_id: str, describe_alarm: Callable[[Alarm], dict[str, Any]]) -> None:
         """Answer for one account; `describe_alarm` gives an alarm in the form that DescribeAlarms gives it."""
@@ -59,7 +63,7 @@ class ShortWays:
         wire = _wire()
 
         def make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
-            make_response = READS.get((client.meta.service_model.service_name, operation))
+            make_response = SHORT.get((client.meta.service_model.service_name, operation))
             if make_response is None or _wire() != wire:
                 return long_way(client, operation, parameters)
             shape = client.meta.service_model.operation_model(operation).input_shape
@@ -73,7 +77,7 @@ class ShortWays:
                 result = getattr(response, xform_name(operation))().result
             except (ServiceException, HTTPException):
                 return long_way(client, operation, parameters)
-            return {**self._plain(result), "ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
+            return {**self._plain(result or {}), "ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
 
         yield patch.object(BaseClient, "_make_api_call", make_api_call)
 

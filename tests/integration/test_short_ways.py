@@ -14,7 +14,7 @@ from moto.dynamodb.models.table import Table
 
 from simulator.deployment import add_stream, deploy
 from simulator.local_aws import START, LocalAWS
-from simulator.local_aws.short_ways import READS
+from simulator.local_aws.short_ways import SHORT
 from simulator.traffic import Traffic
 
 whole_query = Table.query  # as it is without a local AWS
@@ -25,6 +25,10 @@ INCOMING = {
     "Dimensions": [{"Name": "StreamName", "Value": "orders"}],
 }
 TABLE = {"TableName": "kinesis-autoscaler-audit"}
+NEVER = {
+    "Item": {"stream_name": {"S": "other"}, "event_time": {"S": "then"}},
+    "ConditionExpression": "attribute_exists(stream_name)",
+}
 ORDERS = {"KeyConditionExpression": "stream_name = :s", "ExpressionAttributeValues": {":s": {"S": "orders"}}}
 
 
@@ -66,7 +70,9 @@ def requests(aws):
     key = {name: first[name] for name in ("stream_name", "event_time")}
     raw = {"Id": "raw", "MetricStat": {"Metric": INCOMING, "Period": 300, "Stat": "Sum"}}
     window = {"StartTime": START - timedelta(days=1), "EndTime": aws.clock.now()}
-    arn = ask(aws, "cloudwatch", "DescribeAlarms", {"AlarmNames": [UP]})["MetricAlarms"][0]["AlarmArn"]
+    up = ask(aws, "cloudwatch", "DescribeAlarms", {"AlarmNames": [UP]})["MetricAlarms"][0]
+    definition = {name: up[name] for name in ("AlarmName", "Metrics", "ComparisonOperator", "EvaluationPeriods")}
+    item = {"stream_name": {"S": "other"}, "event_time": {"S": "now"}, "m": {"M": {"n": {"N": "1.50"}}}}
     return {
         "DescribeAlarms": [{}, {"AlarmNames": [UP]}, {"AlarmNames": ["none"]}, {"MaxRecords": 1}],
         "GetMetricData": [
@@ -74,8 +80,12 @@ def requests(aws):
             {**window, "MetricDataQueries": [raw], "MaxDatapoints": 3},
             {**window, "MetricDataQueries": [raw | {"ReturnData": False}, {"Id": "half", "Expression": "raw / 2"}]},
         ],
-        "ListTagsForResource": [{"ResourceARN": arn}],
+        "ListTagsForResource": [{"ResourceARN": up["AlarmArn"]}],
+        "PutMetricAlarm": [{**definition, "Threshold": 0.5, "ActionsEnabled": False}],
+        "SetAlarmState": [{"AlarmName": UP, "StateValue": "OK", "StateReason": "by hand"}],
         "GetItem": [{**TABLE, "Key": key}, {**TABLE, "Key": {**key, "event_time": {"S": "never"}}}],
+        "PutItem": [{**TABLE, "Item": item}],
+        "TransactWriteItems": [{"TransactItems": [{"Put": {**TABLE, "Item": item}}]}],
         "Query": [
             {**TABLE, **ORDERS},
             {**TABLE, **ORDERS, "Limit": 1, "ScanIndexForward": False},
@@ -85,15 +95,23 @@ def requests(aws):
     }
 
 
-@pytest.mark.parametrize(("service", "operation"), READS)
+@pytest.mark.parametrize(("service", "operation"), SHORT)
 def test_the_answer_is_that_of_the_long_way(busy, service, operation):
     for parameters in requests(busy)[operation]:
         short = ask(busy, service, operation, parameters)
+        after = everything(busy)
         with long_way():
             assert short == ask(busy, service, operation, parameters)
+        assert after == everything(busy), "a write has done the same"
 
 
-@pytest.mark.parametrize(("service", "operation"), READS)
+def everything(aws):
+    """What calls may have written."""
+    alarms = ask(aws, "cloudwatch", "DescribeAlarms", {})
+    return [alarms, ask(aws, "dynamodb", "Scan", TABLE)]
+
+
+@pytest.mark.parametrize(("service", "operation"), SHORT)
 def test_what_a_caller_does_with_an_answer_is_nobody_elses_business(busy, service, operation):
     parameters = requests(busy)[operation][0]
     expected = ask(busy, service, operation, parameters)
@@ -115,6 +133,9 @@ def _ruin(answer):
         ("dynamodb", "Query", {"TableName": "none", **ORDERS}),
         ("dynamodb", "Query", {**TABLE, **ORDERS, "KeyConditionExpression": "nothing = :s"}),
         ("dynamodb", "GetItem", {**TABLE, "Key": {"event_time": {"S": "x"}}}),
+        ("dynamodb", "PutItem", {**TABLE, **NEVER}),
+        ("dynamodb", "TransactWriteItems", {"TransactItems": [{"Put": {**TABLE, **NEVER}}]}),
+        ("cloudwatch", "SetAlarmState", {"AlarmName": "none", "StateValue": "OK", "StateReason": "by hand"}),
     ],
 )
 def test_a_refusal_is_that_of_the_long_way(busy, service, operation, parameters):

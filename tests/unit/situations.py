@@ -22,6 +22,7 @@ from kinesis_autoscaler.model import (
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 BYTES_PER_SHARD_MINUTE = 60 * 1024 * 1024
 UP_RULE = AlarmRule(threshold=0.75, period_seconds=60, evaluation_periods=5, datapoints_to_alarm=3)
+LAST_DAY = frozenset(NOW - timedelta(minutes=n) for n in range(24 * 60))
 DOWN_RULE = AlarmRule(threshold=0.4, period_seconds=300, evaluation_periods=24, datapoints_to_alarm=24)
 
 
@@ -66,7 +67,7 @@ def telemetry(
             )
             for n, value in enumerate(values)
         ),
-        delivered=frozenset(NOW - timedelta(minutes=n) for n in range(24 * 60)) if delivered else frozenset(),
+        delivered=LAST_DAY if delivered else frozenset(),
     )
 
 

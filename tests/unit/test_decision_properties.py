@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
-from hypothesis import settings as effort
+from hypothesis import settings as search
 from hypothesis import strategies as st
 
 from kinesis_autoscaler.decision import (
@@ -22,10 +22,11 @@ from kinesis_autoscaler.decision import (
     make_plan,
 )
 from kinesis_autoscaler.model import Action, AlarmRule, History, Period, Reason, Settings, Status, Strategy, Telemetry
+from tests.faults.effort import effort
 from tests.unit.situations import NOW, scaling, stream, telemetry
 
-THOROUGH = effort(max_examples=1000, deadline=None)
-SLOW = effort(max_examples=150, deadline=None)
+THOROUGH = search(max_examples=effort(150), deadline=None)
+SLOW = search(max_examples=effort(40), deadline=None)
 """Days take long to make up."""
 
 
