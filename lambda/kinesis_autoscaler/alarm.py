@@ -136,8 +136,8 @@ class Alarm:
         if unknown := self.definition.get(UNKNOWN_FIELDS):
             names = ", ".join(str(name) for name in cast("list[str]", unknown))
             raise InvalidSettingsError(
-                f"The alarm {self.name} has {names}, which this function's runtime does not know: rewriting the alarm "
-                "would erase it. Take it off the alarm, or upgrade this module to one with a newer runtime."
+                f"The alarm {self.name} has {names}, which this function's runtime does not know. Rewriting the alarm "
+                "would erase it. Remove it from the alarm, or upgrade to a version of this module with a newer runtime."
             )
 
     def notifies(self, topic_arn: str) -> bool:
@@ -164,7 +164,7 @@ class Alarm:
         expression = next((q.get("Expression", "") for q in self._queries if q["Id"] == query_id), "")
         if not re.fullmatch(r"[1-9]\d*", expression.strip()):
             raise InvalidSettingsError(
-                f'The alarm {self.name} has "{expression}" where a shard count must stand (expression {query_id}); '
+                f'The alarm {self.name} has "{expression}" where a shard count is expected (expression {query_id}); '
                 "apply the stream module again to restore it."
             )
         return int(expression)

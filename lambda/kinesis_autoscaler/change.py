@@ -157,7 +157,7 @@ class Executor:
         if record.status is not Status.PENDING and not (record.by_splits and record.status.is_open):
             return record
         if record.lease_until is not None and now < record.lease_until:
-            logger.info("Another invocation is at work on this record.", extra={"stream": record.stream_name})
+            logger.info("Another invocation is working on this record.", extra={"stream": record.stream_name})
             return record
         pair = pair or self._alarms.pair(self._alarms.names_of(record.stream_name))
         try:
@@ -307,11 +307,11 @@ class Executor:
     def _revoked(self, intent: Record, pair: AlarmPair, settings: Settings | None) -> str | None:
         """Why an intent may not be carried out any more: what a user has changed since it was written."""
         if self._dry_run:
-            return "this is a dry run now."
+            return "dry_run is now on."
         if pair.of(intent.action).is_paused:
-            return f"the actions of {pair.of(intent.action).name} are disabled now."
+            return f"the actions of {pair.of(intent.action).name} are now disabled."
         if settings is None:
-            return "the settings can't be read now."
+            return "the settings can no longer be read."
         low, high = settings.min_shard_count, settings.max_shard_count
         growing = intent.action is Action.SCALE_UP
         if intent.target > high if growing else intent.target < low:

@@ -35,7 +35,7 @@ class Consumers:
             try:
                 self._lambda.put_function_concurrency(FunctionName=function_name, ReservedConcurrentExecutions=wanted)
             except (ClientError, BotoCoreError) as error:
-                failures.append(f"The consumer {function_name} keeps its concurrency, {wanted} was refused: {error}")
+                failures.append(f"The concurrency of consumer {function_name} could not be set to {wanted}: {error}")
         return failures
 
     def unfit(self, concurrency_per_shard: Mapping[str, float], shard_count: int) -> tuple[set[str], set[str]]:

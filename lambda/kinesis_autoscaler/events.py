@@ -42,7 +42,7 @@ class AlarmEvent:
                 reason=str(message.get("NewStateReason") or ""),
             )
         except (KeyError, TypeError, ValueError, OverflowError) as problem:
-            raise MalformedEventError(f"The message is not that of a CloudWatch alarm: {problem!r}.") from problem
+            raise MalformedEventError(f"The message does not come from a CloudWatch alarm: {problem!r}.") from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class ScaleRequest:
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r} is not a text")
+        raise TypeError(f"{value!r} is not a string")
     return value
 
 

@@ -68,7 +68,7 @@ def _handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     if action == "scale":
         return function.on_scale(event, context)
     raise MalformedEventError(
-        f'The event has "action": {action!r}; this function takes SNS events and the actions "reconcile" and "scale".'
+        f'The event has "action": {action!r}; this function accepts SNS events and the actions "reconcile" and "scale".'
     )
 
 
@@ -124,7 +124,7 @@ class Function:
             try:
                 event = AlarmEvent.parse(sns, topic_arn=self._environment.topic_arn)
                 if event.state != "ALARM":
-                    self._reporter.refused(f"{event.alarm_name} is {event.state}, which asks for nothing.")
+                    self._reporter.refused(f"{event.alarm_name} is {event.state}, which requires no action.")
                     continue
                 if record := self._scaler.on_alarm(event, context.aws_request_id):
                     decided.append(_summary(record))

@@ -63,11 +63,11 @@ def in_doubt(record: Record, error: Exception) -> Record:
 
 
 def left_alone(record: Record, error: Exception, now: datetime) -> Record:
-    """Kinesis refused the call since another change is under way."""
+    """Kinesis refused the call since another change is in progress."""
     return record.with_(
         status=Status.SKIPPED,
         reason=Reason.STREAM_UPDATING,
-        message=f"Left {record.stream_name} alone: another change of the stream is under way.",
+        message=f"Left {record.stream_name} alone: another change of the stream is in progress.",
         error=str(error),
         call_accepted=False,
         lease_until=None,
@@ -114,7 +114,7 @@ def settled(record: Record, stream: Stream, now: datetime, *, has_consumers: boo
         if alive or (untouched and age < RESUME_LIMIT):
             return record
         if untouched:
-            return expired(record, "is too old to make now.", now)
+            return expired(record, "is now too old.", now)
     elif untouched and age < SETTLING:
         return record
     if count == record.to_shard_count:
@@ -145,7 +145,7 @@ def stopped(record: Record, why: str, now: datetime, *, error: Exception | None 
 def resharded_elsewhere(stream: Stream, before: int, request_id: str, now: datetime) -> Record:
     """The record of a change that somebody else has made."""
     action = Action.towards(stream.open_shard_count, before)
-    because = f"a person, Terraform or another tool has resharded it, as was seen at {now:%Y-%m-%d %H:%M} UTC."
+    because = f"a person, Terraform or another tool resharded it; seen at {now:%Y-%m-%d %H:%M} UTC."
     return Record(
         stream_name=stream.name,
         event_time=event_key(now, action),
@@ -153,7 +153,7 @@ def resharded_elsewhere(stream: Stream, before: int, request_id: str, now: datet
         trigger=Trigger.RECONCILE,
         status=Status.SUCCEEDED,
         reason=Reason.RESHARDED_ELSEWHERE,
-        message=f"Noted a change of {stream.name} from {before} to {shards(stream.open_shard_count)}: {because}",
+        message=f"Noticed a change of {stream.name} from {before} to {shards(stream.open_shard_count)}: {because}",
         because=because,
         request_id=request_id,
         started_at=now,

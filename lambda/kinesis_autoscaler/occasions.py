@@ -34,11 +34,11 @@ class Question(Enum):
     """What is to be decided."""
 
     MORE = "does the demand need more shards?"
-    FEWER = "would fewer shards do?"
+    FEWER = "are fewer shards enough?"
     MINIMUM = "does the stream have its minimum?"
     HOT_SHARD = "are records throttled though the stream is not full?"
-    FORESEE = "what do the last days let expect?"
-    REQUEST = "may the stream have the count that was asked for?"
+    FORESEE = "what do the last days predict?"
+    REQUEST = "can the stream have the requested count?"
 
 
 @dataclass(frozen=True, slots=True)

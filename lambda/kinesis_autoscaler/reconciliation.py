@@ -130,10 +130,10 @@ class Reconciler:
         try:
             stream = self._streams.describe(pair.stream_name)
         except StreamMissingError:
-            self._fail_all(records, Reason.STREAM_MISSING, "the stream does not exist any more.", summary)
+            self._fail_all(records, Reason.STREAM_MISSING, "the stream no longer exists.", summary)
             return None
         if stream.on_demand:
-            self._fail_all(records, Reason.ON_DEMAND_STREAM, "the stream is in on-demand mode now.", summary)
+            self._fail_all(records, Reason.ON_DEMAND_STREAM, "the stream is now in on-demand mode.", summary)
             return None
         # What Kinesis says during a change is not documented; the alarms hold what the stream is changing to.
         counts[stream.name] = stream.open_shard_count if stream.is_active else pair.scale_up.shard_count
@@ -240,7 +240,7 @@ class Reconciler:
 
     def _fit(self, consumers: Mapping[str, float], stream: Stream) -> None:
         logger.warning(
-            "Set the reserved concurrency of consumers anew.",
+            "Restored the reserved concurrency of consumers.",
             extra={"stream": stream.name, "consumers": sorted(consumers), "shards": stream.open_shard_count},
         )
         for problem in self._consumers.fit(consumers, stream.open_shard_count):
@@ -299,7 +299,7 @@ class Reconciler:
         try:
             stream = self._streams.describe(records[0].stream_name)
         except StreamMissingError:
-            self._fail_all(records, Reason.STREAM_MISSING, "the stream does not exist any more.", summary)
+            self._fail_all(records, Reason.STREAM_MISSING, "the stream no longer exists.", summary)
             return
         for record in records:
             if record.lower_consumers:
@@ -307,7 +307,7 @@ class Reconciler:
                 continue
             after = settled(record, stream, self._clock(), has_consumers=False)
             if after is record and record.by_splits and stream.is_active:
-                after = stopped(record, "the stream's alarms are gone.", self._clock())
+                after = stopped(record, "the stream's alarms no longer exist.", self._clock())
             if after is not record:
                 self._executor.end(record, after, shard_count=stream.open_shard_count)
                 summary.finished += 1

@@ -30,8 +30,8 @@ class Outcome(Enum):
     """What became of a call."""
 
     ACCEPTED = "Kinesis is at work"
-    IN_DOUBT = "a change is under way, and nobody can tell yet whether it is this one"
-    BUSY = "another change is under way"
+    IN_DOUBT = "a change is in progress, and it is not yet known whether it is this one"
+    BUSY = "another change is in progress"
     LIMITED = "refused for a limit that may pass within a minute"
     REFUSED = "refused, and would be again"
 
@@ -109,15 +109,15 @@ def _answer(call: Callable[[], None]) -> Answer:
         why = "too many streams or calls are being changed in the account at once."
         return Answer(Outcome.LIMITED, Reason.CALL_REFUSED, why, error)
     except QuotaExhaustedError as error:
-        why = "Kinesis has no call left for it, some perhaps having been made by others."
+        why = "Kinesis allows no more calls for it; others may have used some."
         return Answer(Outcome.LIMITED, Reason.QUOTA_EXHAUSTED, why, error)
     except AccountShardLimitError as error:
-        why = "the account's shard limit has no room for the new shards."
+        why = "the account's shard limit does not allow the new shards."
         return Answer(Outcome.REFUSED, Reason.ACCOUNT_SHARD_LIMIT, why, error)
     except StreamMissingError as error:
-        return Answer(Outcome.REFUSED, Reason.STREAM_MISSING, "the stream does not exist any more.", error)
+        return Answer(Outcome.REFUSED, Reason.STREAM_MISSING, "the stream no longer exists.", error)
     except ClientError as error:
         if not is_permanent(error):
             raise
-        return Answer(Outcome.REFUSED, Reason.CALL_REFUSED, "Kinesis refused the call for good.", error)
+        return Answer(Outcome.REFUSED, Reason.CALL_REFUSED, "Kinesis refused the call permanently.", error)
     return Answer(Outcome.ACCEPTED)

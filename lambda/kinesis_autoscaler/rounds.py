@@ -35,7 +35,7 @@ class OneStream:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         """Log and count a failure, and go on."""
         if isinstance(error, SupersededError):
-            logger.info("Another invocation is at work on this stream.", extra={"stream": self._name})
+            logger.info("Another invocation is working on this stream.", extra={"stream": self._name})
         elif isinstance(error, Exception):
             self._summary.failures += 1
             logger.error("Reconcile failed for a stream.", exc_info=error, extra={"stream": self._name})

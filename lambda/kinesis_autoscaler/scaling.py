@@ -83,7 +83,7 @@ class Scaler:
         if not alarm.in_alarm or alarm.is_paused:
             state = "paused" if alarm.is_paused else alarm.definition["StateValue"]
             self._reporter.refused(
-                f"The alarm {alarm.name} is {state}; nothing is to be done.", stream=pair.stream_name
+                f"The alarm {alarm.name} is {state}; no action is required.", stream=pair.stream_name
             )
             return None
         occasion = of_alarm(event, action)
@@ -124,7 +124,7 @@ class Scaler:
             if not is_permanent(error):
                 raise
             decision = Decision(
-                pair.stream_name, occasion.action(None), Reason.CALL_REFUSED, "AWS refused a call for good."
+                pair.stream_name, occasion.action(None), Reason.CALL_REFUSED, "AWS refused a call permanently."
             )
             return self._executor.refuse(recorded(occasion, decision, request_id, self._clock()), error)
 
@@ -151,7 +151,7 @@ class Scaler:
             if previous[1].status.is_open and latest.by_splits and alarm is pair.scale_up:
                 return self._executor.resume(latest, pair, stream)
             if previous[1].status.is_open:
-                why = f"its change from {latest.from_shard_count} to {latest.to_shard_count} shards is under way."
+                why = f"its change from {latest.from_shard_count} to {latest.to_shard_count} shards is in progress."
                 return leave(Reason.STREAM_UPDATING, why, now, stream)
         try:
             try:
@@ -159,7 +159,7 @@ class Scaler:
             except ReshardedElsewhereError as elsewhere:
                 noted = self._executor.note_elsewhere(stream, elsewhere.head, request_id)
                 if noted is None:
-                    raise SupersededError("Another invocation is at work on it.") from elsewhere
+                    raise SupersededError("Another invocation is working on it.") from elsewhere
                 with_it = history.plus(noted)
                 return self._decide(occasion, pair, stream, settings, with_it, request_id, (noted, noted))
         except SupersededError as busy:
@@ -250,7 +250,9 @@ class Scaler:
     def _require_recent(self, at: datetime) -> None:
         now = self._clock()
         if not now - OLDEST_EVENT <= at <= now + CLOCK_SKEW:
-            raise MalformedEventError(f"The event is of {at:%Y-%m-%d %H:%M} UTC, and only the last 24 hours count.")
+            raise MalformedEventError(
+                f"The event is from {at:%Y-%m-%d %H:%M} UTC; only events of the last 24 hours are accepted."
+            )
 
 
 _ANSWERS: Mapping[Question, Callable[[Situation], Decision]] = {

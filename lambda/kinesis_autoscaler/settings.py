@@ -140,12 +140,12 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
     if settings.strategy is Strategy.TARGET and settings.target_utilization >= scale_up.threshold:
         raise InvalidSettingsError(
             f"The target utilization {settings.target_utilization:g} is not below the scale-up threshold "
-            f"{scale_up.threshold:g}, so that each scaling would ask for the next; apply the stream module again."
+            f"{scale_up.threshold:g}, so each scaling would trigger the next; apply the stream module again."
         )
     if settings.strategy is Strategy.TARGET and settings.target_utilization <= scale_down.threshold:
         raise InvalidSettingsError(
             f"The target utilization {settings.target_utilization:g} is not above the scale-down threshold "
-            f"{scale_down.threshold:g}, so that each scaling would ask for the next; apply the stream module again."
+            f"{scale_down.threshold:g}, so each scaling would trigger the next; apply the stream module again."
         )
     return settings
 

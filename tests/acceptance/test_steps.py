@@ -137,7 +137,7 @@ def deny(operation: str) -> Callable[[Stage], None]:
         (
             "scale-up",
             deny("TransactWriteItems"),
-            ["AWS refused a call for good", "perform: dynamodb:TransactWriteItems"],
+            ["AWS refused a call permanently", "perform: dynamodb:TransactWriteItems"],
         ),
     ],
     ids=lambda value: getattr(value, "__name__", None) if callable(value) else None,

@@ -83,7 +83,7 @@ def test_a_refusal_is_on_record_and_neither_stops_the_scaling_nor_removes_the_li
     w.run(12)
     [record] = w.log()
     assert (record["status"], w.shards()) == ("SUCCEEDED", 14)
-    assert record["error"].startswith("The consumer reader keeps its concurrency, 28 was refused: ")
+    assert record["error"].startswith("The concurrency of consumer reader could not be set to 28: ")
     assert "too little is left unreserved" in record["error"]
     assert concurrency(w) == 16
     assert w.broken_rules() == []
@@ -96,5 +96,5 @@ def test_one_that_is_missing_does_not_keep_the_others_from_theirs(w):
     w.run(12)
     [record] = w.log()
     assert record["status"] == "SUCCEEDED"
-    assert "The consumer deleted keeps its concurrency" in record["error"]
+    assert "The concurrency of consumer deleted could not be set" in record["error"]
     assert (concurrency(w, "archiver"), concurrency(w)) == (42, 28)

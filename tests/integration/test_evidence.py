@@ -76,7 +76,7 @@ def test_a_metric_that_cloudwatch_does_not_answer_in_full_is_not_read_as_no_traf
     with w.aws.faults.answer_metric_data(status, "IncomingBytes"):
         record = ask(w, 4)
     assert (record["status"], record["reason"]) == ("SKIPPED", "NO_TELEMETRY")
-    assert "CloudWatch did not return all data of IncomingBytes" in record["message"]
+    assert "CloudWatch did not return all data for IncomingBytes" in record["message"]
 
 
 def test_a_metric_that_comes_when_asked_again_is_as_good_as_any(w):

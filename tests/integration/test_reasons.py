@@ -100,7 +100,7 @@ def test_traffic_of_every_day_finds_its_shards_there(w):
     assert (record["reason"], record["trigger"]) == ("EXPECTED_DEMAND", "reconcile")
     assert record["message"] == (
         "Scaled orders from 4 to 7 shards: on 4 of the last days the next hour needed up to 7.0 shards at "
-        "today's level; growing now costs less than what 4 shards would throttle."
+        "today's level; growing now costs less than the throttling with 4 shards."
     )
     w.demand["orders"] = 7.0
     w.run(10)
@@ -281,7 +281,7 @@ def test_an_alarm_that_counts_with_too_few_shards_causes_a_look_and_no_scaling(w
     [record] = w.log()
     assert record["message"] == (
         "Left orders at 8 shards, not scaled up: peak demand 4.0 shards in the last 3 minutes is 50% of capacity, "
-        "under the threshold of 75%."
+        "below the threshold of 75%."
     )
     w.run(7)
     assert w.reshards == []
@@ -371,7 +371,7 @@ def test_an_alarm_during_someone_elses_change_is_heard_again_after_it(w):
     w.aws.client("kinesis").update_shard_count(StreamName="orders", TargetShardCount=9, ScalingType="UNIFORM_SCALING")
     w.run(1)
     [record] = w.log()
-    assert record["message"].endswith("the stream is UPDATING, another change is under way.")
+    assert record["message"].endswith("the stream is UPDATING, another change is in progress.")
     w.run(8)
     assert [reshard.before for reshard in w.reshards] == [9]
 
@@ -385,7 +385,7 @@ def test_demand_that_outgrows_a_step_under_way_brings_the_next_as_soon_as_it_is_
     w.run(3)
     w.demand["orders"] = 14.0
     w.run(8)
-    assert "its change from 8 to 14 shards is under way." in w.log()[1]["message"]
+    assert "its change from 8 to 14 shards is in progress." in w.log()[1]["message"]
     assert [reshard.before for reshard in w.reshards] == [8, 14]
 
 
@@ -485,7 +485,7 @@ def test_a_new_stream_is_not_shrunk_before_a_whole_window_is_known(w):
     w.add_stream(shards=8, demand=1.0, scale_down={**QUICK["scale_down"], "datapoints_to_alarm": 4})
     w.run(9)
     [record] = w.log()
-    assert record["message"].endswith("it is younger than the window of 10 minutes that a scale-down looks at.")
+    assert record["message"].endswith("it is younger than the scale-down window of 10 minutes.")
     w.run(15)
     assert w.shards() < 8
 

@@ -82,22 +82,22 @@ def an_alarm_that_was_paused_since(w: World) -> str:
 
 def text_that_is_not_json(w: World) -> str:
     w.publish("hello")
-    return "The message is not that of a CloudWatch alarm: JSONDecodeError"
+    return "The message does not come from a CloudWatch alarm: JSONDecodeError"
 
 
 def json_that_is_not_an_alarm(w: World) -> str:
     w.publish({"detail-type": "CloudWatch Alarm State Change"})
-    return "The message is not that of a CloudWatch alarm: KeyError('AlarmName')"
+    return "The message does not come from a CloudWatch alarm: KeyError('AlarmName')"
 
 
 def json_that_is_not_even_an_object(w: World) -> str:
     w.publish('["ALARM"]')
-    return "The message is not that of a CloudWatch alarm: TypeError"
+    return "The message does not come from a CloudWatch alarm: TypeError"
 
 
 def a_message_with_an_impossible_time(w: World) -> str:
     w.publish(message(StateChangeTime="2026-02-30T00:00:00.000+0000"))
-    return "The message is not that of a CloudWatch alarm: ValueError"
+    return "The message does not come from a CloudWatch alarm: ValueError"
 
 
 def a_message_from_another_topic(w: World) -> str:
@@ -107,12 +107,12 @@ def a_message_from_another_topic(w: World) -> str:
 
 def a_message_of_an_alarm_that_is_ok_again(w: World) -> str:
     w.publish(message(NewStateValue="OK"))
-    return f"{UP} is OK, which asks for nothing."
+    return f"{UP} is OK, which requires no action."
 
 
 def a_message_of_an_alarm_without_data(w: World) -> str:
     w.publish(message(NewStateValue="INSUFFICIENT_DATA"))
-    return f"{UP} is INSUFFICIENT_DATA, which asks for nothing."
+    return f"{UP} is INSUFFICIENT_DATA, which requires no action."
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_an_unknown_action_is_refused_with_what_is_accepted(w, event, given):
     answer = w.invoke(event)
     assert answer["errorType"] == "MalformedEventError"
     assert answer["errorMessage"] == (
-        f'The event has "action": {given}; this function takes SNS events and the actions "reconcile" and "scale".'
+        f'The event has "action": {given}; this function accepts SNS events and the actions "reconcile" and "scale".'
     )
 
 

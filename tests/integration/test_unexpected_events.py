@@ -47,7 +47,7 @@ def test_a_request_of_another_day_is_refused(w, days):
     request = {"action": "scale", "stream_name": "orders", "shard_count": 12, "requested_at": at}
     answer = w.invoke(request)
     assert answer["errorType"] == "MalformedEventError"
-    assert "only the last 24 hours count" in answer["errorMessage"]
+    assert "only events of the last 24 hours are accepted" in answer["errorMessage"]
     assert w.reshards == []
 
 

@@ -178,7 +178,7 @@ class TestSplitsBeyondTheQuota:
     def test_a_stream_whose_calls_are_spent_is_doubled_by_splits_where_that_is_asked_for(self):
         decision = decide_scale_up(situation(7.2, history=self.SPENT, settings_=settings(split_beyond_quota=True)))
         assert (decision.target, decision.by_splits) == (16, True)
-        assert decision.because.endswith("the day's calls are spent, and so its widest shards are split one at a time.")
+        assert decision.because.endswith("the daily calls are used up, so its widest shards are split one at a time.")
 
     def test_never_beyond_the_maximum(self):
         bounded = settings(split_beyond_quota=True, max_shard_count=10)
@@ -374,7 +374,7 @@ class TestTelemetry:
         half = replace(telemetry(1.0), incomplete=("IncomingRecords",))
         decision = decide_scale_down(situation(telemetry_=half))
         assert decision.reason is Reason.NO_TELEMETRY
-        assert "did not return all data of IncomingRecords" in decision.message
+        assert "did not return all data for IncomingRecords" in decision.message
 
     def test_one_hole_in_the_window_without_proof_is_enough_to_stop(self):
         hole = telemetry([1.0] * 90 + [None] + [1.0] * 89, iterator_age=None, delivered=False)

@@ -75,12 +75,12 @@ class TestAlarmEvent:
     @pytest.mark.parametrize("field", ALARM_FIELDS)
     @pytest.mark.parametrize("value", [None, "", 7, ["ALARM"], {"at": "noon"}])
     def test_a_field_that_is_no_text_is_refused(self, field, value):
-        with pytest.raises(MalformedEventError, match="not that of a CloudWatch alarm"):
+        with pytest.raises(MalformedEventError, match="does not come from a CloudWatch alarm"):
             parse(message(**{field: value}))
 
     @pytest.mark.parametrize("text", ["", "hello", "{", "null", "[]", '"ALARM"', "7"])
     def test_a_text_that_is_no_alarm_message_is_refused(self, text):
-        with pytest.raises(MalformedEventError, match="not that of a CloudWatch alarm"):
+        with pytest.raises(MalformedEventError, match="does not come from a CloudWatch alarm"):
             parse(text)
 
     def test_a_record_without_a_message_is_refused(self):

@@ -115,12 +115,12 @@ class TestShrinking:
     def test_it_shrinks_as_far_as_pays_by_the_last_days(self):
         decision = decide_scale_down(look(batch(6.0, begins=20), shards=8))
         assert (decision.target, decision.reason) == (4, Reason.LOW_DEMAND)
-        assert "going by 7 of the last days 4 shards pay within" in decision.message
+        assert "based on 7 of the last days, 4 shards pay off within" in decision.message
 
     def test_it_stays_where_demand_is_about_to_return(self):
         decision = decide_scale_down(look(batch(7.5, begins=12.5, hours=8), shards=8))
         assert (decision.target, decision.reason) == (None, Reason.DEMAND_FITS)
-        assert "less than one of the 10 calls left is worth" in decision.message
+        assert "less than one of the 10 remaining calls is worth" in decision.message
 
     def test_a_call_is_the_dearer_the_fewer_are_left(self):
         demand = batch(6.5, begins=15)

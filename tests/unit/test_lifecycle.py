@@ -71,7 +71,7 @@ class TestSettled:
         after = settle(pending(RESUME_LIMIT), 4)
         assert (after.status, after.reason, after.calls_used) == (Status.FAILED, Reason.INTENT_EXPIRED, 0)
         assert after.message == (
-            "Could not scale orders from 4 to 8 shards: the call was never made, and is too old to make now."
+            "Could not scale orders from 4 to 8 shards: the call was never made, and is now too old."
         )
 
     def test_so_soon_after_the_call_a_stream_may_just_not_show_the_change(self):
@@ -171,8 +171,8 @@ class TestReshardedElsewhere:
             Status.SUCCEEDED,
         )
         assert record.message == (
-            "Noted a change of orders from 8 to 3 shards: "
-            "a person, Terraform or another tool has resharded it, as was seen at 2026-11-21 12:00 UTC."
+            "Noticed a change of orders from 8 to 3 shards: "
+            "a person, Terraform or another tool resharded it; seen at 2026-11-21 12:00 UTC."
         )
 
     @pytest.mark.parametrize(

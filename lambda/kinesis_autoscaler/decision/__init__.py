@@ -78,5 +78,5 @@ def decide_request(situation: Situation, shard_count: int) -> Decision:
         return blocked
     target = min(shard_count, 2 * stream.open_shard_count)
     because = f"{shards(shard_count)} were requested"
-    because += "." if target == shard_count else "; one call can at most double."
+    because += "." if target == shard_count else "; one call can at most double the count."
     return case.scale(target, Reason.REQUESTED, because)

@@ -79,7 +79,7 @@ def _shrink_to(case: Case, *, requested: int | None) -> Decision:
     if target >= current or (enough_left and not above_maximum):
         return case.skip(
             Reason.DEMAND_FITS,
-            f"{seen} leaves too little to save at {fill:.0%} for one of the day's calls.",
+            f"{seen} needs {shards(target)} at {fill:.0%}, which saves too little for one of the daily calls.",
             retry_at=now + LOOK_FOR_SAVING,
         )
     if requested is not None:
@@ -109,14 +109,14 @@ def _shrink_if_it_pays(case: Case, seen: str, lowest: int) -> Decision:
     if pays:
         if saving.days:
             seen += (
-                f"; going by {saving.days} of the last days {shards(saving.count)} pay within "
+                f"; based on {saving.days} of the last days, {shards(saving.count)} pay off within "
                 f"{span(timedelta(hours=saving.hours))}"
             )
         return case.scale(saving.count, Reason.LOW_DEMAND, f"{seen}; target {fill:.0%}.")
     return case.skip(
         Reason.DEMAND_FITS,
-        f"{seen} would fit into {shards(lowest)} at {fill:.0%}, but going by what is known of the last days that saves "
-        f"less than one of the {case.calls_left} calls left is worth.",
+        f"{seen} would fit into {shards(lowest)} at {fill:.0%}, but based on the last days that would save less than "
+        f"one of the {case.calls_left} remaining calls is worth.",
         retry_at=situation.now + LOOK_FOR_SAVING,
     )
 

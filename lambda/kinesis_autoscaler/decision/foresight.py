@@ -72,7 +72,7 @@ def decide_ahead(situation: Situation) -> Decision | None:
         target,
         Reason.EXPECTED_DEMAND,
         f"on {len(days)} of the last days the next hour needed up to {number(peak)} shards at today's level; "
-        f"growing now costs less than what {shards(stream.open_shard_count)} would throttle.",
+        f"growing now costs less than the throttling with {shards(stream.open_shard_count)}.",
     )
 
 

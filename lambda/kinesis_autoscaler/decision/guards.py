@@ -26,12 +26,12 @@ def unscalable(case: Case) -> Decision | None:
     if stream.on_demand:
         return case.skip(
             Reason.ON_DEMAND_STREAM,
-            "the stream is in on-demand mode, where Kinesis scales it; remove its module block.",
+            "the stream is in on-demand mode, in which Kinesis scales it; remove its module block.",
             retry_at=now + CALM_PACE,
         )
     if not stream.is_active:
         return case.skip(
-            Reason.STREAM_UPDATING, f"the stream is {stream.status}, another change is under way.", retry_at=now
+            Reason.STREAM_UPDATING, f"the stream is {stream.status}, another change is in progress.", retry_at=now
         )
     return None
 
@@ -77,7 +77,7 @@ def _too_young(case: Case) -> Decision | None:
         return None
     return case.skip(
         Reason.STREAM_TOO_YOUNG,
-        f"it is younger than the window of {span(window)} that a scale-down looks at.",
+        f"it is younger than the scale-down window of {span(window)}.",
         retry_at=old_enough_at,
     )
 
@@ -104,12 +104,12 @@ def _no_telemetry(case: Case) -> Decision | None:
     if telemetry.incomplete:
         return case.skip(
             Reason.NO_TELEMETRY,
-            f"CloudWatch did not return all data of {', '.join(telemetry.incomplete)}, and missing data is not missing "
-            "traffic.",
+            f"CloudWatch did not return all data for {', '.join(telemetry.incomplete)}, and missing data is not "
+            "missing traffic.",
         )
     gaps = unknown(telemetry, settings, situation.stream.created_at, now - window, now)
     if not telemetry.minutes:
-        return case.skip(Reason.NO_TELEMETRY, f"CloudWatch has no data of the last {span(window)}.")
+        return case.skip(Reason.NO_TELEMETRY, f"CloudWatch has no data for the last {span(window)}.")
     if not gaps:
         return None
     return case.skip(

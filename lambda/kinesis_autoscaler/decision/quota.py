@@ -42,8 +42,8 @@ def exhausted(case: Case) -> Decision | None:
         return None
     return case.skip(
         Reason.QUOTA_EXHAUSTED,
-        f"Kinesis refused the last change, though only {len(case.calls)} of {calls_per_day} calls in 24 hours are on "
-        f"record; it is asked again at {refused_until:%H:%M} UTC.",
+        f"Kinesis refused the last change, although only {len(case.calls)} of {calls_per_day} calls in 24 hours are on "
+        f"record; the next attempt is at {refused_until:%H:%M} UTC.",
         retry_at=refused_until,
     )
 

@@ -51,7 +51,7 @@ def decide_scale_up(situation: Situation) -> Decision:
     window = settings.scale_up.window
     recent = situation.telemetry.since(now - window - METRIC_DELAY)
     if not any(minute.has_traffic_data for minute in recent):
-        return case.skip(Reason.NO_TELEMETRY, f"CloudWatch has no traffic data of the last {span(window)}.")
+        return case.skip(Reason.NO_TELEMETRY, f"CloudWatch has no traffic data for the last {span(window)}.")
     demand, throttled = peak(recent, settings), throttled_records(recent)
     utilization = demand / stream.open_shard_count
     case = case.with_demand(demand)
@@ -66,7 +66,7 @@ def decide_scale_up(situation: Situation) -> Decision:
     if fits and not (hot and settings.scale_on_throttling):
         if hot:
             return _hot_shard(case, recent, hot)
-        return case.skip(Reason.DEMAND_FITS, f"{seen}, under the threshold of {settings.scale_up.threshold:.0%}.")
+        return case.skip(Reason.DEMAND_FITS, f"{seen}, below the threshold of {settings.scale_up.threshold:.0%}.")
     if stream.open_shard_count >= (maximum := min(settings.max_shard_count, MAX_SHARDS)):
         return case.skip(
             Reason.AT_MAXIMUM,
@@ -79,7 +79,7 @@ def decide_scale_up(situation: Situation) -> Decision:
         if not settings.split_beyond_quota:
             return blocked
         target = min(2 * stream.open_shard_count, maximum)
-        because = f"{seen}; the day's calls are spent, and so its widest shards are split one at a time."
+        because = f"{seen}; the daily calls are used up, so its widest shards are split one at a time."
         return case.scale(target, Reason.HIGH_DEMAND, because, by_splits=True)
     target = _target(case, demand)
     return case.scale(target, Reason.HIGH_DEMAND, f"{seen}; target {settings.target_utilization:.0%}.")
@@ -131,7 +131,7 @@ def decide_hot_shard(situation: Situation) -> Decision:
     return case.skip(
         Reason.DEMAND_FITS,
         f"records were throttled below the threshold of {settings.scale_up.threshold:.0%} in {len(hot)} of the last "
-        f"{round(HOT_SHARD_WINDOW / timedelta(minutes=1))} minutes, which a surge explains.",
+        f"{round(HOT_SHARD_WINDOW / timedelta(minutes=1))} minutes, which a surge can explain.",
         retry_at=now + CALM_PACE,
     )
 
