@@ -173,7 +173,8 @@ class Executor:
         after = lifecycle.settled(record, stream, now, has_consumers=bool(consumers))
         if after is record and (why := self._revoked(record, pair, settings)):
             after = (lifecycle.stopped if record.call_accepted else lifecycle.expired)(record, why, now)
-        if after is record and record.by_splits and record.call_accepted and stream.is_active and settings is not None:
+        overflows = record.by_splits and record.hot_shard is None and record.call_accepted
+        if after is record and overflows and stream.is_active and settings is not None:
             history = self._audit.history(stream.name, now)
             if self._observer.has_enough(stream, settings, history, now):
                 after = lifecycle.sufficient(record, stream.open_shard_count, now)
@@ -190,7 +191,7 @@ class Executor:
             return self._call(taken_over, pair, stream, consumers, resumed=True)
         # Accepted, though whoever asked did not live to hear it. Should somebody else be at work on the stream, its
         # count will not be the target, and the record will end as STOPPED_SHORT.
-        return self._accepted(taken_over, pair, consumers, self._way_of(record).reaches(stream, record.target))
+        return self._accepted(taken_over, pair, consumers, stream)
 
     def end(
         self,
@@ -266,8 +267,7 @@ class Executor:
         """Ask Kinesis for the intent's target, if the lease leaves time for the answer."""
         if intent.lease_until is None or self._clock() > intent.lease_until - TAKES_AT_MOST:
             raise RetryLaterError(f"Too late to begin the call for {intent.stream_name}; the next delivery resumes it.")
-        way = self._way_of(intent)
-        answer = way.carry_out(stream, intent.target)
+        answer = (self._splits if intent.by_splits else self._way).carry_out(stream, intent)
         now, error = self._clock(), answer.error or Exception(answer.why)
         if answer.outcome is Outcome.IN_DOUBT:
             return self.end(intent, lifecycle.in_doubt(intent, error))
@@ -284,25 +284,23 @@ class Executor:
         if answer.outcome is not Outcome.ACCEPTED:
             refused = lifecycle.refused(intent, answer.reason, answer.why, error, now, now + RETRY_REFUSED)
             return self.end(intent, refused)
-        return self._accepted(intent, pair, consumers, way.reaches(stream, intent.target), calls_left=calls_left)
-
-    def _way_of(self, record: Record) -> Way:
-        return self._splits if record.by_splits else self._way
+        return self._accepted(intent, pair, consumers, stream, calls_left=calls_left)
 
     def _accepted(
         self,
         intent: Record,
         pair: AlarmPair,
         consumers: Mapping[str, float],
-        shard_count: int,
+        before: Stream,
         *,
         calls_left: int | None = None,
     ) -> Record:
         """Kinesis is at work: rewrite the alarms, raise the consumers, re-arm, and say so in the record."""
+        shard_count = before.open_shard_count + 1 if intent.by_splits else intent.target
         pair, problems = self.sync(pair, shard_count)
         if intent.action is Action.SCALE_UP:
             problems += self._consumers.fit(consumers, shard_count)
-        return self.end(intent, lifecycle.updating(intent, problems), rearm=pair, calls_left=calls_left)
+        return self.end(intent, lifecycle.updating(intent, problems, shard_count), rearm=pair, calls_left=calls_left)
 
     def _revoked(self, intent: Record, pair: AlarmPair, settings: Settings | None) -> str | None:
         """Why an intent may not be carried out any more: what a user has changed since it was written."""
@@ -311,7 +309,9 @@ class Executor:
         if pair.of(intent.action).is_paused:
             return f"the actions of {pair.of(intent.action).name} are now disabled."
         if settings is None:
-            return "the settings can no longer be read."
+            return "the settings can't be read now."
+        if intent.by_splits and not (settings.split_hot_shards if intent.hot_shard else settings.split_beyond_quota):
+            return "shards are not to be split any more."
         low, high = settings.min_shard_count, settings.max_shard_count
         growing = intent.action is Action.SCALE_UP
         if intent.target > high if growing else intent.target < low:

@@ -16,7 +16,7 @@ from .model.record import timestamp
 KEY = ("stream_name", "event_time")
 OPEN = "1"
 _TIMES = ("started_at", "finished_at", "last_seen_at", "retry_at", "lease_until")
-_NUMBERS = ("from_shard_count", "to_shard_count", "occurrences")
+_NUMBERS = ("from_shard_count", "to_shard_count", "occurrences", "heat_kept")
 _FRACTIONS = ("demand_shards", "utilization")
 _AS_THEY_ARE = (
     "stream_name",

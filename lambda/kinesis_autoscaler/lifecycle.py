@@ -34,6 +34,7 @@ def recorded(occasion: Occasion, decision: Decision, request_id: str, now: datet
         utilization=decision.utilization,
         hot_shard=decision.hot_shard,
         by_splits=decision.by_splits,
+        heat_kept=decision.heat_kept,
         alarm_name=occasion.alarm_name,
         alarm_reason=occasion.why,
         request_id=request_id,
@@ -52,8 +53,10 @@ def rehearsed(record: Record, retry_at: datetime) -> Record:
     return record.with_(reason=Reason.DRY_RUN, message=message, retry_at=retry_at)
 
 
-def updating(record: Record, problems: list[str]) -> Record:
-    """Kinesis accepted the call."""
+def updating(record: Record, problems: list[str], count: int | None = None) -> Record:
+    """Kinesis accepted the call, which leads to this count; of several splits that is a stop on the way."""
+    if count in range(record.from_shard_count or 0, record.target):
+        record = record.with_(message=f"Scaling {record.step}: {count} of {record.target} by now; {record.because}")
     return record.with_(status=Status.UPDATING, lease_until=None, call_accepted=True, error=" ".join(problems) or None)
 
 
@@ -106,7 +109,7 @@ def settled(record: Record, stream: Stream, now: datetime, *, has_consumers: boo
     if record.by_splits and record.call_accepted and count in range(record.from_shard_count or 0, record.target):
         return record  # more splits are to come
     if record.by_splits and count in range((record.from_shard_count or 0) + 1, record.target):
-        return updating(record, [])  # whoever asked for the first did not live to say so
+        return updating(record, [], count)  # whoever asked for the first did not live to say so
     untouched = count == record.from_shard_count
     age = now - record.started_at
     if record.status is Status.PENDING:

@@ -76,6 +76,9 @@ class Observer:
         self, question: Question, stream: Stream, settings: Settings, history: History, now: datetime
     ) -> Situation:
         """What a question is to be answered from."""
+        if history.is_split:
+            widths = [shard.width for shard in self._streams.open_shards(stream)]
+            stream = replace(stream, widest=max(widths) / sum(widths))
         past = None
         if question is Question.MINIMUM:
             telemetry = Telemetry()
@@ -95,14 +98,12 @@ class Observer:
 
     def has_enough(self, stream: Stream, settings: Settings, history: History, now: datetime) -> bool:
         """Whether demand asks for no more splits."""
-        shards = self._streams.open_shards(stream)
-        widest = max(shard.width for shard in shards) / sum(shard.width for shard in shards)
-        return enough(self.situation(Question.MORE, stream, settings, history, now), widest)
+        return enough(self.situation(Question.MORE, stream, settings, history, now))
 
     def hottest_shard(self, stream: Stream, now: datetime) -> HottestShard | None:
         """The shard that threw back most records of late, or took most where that metric is off; None if none reports.
 
-        It costs one metric of GetMetricData for each open shard and at most four more: once an hour that is $0.0073 a
+        It costs one metric of GetMetricData for each open shard and at most six more: once an hour that is $0.0073 a
         month for a shard, a hundredth of what its shard-level metrics cost.
 
         Raises:
@@ -119,8 +120,10 @@ class Observer:
         hottest = max(by_shard, key=lambda shard: by_shard[shard])
         throttled = by_shard[hottest] if on[0] == THROTTLING else None
         written = [metric for metric in on if metric != THROTTLING]
-        of_it = [(metric, each) for metric in written for each in (hottest.id, None)]
+        halves = [hottest, *(s for s in shards if s is not hottest and hottest.parent and s.parent == hottest.parent)]
+        of_it = [(metric, each) for metric in written for each in (None, *(half.id for half in halves))]
         taken = self._metrics.totals(stream.name, of_it, since=since, until=now) if of_it else {}
+        sent = [by_shard.get(each, 0) + taken.get(("IncomingRecords", each.id), 0) for each in halves]
         return HottestShard(
             hottest,
             open_shards=len(shards),
@@ -134,6 +137,7 @@ class Observer:
                 ),
                 default=None,
             ),
+            kept_share=sent[0] / sum(sent) if len(sent) > 1 else None,
         )
 
     def _telemetry_for_fewer(self, stream: Stream, settings: Settings, now: datetime) -> Telemetry:

@@ -182,7 +182,7 @@ def holds(history: History, action: Action, now: datetime) -> bool:
     if latest is None:
         return False
     if action is Action.SCALE_UP:
-        about_the_present = latest.reason in (Reason.DEMAND_FITS, Reason.HOT_SHARD_SUSPECTED)
+        about_the_present = latest.reason in (Reason.DEMAND_FITS, Reason.HOT_SHARD_SUSPECTED, Reason.ONE_HOT_KEY)
     else:
         about_the_present = latest.reason is Reason.DEMAND_FITS and latest.trigger is Trigger.ALARM
     return not about_the_present and latest.retry_at is not None and now < latest.retry_at

@@ -26,6 +26,7 @@ NEEDS_A_PERSON = frozenset(
         Reason.HOT_SHARD_SUSPECTED,
         Reason.INVALID_SETTINGS,
         Reason.ON_DEMAND_STREAM,
+        Reason.ONE_HOT_KEY,
         Reason.QUOTA_EXHAUSTED,
         Reason.STREAM_MISSING,
     }

@@ -11,7 +11,7 @@ from typing import Protocol
 from botocore.exceptions import ClientError
 
 from .clients import is_permanent
-from .model import Reason, Stream
+from .model import Reason, Record, Stream
 from .streams import (
     AccountShardLimitError,
     CallInDoubtError,
@@ -49,11 +49,8 @@ class Answer:
 class Way(Protocol):
     """A way to bring a stream to a shard count."""
 
-    def carry_out(self, stream: Stream, target: int) -> Answer:
+    def carry_out(self, stream: Stream, intent: Record) -> Answer:
         """Ask Kinesis; what a retry can mend raises."""
-
-    def reaches(self, stream: Stream, target: int) -> int:
-        """The shard count that an accepted call leads to."""
 
 
 class UpdateShardCount:
@@ -63,17 +60,13 @@ class UpdateShardCount:
         """Use this adapter."""
         self._streams = streams
 
-    def carry_out(self, stream: Stream, target: int) -> Answer:
+    def carry_out(self, stream: Stream, intent: Record) -> Answer:
         """Ask Kinesis.
 
         Raises:
             ClientError: Something that a retry can mend.
         """
-        return _answer(lambda: self._streams.update_shard_count(stream, target))
-
-    def reaches(self, stream: Stream, target: int) -> int:  # noqa: ARG002 - it goes all the way at once
-        """The target."""
-        return target
+        return _answer(lambda: self._streams.update_shard_count(stream, intent.target))
 
 
 class SplitShard:
@@ -83,18 +76,18 @@ class SplitShard:
         """Use this adapter."""
         self._streams = streams
 
-    def carry_out(self, stream: Stream, target: int) -> Answer:  # noqa: ARG002 - that more are wanted is known
-        """Split the shard with the widest range of hash keys, the first of them.
+    def carry_out(self, stream: Stream, intent: Record) -> Answer:
+        """Split the hot shard of the intent, or else that with the widest range of hash keys, the first of them.
 
         Raises:
             ClientError: Something that a retry can mend.
         """
-        widest = max(self._streams.open_shards(stream), key=lambda shard: (shard.width, -shard.first))
+        shards = self._streams.open_shards(stream)
+        wanted = [shard for shard in shards if intent.hot_shard in (None, shard.id)]
+        if not wanted:
+            return Answer(Outcome.REFUSED, why=f"{intent.hot_shard} does not take records any more.")
+        widest = max(wanted, key=lambda shard: (shard.width, -shard.first))
         return _answer(lambda: self._streams.split_shard(stream, widest))
-
-    def reaches(self, stream: Stream, target: int) -> int:  # noqa: ARG002
-        """One shard more."""
-        return stream.open_shard_count + 1
 
 
 def _answer(call: Callable[[], None]) -> Answer:

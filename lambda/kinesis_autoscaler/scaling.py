@@ -181,9 +181,10 @@ class Scaler:
             if decision is None:
                 return None
         else:
-            decision = _answer(occasion, self._observer.situation(occasion.question, stream, settings, history, now))
-        if decision.reason is Reason.HOT_SHARD_SUSPECTED:
-            decision = self._name_hot_shard(decision, stream)
+            situation = self._observer.situation(occasion.question, stream, settings, history, now)
+            decision = _answer(occasion, situation)
+            if decision.reason is Reason.HOT_SHARD_SUSPECTED:
+                decision = self._name_hot_shard(decision, situation, may_split=not pair.scale_up.is_paused)
         if occasion.trigger is Trigger.RECONCILE:
             at = history.time_for(occasion.at, decision.action, occasion.trigger)
             occasion = replace(occasion, at=at)
@@ -193,14 +194,15 @@ class Scaler:
         left = None if decision.calls_left is None else decision.calls_left - (not decision.by_splits)
         return self._executor.scale(record, pair, stream, settings, previous=previous, calls_left=left)
 
-    def _name_hot_shard(self, decision: Decision, stream: Stream) -> Decision:
+    def _name_hot_shard(self, decision: Decision, situation: Situation, *, may_split: bool) -> Decision:
         """Name it where the stream's metrics do. A decision that stands for an hour is not made more often."""
-        hottest = None
+        hottest, stream = None, situation.stream
         try:
             hottest = self._observer.hottest_shard(stream, self._clock())
         except ClientError:
             logger.exception("The hot shard could not be looked up.", extra={"stream": stream.name})
-        return decisions.name_hot_shard(decision, stream, hottest)
+        named = decisions.name_hot_shard(decision, stream, hottest)
+        return decisions.split_hot_shard(named, situation, hottest) if may_split else named
 
     def _foresee(
         self, occasion: Occasion, pair: AlarmPair, stream: Stream, settings: Settings, history: History

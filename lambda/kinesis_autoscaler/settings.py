@@ -119,6 +119,7 @@ def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: 
         foresight=read("foresight", Foresight, Settings.foresight, " or ".join(Foresight)),
         throttling_cost=read("throttling-cost", _cost, Settings.throttling_cost, "a number from 1 to 100,000"),
         split_beyond_quota=read("split-beyond-quota", _boolean, Settings.split_beyond_quota, "true or false"),
+        split_hot_shards=read("split-hot-shards", _boolean, Settings.split_hot_shards, "true or false"),
         scale_on_throttling=read("scale-on-throttling", _boolean, Settings.scale_on_throttling, "true or false"),
         scale_on_reads=read("scale-on-reads", _boolean, Settings.scale_on_reads, "true or false"),
         consumers={

@@ -85,7 +85,7 @@ class Streams:
             page = self._bounded.list_shards(NextToken=token)  # a token must come alone (API reference, ListShards)
             shards += page["Shards"]
         return [
-            Shard(each["ShardId"], int(keys["StartingHashKey"]), int(keys["EndingHashKey"]))
+            Shard(each["ShardId"], int(keys["StartingHashKey"]), int(keys["EndingHashKey"]), each.get("ParentShardId"))
             for each in shards
             for keys in (each["HashKeyRange"],)
         ]

@@ -93,6 +93,7 @@ locals {
       "kinesis-autoscaler:foresight"                   = var.foresight
       "kinesis-autoscaler:throttling-cost"             = var.throttling_cost
       "kinesis-autoscaler:split-beyond-quota"          = var.split_beyond_quota
+      "kinesis-autoscaler:split-hot-shards"            = var.split_hot_shards
       "kinesis-autoscaler:scale-on-throttling"         = var.scale_on_throttling
       "kinesis-autoscaler:scale-on-reads"              = var.scale_on_reads
     },

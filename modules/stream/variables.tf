@@ -6,7 +6,7 @@ variable "autoscaler" {
     - `region`, `account_id`: where the autoscaler is, and the stream has to be; if left out, as `topic_arn` says.
     - `stream_arns`, `consumer_function_arns`: what the autoscaler may scale and set. The stream and `consumer_functions` have to be
       among them; if left out, that is not checked.
-    - `allow_shard_splits`: whether the autoscaler may split shards, as `split_beyond_quota` asks for; if left out, that is not checked.
+    - `allow_shard_splits`: whether the autoscaler may split shards, as `split_beyond_quota` and `split_hot_shards` ask for; if left out, that is not checked.
   EOT
   type = object({
     topic_arn              = string
@@ -31,8 +31,8 @@ variable "autoscaler" {
   }
 
   validation {
-    condition     = !var.split_beyond_quota || var.autoscaler.allow_shard_splits != false
-    error_message = "The autoscaler may not split shards, which split_beyond_quota asks for. Set allow_shard_splits = true in the autoscaler."
+    condition     = !(var.split_beyond_quota || var.split_hot_shards) || var.autoscaler.allow_shard_splits != false
+    error_message = "The autoscaler may not split shards, which ${var.split_beyond_quota ? "split_beyond_quota" : "split_hot_shards"} asks for. Set allow_shard_splits = true in the autoscaler."
   }
 }
 
@@ -305,8 +305,15 @@ variable "split_beyond_quota" {
   nullable    = false
 }
 
+variable "split_hot_shards" {
+  description = "Whether a shard that throttles on a stream that is not full is split: three times in 24 hours at most, for each four shards once, but once in any case. It is found within about an hour, with `scale_on_throttling` within minutes. Needs `allow_shard_splits` of the autoscaler, and the stream's `shard_level_metrics` with `WriteProvisionedThroughputExceeded` and `IncomingRecords`."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "scale_on_throttling" {
-  description = "Whether a period in which Kinesis refused records counts towards scaling up, however much it accepted. Records refused by a stream far from full point at one hot shard, which more shards do not cool: so `false` leaves such a stream alone and says so in its scaling log. Adds a metric to the scale-up alarm."
+  description = "Whether a period in which Kinesis refused records counts towards scaling up, however much it accepted. Records refused by a stream far from full point at one hot shard, which more shards do not cool: so `false` leaves such a stream alone and says so in its scaling log, and with `split_hot_shards` that shard is split instead. Adds a metric to the scale-up alarm."
   type        = bool
   default     = false
   nullable    = false

@@ -31,6 +31,7 @@ LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
     "throttling-cost": ([1, 35.5, 100000], [0.9, 100001]),
     "foresight": (["off", "forecast_only", "on"], ["yes"]),
     "split-beyond-quota": ([True, False], []),
+    "split-hot-shards": ([True, False], []),
     "scale-on-throttling": ([True, False], []),
     "scale-on-reads": ([True, False], []),
     CONSUMER: ([1, 10], [0, -2, 1.5, 11]),

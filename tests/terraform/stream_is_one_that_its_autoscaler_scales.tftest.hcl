@@ -324,6 +324,26 @@ run "splits_that_the_autoscaler_may_not_make_are_refused" {
   expect_failures = [var.autoscaler]
 }
 
+run "splits_of_hot_shards_that_the_autoscaler_may_not_make_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/stream"
+  }
+
+  variables {
+    split_hot_shards = true
+    autoscaler = {
+      topic_arn          = "arn:aws:sns:eu-west-1:123456789012:kinesis-autoscaler"
+      alarm_name_prefix  = "kinesis-autoscaler"
+      audit_table_name   = "kinesis-autoscaler-audit"
+      allow_shard_splits = false
+    }
+  }
+
+  expect_failures = [var.autoscaler]
+}
+
 run "splits_that_the_autoscaler_may_make_are_accepted" {
   command = plan
 

@@ -50,6 +50,7 @@ run "by_default" {
       "kinesis-autoscaler:foresight"                   = "on"
       "kinesis-autoscaler:throttling-cost"             = "200"
       "kinesis-autoscaler:split-beyond-quota"          = "false"
+      "kinesis-autoscaler:split-hot-shards"            = "false"
       "kinesis-autoscaler:scale-on-throttling"         = "false"
       "kinesis-autoscaler:scale-on-reads"              = "false"
     })
@@ -81,6 +82,7 @@ run "as_given" {
     foresight                   = "forecast_only"
     throttling_cost             = 35.5
     split_beyond_quota          = true
+    split_hot_shards            = true
     scale_on_throttling         = true
     scale_on_reads              = true
     consumer_functions          = { orders-consumer = 2, orders_archive = 10 }
@@ -101,6 +103,7 @@ run "as_given" {
       "kinesis-autoscaler:foresight"                   = "forecast_only"
       "kinesis-autoscaler:throttling-cost"             = "35.5"
       "kinesis-autoscaler:split-beyond-quota"          = "true"
+      "kinesis-autoscaler:split-hot-shards"            = "true"
       "kinesis-autoscaler:scale-on-throttling"         = "true"
       "kinesis-autoscaler:scale-on-reads"              = "true"
       "kinesis-autoscaler:consumer/orders-consumer"    = "2"

@@ -61,6 +61,7 @@ RECORDS = st.builds(
     call_accepted=st.none() | st.booleans(),
     because=TEXTS,
     hot_shard=st.none() | TEXTS,
+    heat_kept=st.none() | COUNTS,
     lower_consumers=st.none() | st.booleans(),
 )
 

@@ -8,19 +8,23 @@ from datetime import timedelta
 import pytest
 
 from kinesis_autoscaler.decision import (
+    decide_hot_shard,
     decide_minimum,
     decide_request,
     decide_scale_down,
     decide_scale_up,
     enough,
     name_hot_shard,
+    split_hot_shard,
 )
 from kinesis_autoscaler.model import (
     Action,
+    Decision,
     FanOutConsumer,
     HottestShard,
     Period,
     Reason,
+    Record,
     Shard,
     Status,
     Strategy,
@@ -192,11 +196,131 @@ class TestSplitsBeyondTheQuota:
         ("demand", "widest", "is_enough"), [(4.0, 1 / 8, True), (7.0, 1 / 8, False), (7.0, 1 / 16, True)]
     )
     def test_enough_is_what_the_widest_shard_can_take(self, demand, widest, is_enough):
-        assert enough(situation(demand, settings_=settings(target_utilization=0.6)), widest) is is_enough
+        uneven = replace(stream(12), widest=widest)
+        assert enough(situation(demand, stream_=uneven, settings_=settings(target_utilization=0.6))) is is_enough
 
     def test_nothing_is_enough_while_records_are_throttled_or_nothing_is_known(self):
-        assert not enough(situation(telemetry_=telemetry(1.0, throttled=5)), 1 / 8)
-        assert not enough(situation(telemetry_=Telemetry()), 1 / 8)
+        assert not enough(situation(telemetry_=telemetry(1.0, throttled=5)))
+        assert not enough(situation(telemetry_=Telemetry()))
+
+
+class TestSplitsOfHotShards:
+    """Of a stream of 12 shards, demand for 4, and records that are throttled all the time."""
+
+    SHARD = Shard("shardId-7", 0, 2**124, "shardId-1")
+
+    def decide(self, *history: Record, shards: int = 12, found: dict | None = None, **changes) -> Decision:
+        facts = {
+            "throttled": 9_000.0,
+            "throttled_share": 1.0,
+            "traffic_share": 0.3,
+            "kept_share": None,
+            **(found or {}),
+        }
+        hottest = HottestShard(self.SHARD, shards, **facts)
+        hot = situation(
+            stream_=replace(stream(shards), shard_level_metrics=frozenset({"ALL"})),
+            telemetry_=telemetry(4.0 * shards / 12, throttled=500),
+            history=history,
+            settings_=settings(**{"split_hot_shards": True, **changes}),
+        )
+        return split_hot_shard(name_hot_shard(decide_hot_shard(hot), hot.stream, hottest), hot, hottest)
+
+    def split(self, ago: timedelta, hot_shard: str = "shardId-3", **changes) -> Record:
+        facts = {"by_splits": True, "hot_shard": hot_shard, "heat_kept": 0, "finished_at": NOW - ago}
+        return scaling(ago, reason=Reason.HOT_SHARD_SPLIT, **{**facts, **changes})
+
+    def test_the_shard_is_split_where_that_is_asked_for(self):
+        decision = self.decide()
+        assert (decision.target, decision.reason, decision.by_splits) == (13, Reason.HOT_SHARD_SPLIT, True)
+        assert (decision.hot_shard, decision.heat_kept) == ("shardId-7", 0)
+        assert decision.because.endswith("; it is split at its middle.")
+        assert self.decide(split_hot_shards=False).target is None
+
+    def test_only_one_that_is_known_to_throttle(self):
+        decision = self.decide(found={"throttled": None, "throttled_share": None})
+        assert decision.target is None
+        assert decision.because.endswith(
+            "; to have it split, add WriteProvisionedThroughputExceeded to its shard_level_metrics."
+        )
+
+    def test_never_beyond_the_maximum(self):
+        decision = self.decide(max_shard_count=12)
+        assert decision.target is None
+        assert decision.because.endswith("; its maximum of 12 leaves no room to split it.")
+
+    def test_not_during_the_cooldown_of_a_scale_up(self):
+        assert self.decide(scaling(3 * MINUTE)).target is None
+
+    @pytest.mark.parametrize(
+        ("shards", "hours", "is_split"),
+        [(12, (2, 4), True), (12, (2, 4, 6), False), (12, (2, 4, 25), True), (8, (2, 4), False), (2, (25,), True)],
+    )
+    def test_a_day_has_three_and_a_stream_one_for_each_four_shards(self, shards, hours, is_split):
+        history = [self.split(hour * HOUR) for hour in reversed(hours)]
+        assert bool(self.decide(*history, shards=shards).target) is is_split
+
+    def test_one_that_was_refused_does_not_count(self):
+        history = [self.split(n * HOUR, status=Status.FAILED, call_accepted=False) for n in (4, 3, 2)]
+        assert self.decide(*history).target == 13
+
+    @pytest.mark.parametrize(
+        ("kept_before", "kept_share", "reason", "kept"),
+        [
+            (0, 0.9, Reason.HOT_SHARD_SPLIT, 1),
+            (1, 0.9, Reason.ONE_HOT_KEY, None),
+            (1, 0.6, Reason.HOT_SHARD_SPLIT, 0),
+            (1, None, Reason.HOT_SHARD_SPLIT, 0),
+        ],
+    )
+    def test_where_one_half_keeps_the_heat_twice_it_is_one_key(self, kept_before, kept_share, reason, kept):
+        made_it = self.split(2 * HOUR, "shardId-1", heat_kept=kept_before)
+        decision = self.decide(made_it, found={"kept_share": kept_share})
+        assert (decision.reason, decision.heat_kept) == (reason, kept)
+        assert (decision.target is None) is (reason is Reason.ONE_HOT_KEY)
+
+    def test_a_hot_key_that_was_found_out_stays_one_though_its_splits_are_forgotten(self):
+        told = scaling(
+            HOUR, status=Status.SKIPPED, reason=Reason.ONE_HOT_KEY, to_shard_count=None, hot_shard="shardId-7"
+        )
+        assert self.decide(told).reason is Reason.ONE_HOT_KEY
+        assert self.decide(told.with_(hot_shard="shardId-2")).reason is Reason.HOT_SHARD_SPLIT
+
+    def test_what_was_throttled_before_the_last_split_is_not_held_against_its_halves(self):
+        assert self.decide(self.split(2 * MINUTE)).reason is Reason.DEMAND_FITS
+
+    def test_it_comes_before_more_shards_for_all(self):
+        both = settings(split_hot_shards=True, scale_on_throttling=True)
+        metered = replace(stream(8), shard_level_metrics=frozenset({"ALL"}))
+        hot = situation(telemetry_=telemetry(2.0, throttled=500), settings_=both, stream_=metered)
+        assert decide_scale_up(hot).reason is Reason.HOT_SHARD_SUSPECTED
+        assert decide_scale_up(replace(hot, stream=stream(8))).target == 16, "nobody can tell which it is"
+
+    def test_a_scale_down_waits_a_day_for_the_heat_to_end(self):
+        decision = decide_scale_down(situation(1.0, history=[self.split(23 * HOUR)]))
+        assert (decision.target, decision.reason, decision.retry_at) == (None, Reason.HOT_SHARD_SPLIT, NOW + HOUR)
+        assert decide_scale_down(situation(1.0, history=[self.split(24 * HOUR)])).target == 4
+
+    def test_a_maximum_does_not_wait(self):
+        lowered = settings(max_shard_count=6)
+        assert decide_scale_down(situation(1.0, history=[self.split(HOUR * 3)], settings_=lowered)).target == 6
+
+
+class TestUnevenRanges:
+    """Of 12 open shards, the widest of which takes an eighth of all hash keys."""
+
+    UNEVEN = replace(stream(12), widest=1 / 8)
+
+    def test_usage_is_that_of_the_widest(self):
+        decision = decide_scale_up(situation(6.4, stream_=self.UNEVEN))
+        assert (decision.target, decision.utilization) == (13, pytest.approx(0.8))
+        assert decide_scale_up(situation(6.4, current=12)).reason is Reason.DEMAND_FITS
+
+    def test_a_check_up_finds_demand_that_no_alarm_can_see(self):
+        full = situation(stream_=self.UNEVEN, telemetry_=telemetry(7.9, throttled=500))
+        assert decide_hot_shard(full).reason is Reason.HIGH_DEMAND
+        hot = situation(stream_=self.UNEVEN, telemetry_=telemetry(4.0, throttled=500))
+        assert decide_hot_shard(hot).reason is Reason.HOT_SHARD_SUSPECTED
 
 
 class TestQuota:

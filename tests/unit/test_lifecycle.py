@@ -147,6 +147,7 @@ class TestSplits:
     def test_a_first_split_whose_caller_died_was_accepted_as_the_stream_shows(self):
         after = settle(pending(LONG_AGO, by_splits=True), 5)
         assert (after.status, after.call_accepted, after.lease_until) == (Status.UPDATING, True, None)
+        assert after.message == "Scaling orders from 4 to 8 shards: 5 of 8 by now; a test."
 
     def test_a_first_split_that_was_never_made_expires(self):
         after = settle(pending(LONG_AGO, by_splits=True), 4)

@@ -14,7 +14,7 @@ from .down import decide_scale_down, decide_shrink_request
 from .evidence import METRIC_DELAY, THROTTLE_MEMORY, unknown
 from .foresight import decide_ahead, make_plan, what_came
 from .guards import CONSUMER_MEMORY, CONSUMER_SILENCE, unscalable
-from .hot import SHARD_LEVEL_METRICS, THROTTLING, name_hot_shard
+from .hot import SHARD_LEVEL_METRICS, THROTTLING, name_hot_shard, split_hot_shard
 from .past import LOOKBACK, PERIOD, Past
 from .rounding import fill_of
 from .up import HOT_SHARD_WINDOW, decide_hot_shard, decide_minimum, decide_scale_up, enough
@@ -44,6 +44,7 @@ __all__ = [
     "fill_of",
     "make_plan",
     "name_hot_shard",
+    "split_hot_shard",
     "unknown",
     "what_came",
 ]

@@ -73,7 +73,7 @@ class Case:
             target=target,
             retry_at=retry_at,
             demand_shards=self.demand,
-            utilization=None if self.demand is None else self.demand / stream.open_shard_count,
+            utilization=None if self.demand is None else self.demand / stream.capacity,
             calls_left=self.calls_left,
         )
 

@@ -72,10 +72,12 @@ def hot_minutes(minutes: Sequence[Minute], history: History, settings: Settings,
 
     What was refused before new shards took records says nothing about the shards that there are now.
     """
+    splits = history.hot_splits[-1:]
     return tuple(
         minute
         for minute in minutes
         if minute.throttles
+        and all(minute.at >= (split.finished_at or split.started_at) for split in splits)
         and minute.shards(with_reads=settings.scale_on_reads)
         < settings.scale_up.threshold * _count_at(history, minute.at, current)
     )

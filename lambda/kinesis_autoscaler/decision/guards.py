@@ -19,6 +19,9 @@ CONSUMER_MEMORY = timedelta(hours=24)
 """Consumers that have reported nothing for longer than this are taken to be gone for good: a day, so that those of
 which a daily job consists are not."""
 
+HEAT_LASTS = timedelta(hours=24)
+"""For so long after a hot shard was split its keys are taken to be hot: what is hot by day may be cool at night."""
+
 
 def unscalable(case: Case) -> Decision | None:
     """The stream can't be resharded at all, or not now."""
@@ -56,6 +59,7 @@ def not_shrinkable(case: Case) -> Decision | None:
         or _at_minimum(case)
         or _too_young(case)
         or _cooling_down(case)
+        or _split_lately(case)
         or quota.exhausted(case)
         or quota.reserved(case)
         or _no_telemetry(case)
@@ -95,6 +99,21 @@ def _cooling_down(case: Case) -> Decision | None:
                 retry_at=last.cools_from + cooldown,
             )
     return None
+
+
+def _split_lately(case: Case) -> Decision | None:
+    """A hot shard was split: UpdateShardCount would even that out, and heat lasts longer than an hour's quiet."""
+    situation = case.situation
+    over = [split.cools_from + HEAT_LASTS for split in situation.history.hot_splits[-1:]]
+    above_maximum = situation.stream.open_shard_count > situation.settings.max_shard_count
+    if above_maximum or not over or over[0] <= situation.now:
+        return None
+    return case.skip(
+        Reason.HOT_SHARD_SPLIT,
+        f"a hot shard was split {ago(over[0] - HEAT_LASTS, situation.now)}, and fewer shards would be even again; a "
+        f"scale-down waits {span(HEAT_LASTS)} after that.",
+        retry_at=over[0],
+    )
 
 
 def _no_telemetry(case: Case) -> Decision | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..model import Decision, HottestShard, Stream
+from ..model import MAX_SHARDS, QUOTA_WINDOW, Action, Decision, HottestShard, Reason, Stream
 from ..model.record import shards
+from .case import Case, Situation
+from .guards import scaled_up_just_now
 
 THROTTLING = "WriteProvisionedThroughputExceeded"
 
@@ -14,6 +16,16 @@ SHARD_LEVEL_METRICS = (THROTTLING, "IncomingBytes", "IncomingRecords")
 
 METRIC_PER_MONTH = 0.30
 """In dollars: each shard-level metric of each shard is charged like a custom metric (Developer Guide, monitoring)."""
+
+SPLITS_PER_DAY = 3
+SHARDS_PER_SPLIT = 4
+"""A day has three splits of hot shards, and one for each four shards, at most; one in any case."""
+
+NEARLY_ALL = 0.8
+"""From this share of what is sent to both halves of a shard on, one has kept the heat; of many keys each gets half."""
+
+SPLITS_OF_A_KEY = 2
+"""A narrow range of keys may lie in one half by chance; in one half of that half again, hardly."""
 
 
 def name_hot_shard(decision: Decision, stream: Stream, hottest: HottestShard | None) -> Decision:
@@ -36,6 +48,42 @@ def name_hot_shard(decision: Decision, stream: Stream, hottest: HottestShard | N
         f"${dollars:,.2f} a month for {shards(stream.open_shard_count)}."
     )
     return replace(decision, because=f"{because}; {advice}")
+
+
+def split_hot_shard(decision: Decision, situation: Situation, hottest: HottestShard | None) -> Decision:
+    """The decision to split the hot shard at its middle, where that was asked for and may help; else the very same.
+
+    It does not help where one half has kept nearly all the heat of two splits in a row: that is one key.
+
+    Args:
+        decision: As `name_hot_shard` has put it.
+        situation: What is known now.
+        hottest: The shard.
+    """
+    case, settings, history = Case(Action.SCALE_UP, situation), situation.settings, situation.history
+    because = decision.because.removesuffix(".")
+    if not settings.split_hot_shards or hottest is None:
+        return decision
+    if not hottest.throttled:
+        return replace(decision, because=f"{because}; to have it split, add {THROTTLING} to its shard_level_metrics.")
+    shard, count, splits = hottest.shard, situation.stream.open_shard_count, history.hot_splits
+    made_it = next((split for split in reversed(splits) if split.hot_shard == shard.parent), None)
+    kept = (made_it.heat_kept or 0) + 1 if made_it and (hottest.kept_share or 0) >= NEARLY_ALL else 0
+    told = any(r.reason is Reason.ONE_HOT_KEY and r.hot_shard == shard.id for r in history.records)
+    if kept >= SPLITS_OF_A_KEY or told:
+        key = "of two splits in a row one half has kept nearly all the heat: this is one key, which no number of shards"
+        return replace(decision, reason=Reason.ONE_HOT_KEY, because=f"{because}; {key} cools.")
+    lately = [split for split in splits if split.started_at > situation.now - QUOTA_WINDOW]
+    if len(lately) >= min(SPLITS_PER_DAY, max(1, count // SHARDS_PER_SPLIT)):
+        return replace(decision, because=f"{because}; {len(lately)} of them were split within a day, which must do.")
+    if count >= min(settings.max_shard_count, MAX_SHARDS):
+        return replace(decision, because=f"{because}; its maximum of {count} leaves no room to split it.")
+    if scaled_up_just_now(case):
+        return decision
+    scaling = case.with_demand(decision.demand_shards or 0).scale(
+        count + 1, Reason.HOT_SHARD_SPLIT, f"{because}; it is split at its middle.", by_splits=True
+    )
+    return replace(scaling, hot_shard=shard.id, heat_kept=kept)
 
 
 def _described(hottest: HottestShard) -> str:

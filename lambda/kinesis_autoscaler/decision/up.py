@@ -10,6 +10,7 @@ from . import quota
 from .case import CALM_PACE, Case, Situation
 from .evidence import METRIC_DELAY, hot_minutes, peak, throttled_records
 from .guards import scaled_up_just_now, unscalable
+from .hot import THROTTLING
 from .rounding import round_up_to_quarter
 from .wording import number, span
 
@@ -53,17 +54,18 @@ def decide_scale_up(situation: Situation) -> Decision:
     if not any(minute.has_traffic_data for minute in recent):
         return case.skip(Reason.NO_TELEMETRY, f"CloudWatch has no traffic data for the last {span(window)}.")
     demand, throttled = peak(recent, settings), throttled_records(recent)
-    utilization = demand / stream.open_shard_count
+    utilization = demand / stream.capacity
     case = case.with_demand(demand)
     seen = f"peak demand {number(demand)} shards in the last {span(window)} is {utilization:.0%} of capacity"
     if throttled:
         seen += f" and {throttled:,} records were throttled"
 
-    hot = hot_minutes(recent, situation.history, settings, stream.open_shard_count)
+    hot = hot_minutes(recent, situation.history, settings, stream.capacity)
     # What a full stream refused was asked of it too: it may need more than the shards that have come since.
     offered = max((_offered(minute, settings) for minute in recent if minute not in hot), default=0.0)
-    fits = max(demand, offered) < settings.scale_up.threshold * stream.open_shard_count
-    if fits and not (hot and settings.scale_on_throttling):
+    fits = max(demand, offered) < settings.scale_up.threshold * stream.capacity
+    splits = settings.split_hot_shards and stream.reports_by_shard(THROTTLING)
+    if fits and not (hot and settings.scale_on_throttling and not splits):
         if hot:
             return _hot_shard(case, recent, hot)
         return case.skip(Reason.DEMAND_FITS, f"{seen}, below the threshold of {settings.scale_up.threshold:.0%}.")
@@ -85,21 +87,14 @@ def decide_scale_up(situation: Situation) -> Decision:
     return case.scale(target, Reason.HIGH_DEMAND, f"{seen}; target {settings.target_utilization:.0%}.")
 
 
-def enough(situation: Situation, widest: float) -> bool:
-    """Whether the demand is gone that a stream's shards are being split for.
-
-    The shard with the widest range of hash keys takes the largest part of the traffic: it fills first.
-
-    Args:
-        situation: What is known now.
-        widest: The part of all hash keys that this shard takes, from 0 to 1.
-    """
+def enough(situation: Situation) -> bool:
+    """Whether the demand is gone that a stream's shards are being split for."""
     settings, now = situation.settings, situation.now
     recent = situation.telemetry.since(now - settings.scale_up.window - METRIC_DELAY)
     known = [minute for minute in recent if minute.has_traffic_data]
     if not known or any(minute.throttles for minute in known):
         return False
-    return peak(known, settings) * widest < settings.target_utilization
+    return peak(known, settings) < settings.target_utilization * situation.stream.capacity
 
 
 def decide_minimum(situation: Situation) -> Decision:
@@ -117,15 +112,20 @@ def decide_minimum(situation: Situation) -> Decision:
 def decide_hot_shard(situation: Situation) -> Decision:
     """Whether records are throttled though no alarm has reason to fire: the sign of a hot shard.
 
-    It never scales; where the demand is above the threshold, the scale-up alarm is on its way.
+    It never scales for demand above the threshold: the scale-up alarm is on its way, unless the shards were split and
+    the alarm, which knows how many there are, can't know that the widest are full.
     """
     case = Case(Action.SCALE_UP, situation)
     settings, now = situation.settings, situation.now
     if blocked := unscalable(case):
         return blocked
+    if situation.stream.widest:
+        decision = decide_scale_up(situation)
+        if decision.reason not in (Reason.DEMAND_FITS, Reason.HOT_SHARD_SUSPECTED):
+            return decision
     recent = situation.telemetry.since(now - HOT_SHARD_WINDOW)
     case = case.with_demand(peak(recent, settings))
-    hot = hot_minutes(recent, situation.history, settings, situation.stream.open_shard_count)
+    hot = hot_minutes(recent, situation.history, settings, situation.stream.capacity)
     if len(hot) >= HOT_SHARD_MINUTES:
         return _hot_shard(case, recent, hot)
     return case.skip(
@@ -145,7 +145,7 @@ def _hot_shard(case: Case, recent: Sequence[Minute], hot: Sequence[Minute]) -> D
         Reason.HOT_SHARD_SUSPECTED,
         f"{refused:,} records ({share:.1%}) were throttled in {len(hot)} of the {len(recent)} minutes since "
         f"{recent[0].at:%H:%M} UTC, at a peak demand of {number(case.demand or 0)} shards, "
-        f"{(case.demand or 0) / situation.stream.open_shard_count:.0%} of capacity: one hot shard or bursts of seconds "
+        f"{(case.demand or 0) / situation.stream.capacity:.0%} of capacity: one hot shard or bursts of seconds "
         "are likely, and more shards would not cool a hot key.",
         retry_at=situation.now + CALM_PACE,
     )
@@ -169,7 +169,7 @@ def _target(case: Case, demand: float) -> int:
     wanted = (offered + _growth(situation, demand)) / settings.target_utilization
     if refused_share >= MUCH_THROTTLED or (refused_share and settings.scale_on_throttling):
         wanted = max(wanted, 2 * current)
-    elif demand >= SATURATED * current:
+    elif demand >= SATURATED * situation.stream.capacity:
         wanted = max(wanted, 1.5 * current)
     if case.calls_left <= 2:
         wanted = max(wanted, 2 * current)  # the last calls of the day must last

@@ -53,6 +53,8 @@ class Decision:
     """The shard that is suspected, where its metrics name it."""
     by_splits: bool | None = None
     """Shards are to be split one at a time, without a call of UpdateShardCount."""
+    heat_kept: int | None = None
+    """After so many splits in a row one half has kept nearly all the heat: the `hot_shard` that is to be split."""
 
     @property
     def message(self) -> str:
@@ -107,6 +109,8 @@ class Record:
     """The shard that is suspected, where its metrics name it."""
     by_splits: bool | None = None
     """Shards are split one at a time: the record stays open until they all are, or no more are needed."""
+    heat_kept: int | None = None
+    """After so many splits in a row one half has kept nearly all the heat: the `hot_shard` that is split."""
     lower_consumers: bool | None = None
     """The stream is smaller, but its consumers' concurrency waits until their lag is gone."""
 
@@ -227,6 +231,17 @@ class History:
     def latest_intent(self) -> Record | None:
         """The intent that began last, whatever has become of it: the one that the stream's head names."""
         return max((r for r in self.records if r.was_intended), key=lambda record: record.started_at, default=None)
+
+    @property
+    def hot_splits(self) -> tuple[Record, ...]:
+        """Splits of hot shards that were made, or may have been."""
+        return tuple(r for r in self.intents if r.reason is Reason.HOT_SHARD_SPLIT and r.changed_shards)
+
+    @property
+    def is_split(self) -> bool:
+        """Whether shards were split since UpdateShardCount has made all ranges of hash keys even."""
+        changes = [r for r in self.intents if r.changed_shards]
+        return bool(changes and changes[-1].by_splits)
 
     def replacing(self, record: Record) -> History:
         """This history with `record` in place of the one of the same event."""

@@ -68,6 +68,8 @@ class Settings:
     """Shard-hours that one would pay to spare one shard-hour of throttled traffic."""
     split_beyond_quota: bool = False
     """Whether shards are split one at a time while demand asks for more and the day's calls are spent."""
+    split_hot_shards: bool = False
+    """Whether a shard that throttles on a stream that is not full is split."""
     scale_on_throttling: bool = False
     scale_on_reads: bool = False
     consumers: Mapping[str, float] = field(default_factory=dict)
@@ -89,6 +91,13 @@ class Stream:
     arn: str = ""
     shard_level_metrics: frozenset[str] = frozenset()
     """The metrics that it reports of each shard; none unless that was switched on, and paid for."""
+    widest: float | None = None
+    """The part of all hash keys that its widest shard takes, from 0 to 1; None where all take as many."""
+
+    @property
+    def capacity(self) -> int:
+        """So many shards as wide as the widest would take all hash keys: evenly spread demand fills that one first."""
+        return self.open_shard_count if self.widest is None else round(1 / self.widest)
 
     def reports_by_shard(self, metric: str) -> bool:
         """Whether it reports a metric of each shard."""
@@ -107,6 +116,8 @@ class Shard:
     id: str
     first: int
     last: int
+    parent: str | None = None
+    """The shard that was split into this one and another."""
 
     @property
     def middle(self) -> int:
@@ -131,3 +142,5 @@ class HottestShard:
     """Of what the open shards refused, from 0 to 1."""
     traffic_share: float | None
     """Of what the stream took in, from 0 to 1: by bytes or by records, the larger."""
+    kept_share: float | None = None
+    """Of the records sent to it and to the other half of the shard that was split into both, from 0 to 1."""
