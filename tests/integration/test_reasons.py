@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from kinesis_autoscaler.model import Reason
 from simulator.aws.kinesis import ConsumerState
+from simulator.aws.kinesis.keys import HotKey, HotRange, Keys
 from simulator.local_aws.function import FunctionCrash
 from tests.rules import shard_count
 from tests.world import QUICK, Outage, World, world
@@ -467,6 +468,43 @@ def test_a_hot_shard_is_named_where_shards_have_metrics_of_their_own(w):
     assert record["hot_shard"] == "shardId-000000000000"
 
 
+@reaches(Reason.HOT_SHARD_SPLIT)
+def test_a_hot_range_is_split_until_it_is_cool(w):
+    is_hot(w, HotRange(0, 1 / 12, share=0.65))
+    w.run(2)
+    before = throttled_share(w, 2)
+    assert before > 0.3
+    w.run(45)
+    assert throttled_share(w, 5) < before / 10
+    assert [status for status, _ in hot_splits(w)] == ["SUCCEEDED"] * 3
+    assert w.shards() == 15
+    assert {shard_count(alarm) for alarm in w.alarms().values()} == {15}
+    first = next(item for item in w.log() if "heat_kept" in item)
+    assert first["message"].startswith("Scaled orders from 12 to 13 shards: ")
+    assert first["message"].endswith("; it is split at its middle.")
+    assert w.reshards == [], "UpdateShardCount would make the ranges even again"
+    held = [
+        item["message"] for item in w.log() if (item["action"], item["reason"]) == ("scale-down", "HOT_SHARD_SPLIT")
+    ]
+    assert held[-1].endswith(" and fewer shards would be even again; a scale-down waits 24 hours after that.")
+
+
+@reaches(Reason.ONE_HOT_KEY)
+def test_one_hot_key_is_found_out_after_two_splits(w):
+    is_hot(w, HotKey(0.03, share=0.4))
+    w.run(45)
+    (_, parent), (_, child) = hot_splits(w)
+    assert parent != child
+    assert w.shards() == 14
+    told = w.log()[-1]
+    assert (told["status"], told["reason"]) == ("SKIPPED", "ONE_HOT_KEY")
+    assert told["message"].endswith(
+        "; of two splits in a row one half has kept nearly all the heat: this is one key, which no number of shards "
+        "cools."
+    )
+    assert w.reshards == []
+
+
 @reaches(Reason.NO_TELEMETRY)
 def test_missing_metrics_are_not_missing_traffic(w):
     steady(w)
@@ -711,6 +749,7 @@ TYPES: dict[str, type] = {
     "finished_at": str,
     "error": str,
     "hot_shard": str,
+    "heat_kept": Decimal,
     "occurrences": Decimal,
     "last_seen_at": str,
     "expires_at": Decimal,
@@ -773,6 +812,24 @@ def steady(w: World, *, shards: int = 8, demand: float = 4.0, **settings: Any) -
     w.add_stream(shards=shards, demand=demand, **settings)
     w.run(12)
     assert w.log() == []
+
+
+def is_hot(w: World, hot: HotKey | HotRange, **settings: Any) -> None:
+    """A stream that is far from full, some of whose keys take much of the traffic: they throttle, and are noticed."""
+    steady(w, shards=12, demand=5.0, split_hot_shards=True, scale_on_throttling=True, **settings)
+    w.aws.client("kinesis").enable_enhanced_monitoring(StreamName="orders", ShardLevelMetrics=["ALL"])
+    w.aws.streams.model("orders").keys = Keys(hot=(hot,))
+
+
+def throttled_share(w: World, minutes: int) -> float:
+    """The share of the last minutes' traffic that was refused."""
+    accepted = list(w.accepted_shards["orders"].values())[-minutes:]
+    return 1 - sum(accepted) / (w.demand["orders"] * minutes)
+
+
+def hot_splits(w: World) -> list[tuple[str, str]]:
+    """What became of the splits of hot shards, and which shard each was of."""
+    return [(item["status"], item["hot_shard"]) for item in w.log() if "heat_kept" in item]
 
 
 def scale(w: World, count: int) -> dict[str, Any]:

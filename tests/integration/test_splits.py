@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.aws.kinesis.keys import HotKey, HotRange, Keys
 from simulator.traffic import Traffic
 from tests.world import World, shard_count, world
 
@@ -45,53 +44,3 @@ def test_eight_shards_become_sixteen_and_fewer_records_are_throttled_with_each(w
     assert "the daily calls are used up, so its widest shards are split one at a time" in record["message"]
     assert {shard_count(alarm) for alarm in w.alarms().values()} == {16}
     assert len({shard.width for shard in w.aws.streams.model("orders").shards.open(w.now)}) == 1, "all are even again"
-
-
-SHARD_LEVEL = ["IncomingBytes", "IncomingRecords", "WriteProvisionedThroughputExceeded"]
-
-
-def is_hot(w: World, hot: HotKey | HotRange, *, shards: int = 12, demand: float = 5.0, **settings) -> None:
-    """A stream that is far from full, some of whose keys take much of the traffic."""
-    w.add_stream(shards=shards, demand=demand, split_hot_shards=True, **settings)
-    w.aws.client("kinesis").enable_enhanced_monitoring(StreamName="orders", ShardLevelMetrics=SHARD_LEVEL)
-    w.run(12)
-    w.aws.streams.model("orders").keys = Keys(hot=(hot,))
-
-
-def throttled_in(w: World, minutes: int) -> float:
-    """The share of the traffic of the next minutes that is refused."""
-    begins = w.now
-    w.run(minutes)
-    accepted = [each for at, each in w.accepted_shards["orders"].items() if at >= begins]
-    return 1 - sum(accepted) / (w.demand["orders"] * len(accepted))
-
-
-def splits(w: World) -> list[tuple[str, str]]:
-    """What became of the splits of hot shards, and which shard each was of."""
-    return [(item["status"], item["hot_shard"]) for item in w.log() if "heat_kept" in item]
-
-
-def test_a_hot_range_is_split_until_it_is_cool(w):
-    is_hot(w, HotRange(0, 1 / 12, share=0.65), scale_on_throttling=True)
-    before = throttled_in(w, 2)
-    w.run(45)
-    assert before > 0.3
-    assert throttled_in(w, 5) < before / 10
-    assert [status for status, _ in splits(w)] == ["SUCCEEDED"] * 3
-    assert w.shards() == 15
-    assert {shard_count(alarm) for alarm in w.alarms().values()} == {15}
-    first = next(item for item in w.log() if "heat_kept" in item)
-    assert first["message"].startswith("Scaled orders from 12 to 13 shards: ")
-    assert first["message"].endswith("; it is split at its middle.")
-    assert w.reshards == [], "UpdateShardCount would make the ranges even again"
-
-
-def test_one_hot_key_is_found_out_after_two_splits(w):
-    is_hot(w, HotKey(0.03, share=0.4), scale_on_throttling=True)
-    w.run(45)
-    assert [status for status, _ in splits(w)] == ["SUCCEEDED"] * 2
-    assert w.shards() == 14
-    last = w.log()[-1]
-    assert (last["status"], last["reason"]) == ("SKIPPED", "ONE_HOT_KEY")
-    assert last["message"].endswith("this is one key, which no number of shards cools.")
-    assert w.reshards == []
