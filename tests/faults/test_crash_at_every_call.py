@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 
+from simulator.aws.kinesis.keys import HotRange, Keys
 from simulator.local_aws.function import FunctionCrash
 from tests.faults.copies import in_a_copy
 from tests.world import World, world
@@ -149,6 +150,26 @@ def second_split() -> Scenario:
     return Scenario("alarm", first.prepare, go, first.ends_with)
 
 
+def split_of_a_hot_shard() -> Scenario:
+    """Half of the traffic goes to a sixth of the keys."""
+
+    def prepare(w: World) -> None:
+        options = {"split_hot_shards": True, "scale_on_throttling": True}
+        w.add_stream(shards=4, demand=1.5, **options)
+        w.aws.client("kinesis").enable_enhanced_monitoring(StreamName="orders", ShardLevelMetrics=["ALL"])
+        w.run(6)
+
+    def go(w: World) -> None:
+        w.aws.streams.model("orders").keys = Keys(hot=(HotRange(0.02, 0.2, share=0.7),))
+        w.run(4)
+
+    def is_split_once(w: World) -> bool:
+        step = [item["status"] for item in w.log() if "heat_kept" in item]
+        return w.shards() == 5 and step[-1:] == ["SUCCEEDED"]
+
+    return Scenario("alarm", prepare, go, is_split_once)
+
+
 SCENARIOS = [
     scale_up,
     scale_down,
@@ -158,6 +179,7 @@ SCENARIOS = [
     reconcile,
     first_split,
     second_split,
+    split_of_a_hot_shard,
 ]
 
 
