@@ -40,6 +40,31 @@ class Reshard:
         return self.target < self.before
 
 
+@dataclass(frozen=True)
+class Split:
+    """A call of SplitShard by the function that Kinesis accepted."""
+
+    at: datetime
+    stream: str
+    before: int
+    event_time: str | None = None
+    """The key of the record that announced it; None if no record did."""
+
+
+def broken_by_the_split(w: World, split: Split) -> Iterator[str]:
+    """What a split breaks at the moment at which Kinesis accepts it."""
+    if split.event_time is None:
+        yield f"rule 3: {split} had no record"
+    for action, alarm in w.alarms(split.stream).items():
+        tags = w.tags(alarm)
+        if split.before >= int(tags["max-shard-count"]):
+            yield f"rule 1: {split} leaves the maximum of {tags['max-shard-count']}"
+        if "true" not in (tags["split-beyond-quota"], tags["split-hot-shards"]):
+            yield f"nobody asked for {split}"
+        if action == "scale-up" and not alarm["ActionsEnabled"]:
+            yield f"a paused stream is scaled: {split}"
+
+
 def broken_by_the_call(w: World, call: Reshard) -> Iterator[str]:
     """What a call breaks at the moment at which Kinesis accepts it."""
     alarms = w.alarms(call.stream)
@@ -114,7 +139,7 @@ def broken_once_healed(w: World, name: str) -> Iterator[str]:
     log = w.log(name)
     yield from _broken_by_history(w, name, log)
     for item in log:
-        if item["status"] in ("PENDING", "UPDATING"):
+        if item["status"] in ("PENDING", "UPDATING") and not _goes_on(w, name, item):
             yield f"rule 4: {item['event_time']} is still {item['status']}"
     alarms = w.alarms(name)
     for alarm in alarms.values():
@@ -138,6 +163,12 @@ def _broken_by_history(w: World, name: str, log: Sequence[Mapping[str, Any]]) ->
     if any(sum(call.at - A_DAY < other.at <= call.at for other in calls) > CALLS_PER_DAY for call in calls):
         yield f"rule 2: more than {CALLS_PER_DAY} calls in 24 hours"
     records = {item["event_time"]: item for item in log}
+    for split in (each for each in w.splits if each.stream == name):
+        record = records.get(split.event_time or "")
+        if record is None or not record.get("by_splits") or record.get("call_accepted") is False:
+            yield f"rule 3: {split} was accepted, and its record says {record}"
+        elif not record["from_shard_count"] <= split.before:
+            yield f"rule 3: {split} is none of its step"
     for event_time in {call.event_time for call in calls if call.event_time}:
         of_event = [call for call in calls if call.event_time == event_time]
         if len(of_event) > 1:
@@ -145,6 +176,12 @@ def _broken_by_history(w: World, name: str, log: Sequence[Mapping[str, Any]]) ->
         record = records.get(event_time)
         if record is None or record["status"] == "SKIPPED" or record.get("call_accepted") is False:
             yield f"rule 3: {of_event[0]} was accepted, and its record says {record}"
+
+
+def _goes_on(w: World, name: str, item: Mapping[str, Any]) -> bool:
+    """Whether a step of several splits is open since the next is to come: the last one is not longer ago than that."""
+    of_step = [split.at for split in w.splits if split.stream == name and split.event_time == item["event_time"]]
+    return bool(of_step) and w.shards(name) < item["to_shard_count"] and of_step[-1] > w.now - A_RECONCILE
 
 
 def _explained(w: World, alarm: Mapping[str, Any], action: str, log: Sequence[Mapping[str, Any]]) -> bool:

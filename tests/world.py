@@ -25,7 +25,7 @@ from simulator.deployment import alarms as alarms_of_module
 from simulator.local_aws import LocalAWS
 from simulator.local_aws.function import ApiCall, Invocation
 from simulator.traffic import Traffic
-from tests.rules import Reshard, broken_by_the_call, broken_once_healed, shard_count
+from tests.rules import Reshard, Split, broken_by_the_call, broken_by_the_split, broken_once_healed, shard_count
 
 __all__ = ["BRISK", "QUICK", "Outage", "Reshard", "Running", "World", "kind_of", "put_alarm", "shard_count", "world"]
 
@@ -112,6 +112,7 @@ class World:
         self.bounds: dict[str, tuple[int, int]] = {}
         self.settings: dict[str, dict[str, Any]] = {}
         self.reshards: list[Reshard] = []
+        self.splits: list[Split] = []
         self.before_call: Callable[[Running, ApiCall], None] | None = None
         self.after_call: Callable[[Running, ApiCall], None] | None = None
         self._outages: list[Outage] = []
@@ -333,6 +334,14 @@ class World:
         self.reshards.append(call)
         self.broken_calls += [f"{stream}: {problem}" for problem in broken_by_the_call(self, call)]
 
+    def accepted_split(self, stream: str, before: int) -> None:
+        """Kinesis has accepted a call of SplitShard, whoever made it."""
+        if self.running is NOBODY:
+            return
+        split = Split(self.now, stream, before, self.running.intents.get(stream))
+        self.splits.append(split)
+        self.broken_calls += [f"{stream}: {problem}" for problem in broken_by_the_split(self, split)]
+
     @property
     def outages(self) -> list[Outage]:
         """The outages under way. To change them is to assign a new list."""
@@ -440,16 +449,22 @@ def world(
         count_while_updating=count_while_updating,
     ) as aws:
         w = World(aws, deploy(aws, environment=environment))
-        update = StreamModel.update_shard_count
+        update, split = StreamModel.update_shard_count, StreamModel.split_shard
 
         def accept(model: StreamModel, target: int, now: datetime) -> dict[str, Any]:
             accepted = update(model, target, now)
             w.accepted(model.name, accepted["CurrentShardCount"], target)
             return accepted
 
+        def accept_split(model: StreamModel, shard_id: str, hash_key: int, now: datetime) -> None:
+            before = model.shard_count(now)
+            split(model, shard_id, hash_key, now)
+            w.accepted_split(model.name, before)
+
         with (
             patch.object(session, "create_loader", _one_loader),
             patch.object(StreamModel, "update_shard_count", accept),
+            patch.object(StreamModel, "split_shard", accept_split),
         ):
             try:
                 yield w

@@ -43,4 +43,5 @@ def test_eight_shards_become_sixteen_and_fewer_records_are_throttled_with_each(w
     assert (record["status"], record["from_shard_count"], record["to_shard_count"]) == ("SUCCEEDED", 8, 16)
     assert "the daily calls are used up, so its widest shards are split one at a time" in record["message"]
     assert {shard_count(alarm) for alarm in w.alarms().values()} == {16}
+    assert len(w.splits) == 8
     assert len({shard.width for shard in w.aws.streams.model("orders").shards.open(w.now)}) == 1, "all are even again"

@@ -99,6 +99,31 @@ def test_when_the_calls_are_spent_shards_are_split_one_at_a_time(w):
     assert w.broken_rules() == []
 
 
+def test_a_hot_shard_is_split_at_its_middle(w):
+    steady(w, shards=4, demand=1.5, split_hot_shards=True, scale_on_throttling=True)
+    kinesis = w.aws.client("kinesis")
+    kinesis.enable_enhanced_monitoring(StreamName="orders", ShardLevelMetrics=["ALL"])
+    w.settle()
+    hot = kinesis.list_shards(StreamName="orders")["Shards"][2]
+    for _ in range(4):
+        for of in ({}, {"ShardId": hot["ShardId"]}):
+            dimensions = {"StreamName": "orders", **of}
+            at = w.now.replace(second=0, microsecond=0)
+            w.aws.store.put("AWS/Kinesis", "WriteProvisionedThroughputExceeded", dimensions, at, sum=5_000)
+        w.run(1)
+    w.settle()
+    w.run(6)
+    shards = kinesis.list_shards(StreamName="orders", ShardFilter={"Type": "AT_LATEST"})["Shards"]
+    ranges = [shard["HashKeyRange"] for shard in shards if shard.get("ParentShardId") == hot["ShardId"]]
+    first, second = sorted((int(keys["StartingHashKey"]), int(keys["EndingHashKey"])) for keys in ranges)
+    assert first[1] + 1 == second[0]
+    assert abs((first[1] - first[0]) - (second[1] - second[0])) <= 1, "halves"
+    assert outcomes(w) == [("SUCCEEDED", 4, 5)]
+    assert counts_in_alarms(w) == {5}
+    assert w.asked == failures(w) == []
+    assert w.broken_rules() == []
+
+
 def test_a_stream_that_somebody_changes_is_left_alone_until_they_have_done(w):
     steady(w, shards=4, demand=2.0)
     somebody = iter([lambda: split_first_shard(w)])
