@@ -148,9 +148,8 @@ class LocalAWS:
                 self._log_queries,
                 self._partiql,
                 Queries(),
+                ShortWays(self.account_id, self._alarms.describe),
             ]
-            if self.transport is Transport.IN_PROCESS:
-                parts.append(ShortWays(self.account_id, self._alarms.describe))
             for part in parts:
                 for each in part.patches():
                     stack.enter_context(each)

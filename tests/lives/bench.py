@@ -1,10 +1,4 @@
-"""A place to live through what happens to a configuration: real Terraform, real provider, a local AWS.
-
-Terraform takes seconds of processor time to start the AWS provider, several times a command. So one provider serves all
-the commands of a root: it is started as its developers start it under a debugger, and Terraform is told where it is
-(https://developer.hashicorp.com/terraform/plugin/debugging). That halves what a command costs. Such a provider has one
-configuration at a time, so a root with provider aliases has to do without.
-"""
+"""A place to live through what happens to a configuration: real Terraform, real provider, a local AWS."""
 
 from __future__ import annotations
 
@@ -22,9 +16,8 @@ from simulator.deployment.terraform import WorkingCopy, cli_environment, find_te
 from simulator.local_aws import LocalAWS, Transport
 from simulator.local_aws.environment import with_aws
 from simulator.traffic import Traffic
+from tests.provider import FAST, running_provider
 
-# Terraform's garbage collector would take a third of its processor time, most of it to read the provider's schema.
-FAST = {"GOGC": "400", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 NOTHING: Mapping[str, str] = {}
 """What a plan touches that finds nothing to do."""
 
@@ -123,7 +116,7 @@ class Root:
         code, told = self.terraform("init", "-no-color")
         assert code == 0, told
         if not self._has_provider:
-            self.environment |= self._bench.start_provider(self.directory)
+            self.environment |= self._bench.startrunning_provider(self.directory)
             self._has_provider = True
 
     def live(self, text: str | None = None, *options: str, minutes_pass: bool = False) -> Life:
@@ -184,9 +177,9 @@ class Bench:
         """A root module that is there, two levels deep in the copy. One with provider `aliases` starts its own."""
         return Root(self, directory, aliases=aliases)
 
-    def start_provider(self, directory: Path) -> dict[str, str]:
+    def startrunning_provider(self, directory: Path) -> dict[str, str]:
         """Start the provider of a root; the variable that tells Terraform where it is."""
-        return self._stack.enter_context(_provider(directory, self.environment))
+        return self._stack.enter_context(running_provider(directory, self.environment))
 
     def pass_minutes(self, minutes: int) -> None:
         """Let time go by, with the traffic there is."""
@@ -230,24 +223,3 @@ def bench(**options: Any) -> Iterator[Bench]:
     """Set a bench up; `options` are LocalAWS's. Nothing of it is left behind, destroyed or not."""
     with LocalAWS(Transport.HTTP, **options) as aws, WorkingCopy(".") as copy, ExitStack() as stack:
         yield Bench(aws, copy.directory.resolve(), stack)
-
-
-@contextmanager
-def _provider(directory: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The provider of a root, which goes on running; the variable that tells Terraform where it is.
-
-    It reads lambda/package.zip from this directory, by the path that the module gives: ../../lambda/package.zip.
-    """
-    installed = "registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*"
-    [binary] = (directory / ".terraform" / "providers").glob(installed)
-    command = [binary, "-debug"]
-    with subprocess.Popen(
-        command, cwd=directory, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            assert process.stdout
-            found = next(filter(None, (re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)))
-            threading.Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop the provider
-            yield {"TF_REATTACH_PROVIDERS": found[1]}
-        finally:
-            process.terminate()

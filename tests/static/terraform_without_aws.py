@@ -8,10 +8,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simulator.deployment.terraform import cli_environment, find_terraform
+from tests.provider import FAST, running_provider
 from tests.static.terraform_code import REPOSITORY
 
 _NOT_COPIED = shutil.ignore_patterns(".git", ".terraform*", ".venv*", "build", "node_modules", "*.tfstate*", ".*_cache")
@@ -35,13 +36,18 @@ class Terraform:
             check=False,
         )
 
+    @contextmanager
+    def provider_running(self) -> Iterator[Terraform]:
+        """The same, with one provider for all commands; it is that of the repository's root, which is initialised."""
+        with running_provider(self.copy, self.environment) as found:
+            yield replace(self, environment=self.environment | found)
+
 
 @contextmanager
 def terraform_without_aws() -> Iterator[Terraform]:
     """Terraform with the providers that this machine has, and with nothing of the user's AWS account."""
     without_aws = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_"))}
-    quiet = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
     with tempfile.TemporaryDirectory(prefix="terraform-") as directory:
         copy = Path(directory) / "repository"
         shutil.copytree(REPOSITORY, copy, ignore=_NOT_COPIED)
-        yield Terraform(copy, without_aws | quiet | cli_environment(Path(directory)))
+        yield Terraform(copy, without_aws | FAST | cli_environment(Path(directory)))

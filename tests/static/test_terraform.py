@@ -46,7 +46,8 @@ def test_every_terraform_test_passes(terraform: Terraform):
     initialised = terraform.run(REPOSITORY, "init", "-backend=false", directory)
     assert initialised.returncode == 0, initialised.stderr
 
-    done = terraform.run(REPOSITORY, "test", "-json", directory)
+    with terraform.provider_running() as ready:
+        done = ready.run(REPOSITORY, "test", "-json", directory)
 
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     assert _results(messages) == {file: dict.fromkeys(runs, "pass") for file, runs in written.items()}, _problems(
