@@ -33,6 +33,7 @@ SECTIONS: dict[str, Callable[[Benchmark], str]] = {
     **benchmark_page.SECTIONS,
     "frontier": lambda benchmark: frontier.markdown(frontier.measure(benchmark.console)),
     "advice": lambda benchmark: advice_benchmark.markdown(advice_benchmark.measure(benchmark.console)),
+    "splits": lambda benchmark: _splits(benchmark),
     "fleet": lambda benchmark: fleet.markdown(fleet.STREAMS, fleet.SWEEP, benchmark.console),
 }
 """What is generated on the page: each section's name in its marks, and what writes it."""

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from simulator.aws.kinesis.keys import HotRange, Keys
 from simulator.deployment.terraform import REPOSITORY
 from simulator.local_aws import LocalAWS
 from simulator.local_aws.environment import with_aws
@@ -42,6 +43,7 @@ CALLS_OF_A_SCALING = [
     "SetAlarmState",  # re-armed
     "PutItem",  # the record
 ]
+SHARD_LEVEL_METRICS = ["IncomingRecords", "WriteProvisionedThroughputExceeded"]
 CONSUMER = """
 resource "aws_iam_role" "reader" {
   name               = "reader"
@@ -64,7 +66,7 @@ resource "aws_lambda_function" "reader" {
 
 @dataclass
 class Applied:
-    """The streams of examples/simple, `consumed` by a function that follows, and `unprotected` from Terraform.
+    """The streams of examples/simple, `consumed` by a function that follows, `unprotected` from Terraform, and `skewed` keys.
 
     `orders` begins with 2 shards, `clicks` with 4, and is doubled from 70% on; the others begin with 2.
     """
@@ -114,15 +116,18 @@ def applied() -> Iterator[Applied]:
         example = example.replace("  max_shard_count = 16\n", '  max_shard_count = 16\n  foresight       = "off"\n')
         assert 'foresight       = "off"' in example
         may_set = 'source = "../.."\n  consumer_function_arns = [aws_lambda_function.reader.arn]\n'
+        may_set += "  allow_shard_splits = true\n"
         consumed = stream("consumed") + scaling("consumed", "consumer_functions = { reader = 2 }")
         life = root.live(
             example.replace('source = "../.."\n', may_set, 1)
             + CONSUMER
             + consumed
             + scaled("unprotected", lifecycle="")
+            + stream("skewed", f"shard_level_metrics = {json.dumps(SHARD_LEVEL_METRICS)}", shard_count=4)
+            + scaling("skewed", "split_hot_shards = true", "scale_on_throttling = true")
         )
         assert life.left == NOTHING
-        stage.traffic |= {"orders": 1.0, "clicks": 2.0, "consumed": 1.2, "unprotected": 1.2}
+        stage.traffic |= {"orders": 1.0, "clicks": 2.0, "consumed": 1.2, "unprotected": 1.2, "skewed": 1.5}
         yield Applied(stage, root)
 
 
@@ -144,6 +149,15 @@ def test_a_consumer_whose_concurrency_followed_a_scaling_leaves_nothing_to_plan(
     assert applied.shards("consumed") > 2
     found = applied.stage.aws.client("lambda").get_function_concurrency(FunctionName="reader")
     assert found["ReservedConcurrentExecutions"] == 2 * applied.shards("consumed")
+    assert applied.root.plan().touched == NOTHING
+
+
+def test_a_hot_shard_that_was_split_leaves_nothing_to_plan(applied):
+    applied.stage.aws.streams.model("skewed").keys = Keys(hot=(HotRange(0.02, 0.2, share=0.7),))
+    applied.run(12)
+    assert applied.shards("skewed") == 5
+    assert applied.shard_counts_in_alarms("skewed") == [5, 5]
+    assert len({shard.width for shard in applied.stage.aws.streams.model("skewed").shards.newest}) > 1
     assert applied.root.plan().touched == NOTHING
 
 
