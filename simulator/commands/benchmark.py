@@ -14,9 +14,11 @@ from simulator.commands import fleet
 from simulator.commands.flags import OutputError, check_writable, number
 from simulator.commands.given_traffic import tell
 from simulator.deployment.terraform import REPOSITORY
+from simulator.fleets.splits import measure as measure_splits
 from simulator.reports import advice_benchmark, benchmark_page, frontier
 from simulator.reports.benchmark_page import Benchmark
 from simulator.reports.markdown import with_sections
+from simulator.reports.splits import markdown as table_of_splits
 from simulator.traffic.generator import DAYS, LEAST_DAYS
 from simulator.traffic.ordering import MOST_DAYS
 
@@ -33,7 +35,7 @@ SECTIONS: dict[str, Callable[[Benchmark], str]] = {
     **benchmark_page.SECTIONS,
     "frontier": lambda benchmark: frontier.markdown(frontier.measure(benchmark.console)),
     "advice": lambda benchmark: advice_benchmark.markdown(advice_benchmark.measure(benchmark.console)),
-    "splits": lambda benchmark: _splits(benchmark),
+    "splits": lambda _: table_of_splits(measure_splits()),
     "fleet": lambda benchmark: fleet.markdown(fleet.STREAMS, fleet.SWEEP, benchmark.console),
 }
 """What is generated on the page: each section's name in its marks, and what writes it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.aws.kinesis.quotas import Limit
 from simulator.traffic import Traffic
 from tests.world import World, shard_count, world
 
@@ -45,3 +46,19 @@ def test_eight_shards_become_sixteen_and_fewer_records_are_throttled_with_each(w
     assert {shard_count(alarm) for alarm in w.alarms().values()} == {16}
     assert len(w.splits) == 8
     assert len({shard.width for shard in w.aws.streams.model("orders").shards.open(w.now)}) == 1, "all are even again"
+
+
+def test_a_split_that_is_refused_ends_the_step_and_does_no_harm(w):
+    calls_are_spent(w)
+    w.demand["orders"] = 11.0
+    w.run_until(lambda: w.shards() == 9)
+    w.aws.faults.refuse_reshards(Limit.SHARDS_OF_ACCOUNT, minutes=12)
+    w.run(8)
+    count = w.shards()
+    assert count in (9, 10), "the next may have been under way"
+    stopped = next(item for item in w.log() if item.get("by_splits"))
+    assert (stopped["status"], stopped["reason"]) == ("FAILED", "STOPPED_SHORT")
+    assert "LimitExceededException" in stopped["error"]
+    assert {shard_count(alarm) for alarm in w.alarms().values()} == {count}
+    w.run(40)
+    assert w.shards() > count, "another step goes on from there"

@@ -66,7 +66,8 @@ resource "aws_lambda_function" "reader" {
 
 @dataclass
 class Applied:
-    """The streams of examples/simple, `consumed` by a function that follows, `unprotected` from Terraform, and `skewed` keys.
+    """The streams of examples/simple, one `consumed` by a function that follows, one `unprotected` from Terraform, and
+    one with `skewed` keys.
 
     `orders` begins with 2 shards, `clicks` with 4, and is doubled from 70% on; the others begin with 2.
     """
