@@ -74,7 +74,8 @@ class MinuteColumns:
                 values = maxima.max(axis=1)
             case _:
                 values = counts.sum(axis=1)
-        return [(starts[index], value) for index, value in zip(present.tolist(), values.tolist(), strict=True)]
+        found = starts.start + present * starts.step
+        return list(zip(found.tolist(), values.tolist(), strict=True))
 
     def aggregate(self, stat: str, first: int, end: int) -> float | None:
         """Return a statistic of the minutes from `first` up to, not including, `end`."""

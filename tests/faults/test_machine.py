@@ -295,7 +295,7 @@ class Autoscaler(RuleBasedStateMachine):
 
 TestAutoscaler = Autoscaler.TestCase
 TestAutoscaler.settings = settings(
-    max_examples=effort(60),
+    max_examples=effort(30),
     stateful_step_count=15,
     derandomize=not SOAK,  # make test gives everyone the same sequences; make soak looks for new ones
     deadline=None,
