@@ -54,7 +54,7 @@ REFUSED = [each for each in SCENARIOS if each is not second_split]
 """Of a step by splits the first: what refuses the second would refuse the first too, so that there is no second."""
 
 TOGETHER_ALL_CALLS = [scale_up, reconcile, first_split]
-"""botocore retries any call alike, so outside of the soak each is refused here once: these make those of all.
+"""botocore retries any call alike, so outside of the soak each is refused here once: these make those of all."""
 
 
 @pytest.mark.parametrize("scenario_of", REFUSED if SOAK else TOGETHER_ALL_CALLS, ids=lambda each: each.__name__)
