@@ -62,3 +62,15 @@ def test_a_split_that_is_refused_ends_the_step_and_does_no_harm(w):
     assert {shard_count(alarm) for alarm in w.alarms().values()} == {count}
     w.run(40)
     assert w.shards() > count, "another step goes on from there"
+
+
+def test_a_step_ends_where_splits_are_not_asked_for_any_more(w):
+    calls_are_spent(w)
+    w.demand["orders"] = 11.0
+    w.run_until(lambda: w.shards() == 9)
+    w.apply(split_beyond_quota=False)
+    w.run(15)
+    assert w.shards() <= 10
+    [step] = (item for item in w.log() if item.get("by_splits"))
+    assert (step["status"], step["reason"]) == ("FAILED", "STOPPED_SHORT")
+    assert step["message"].endswith(": shards are not to be split any more.")
