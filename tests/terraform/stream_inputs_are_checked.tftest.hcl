@@ -80,7 +80,7 @@ run "accepts_the_most" {
     throttling_cost             = 100000
     foresight                   = "on"
     consumer_functions          = { (join("", [for number in range(64) : "c"])) = 10 }
-    tags                        = { for number in range(35) : "tag-${number}" => "value" }
+    tags                        = { for number in range(34) : "tag-${number}" => "value" }
   }
 
   assert {
