@@ -28,7 +28,7 @@ locals {
 resource "aws_iam_role" "function" {
   name_prefix          = "${local.role_name_prefix}-function-"
   path                 = var.iam_role_path
-  description          = "What the Kinesis autoscaler's function may do."
+  description          = "Permissions of the Kinesis autoscaler's function."
   assume_role_policy   = data.aws_iam_policy_document.function_trust.json
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags

@@ -75,7 +75,7 @@ resource "aws_scheduler_schedule" "reconcile" {
   #checkov:skip=CKV_AWS_297:The schedule's input is the constant {"action":"reconcile"}; there is nothing in it to protect.
   name        = "${var.name}-reconcile"
   group_name  = aws_scheduler_schedule_group.this.name
-  description = "Lets the Kinesis autoscaler finish what was interrupted and repair its alarms."
+  description = "Lets the Kinesis autoscaler complete interrupted work and correct its alarms."
 
   schedule_expression = (
     var.reconcile_interval_minutes == 1 ? "rate(1 minute)" : "rate(${var.reconcile_interval_minutes} minutes)"

@@ -11,34 +11,34 @@ locals {
   # breach. A section of docs/operations.md is named after each, and says what to do.
   health_alarms = {
     failures = {
-      meaning = "The Kinesis autoscaler failed to scale a stream, to rewrite an alarm, to set a consumer's concurrency, or to handle an event."
+      meaning = "The Kinesis autoscaler failed to scale a stream, update an alarm, set a consumer's concurrency, or handle an event."
       metric  = { namespace = "KinesisAutoscaler", name = "Failures", stat = "Sum", dimensions = local.total }
       period  = 300, periods = 2, datapoints = 1
     }
 
     # A single error is healed by Lambda's retry; an event of which every attempt fails goes to the dead-letter queue.
     function-errors = {
-      meaning = "Invocations of the Kinesis autoscaler's function fail again and again."
+      meaning = "Invocations of the Kinesis autoscaler's function fail repeatedly."
       metric  = { namespace = "AWS/Lambda", name = "Errors", stat = "Sum", dimensions = local.total }
       period  = 300, periods = 12, datapoints = 2
     }
 
     # Throttled events wait for up to six hours, so a burst is harmless.
     function-throttles = {
-      meaning = "Lambda has held back the Kinesis autoscaler's function for a quarter of an hour: the account lacks concurrency."
+      meaning = "Lambda has throttled the Kinesis autoscaler's function for a quarter of an hour: the account lacks concurrency."
       metric  = { namespace = "AWS/Lambda", name = "Throttles", stat = "Sum", dimensions = local.total }
       period  = 300, periods = 3, datapoints = 3
     }
 
     dead-letters = {
-      meaning = "Events that the Kinesis autoscaler could not handle are in its dead-letter queue."
+      meaning = "The Kinesis autoscaler's dead-letter queue contains events that it could not handle."
       metric  = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", dimensions = { QueueName = local.dead_letter_queue_name } }
       period  = 300, periods = 2, datapoints = 1
     }
 
     # While the load lasts the reason is given again once an hour, at the next reconcile, so the alarm lasts as long.
     at-maximum = {
-      meaning = "A stream has all the shards that its max_shard_count allows, and its traffic asks for more."
+      meaning = "A stream has max_shard_count shards, and its traffic needs more."
       metric  = { namespace = "KinesisAutoscaler", name = "Skips", stat = "Sum", dimensions = merge(local.total, { Reason = "AT_MAXIMUM" }) }
       # Such a stream is looked at once an hour, by the reconcile that is due then.
       period = 300, periods = 12 + 2 * ceil(local.reconcile_period / 300), datapoints = 1
@@ -46,13 +46,13 @@ locals {
 
     # The reason is given once; until when it holds is in the record's retry_at.
     quota-exhausted = {
-      meaning = "A stream should be scaled, and has had all the changes of its shard count that Kinesis allows in 24 hours."
+      meaning = "A stream needs another scaling, but has used all changes of its shard count that Kinesis allows in 24 hours."
       metric  = { namespace = "KinesisAutoscaler", name = "Skips", stat = "Sum", dimensions = merge(local.total, { Reason = "QUOTA_EXHAUSTED" }) }
       period  = 300, periods = 12, datapoints = 1
     }
 
     no-reconcile = {
-      meaning = "The Kinesis autoscaler has not reconciled for ${3 * local.reconcile_period / 60} minutes: nothing repairs what goes wrong."
+      meaning = "The Kinesis autoscaler has not reconciled for ${3 * local.reconcile_period / 60} minutes: interrupted changes are not completed, and alarms are not corrected."
       metric  = { namespace = "KinesisAutoscaler", name = "Reconciles", stat = "Sum", dimensions = local.total }
       period  = local.reconcile_period, periods = 3, datapoints = 3
     }

@@ -4,22 +4,22 @@ output "topic_arn" {
 }
 
 output "alarm_name_prefix" {
-  description = "What the names of all alarms of this autoscaler begin with: `<alarm_name_prefix>/<stream>/scale-up` and `…/scale-down`."
+  description = "Prefix of the names of all alarms of this autoscaler: `<alarm_name_prefix>/<stream>/scale-up` and `…/scale-down`."
   value       = var.name
 }
 
 output "region" {
-  description = "Region of the autoscaler, in which the streams have to be."
+  description = "Region of the autoscaler and of its streams."
   value       = local.region
 }
 
 output "account_id" {
-  description = "Account of the autoscaler, in which the streams have to be."
+  description = "Account of the autoscaler and of its streams."
   value       = local.account_id
 }
 
 output "stream_arns" {
-  description = "What the autoscaler may scale: the input `stream_arns`."
+  description = "Streams that the autoscaler may scale: the input `stream_arns`."
   value       = var.stream_arns
 }
 
@@ -29,7 +29,7 @@ output "allow_shard_splits" {
 }
 
 output "consumer_function_arns" {
-  description = "Whose concurrency the autoscaler may set: the input `consumer_function_arns`."
+  description = "Functions whose concurrency the autoscaler may set: the input `consumer_function_arns`."
   value       = var.consumer_function_arns
 }
 
@@ -39,12 +39,12 @@ output "function_name" {
 }
 
 output "function_arn" {
-  description = "ARN of the Lambda function that scales, for instance to invoke it from a schedule of your own."
+  description = "ARN of the Lambda function that scales, for example to invoke it from your own schedule."
   value       = aws_lambda_function.this.arn
 }
 
 output "role_arn" {
-  description = "ARN of the function's IAM role, for instance to allow it in the key policy of an encrypted notification topic."
+  description = "ARN of the function's IAM role, for example for the key policy of an encrypted notification topic."
   value       = aws_iam_role.function.arn
 }
 
@@ -64,17 +64,17 @@ output "audit_table_arn" {
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of the SQS queue that receives events which the function could not handle."
+  description = "ARN of the SQS queue that receives the events that the function could not handle."
   value       = aws_sqs_queue.dead_letter.arn
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of the SQS queue that receives events which the function could not handle."
+  description = "URL of the SQS queue that receives the events that the function could not handle."
   value       = aws_sqs_queue.dead_letter.url
 }
 
 output "health_alarm_arns" {
-  description = "ARNs of the health alarms, by what they are about (`failures`, `no-reconcile`, …); empty where they are not enabled."
+  description = "ARNs of the health alarms by name (`failures`, `no-reconcile`, …). Empty if they are not enabled."
   value       = { for name, alarm in aws_cloudwatch_metric_alarm.health : name => alarm.arn }
 }
 
@@ -84,6 +84,6 @@ output "log_group_name" {
 }
 
 output "dashboard_name" {
-  description = "Name of the fleet's CloudWatch dashboard; `null` where it is not enabled."
+  description = "Name of the fleet's CloudWatch dashboard; `null` if it is not enabled."
   value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
 }

@@ -106,7 +106,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_up" {
 
   alarm_name = local.scale_up_alarm_name
   alarm_description = format(
-    "Scales the Kinesis stream %s up when it uses at least %g%% of its capacity in %d of %d periods of %d seconds. The autoscaler keeps the number in shardCount.",
+    "Scales the Kinesis stream %s up when it uses at least %g%% of its capacity in %d of %d periods of %d seconds. The autoscaler updates the number in shardCount.",
     local.stream_name, var.scale_up.threshold * 100,
     var.scale_up.datapoints_to_alarm, var.scale_up.evaluation_periods, var.scale_up.period_seconds,
   )
@@ -161,7 +161,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_up" {
       condition = alltrue([
         for stream in data.aws_kinesis_stream.this : one(stream.stream_mode_details[*].stream_mode) == "PROVISIONED"
       ])
-      error_message = "The stream ${local.stream_name} is in on-demand mode, in which Kinesis scales it by itself. Switch it to provisioned mode (stream_mode = \"PROVISIONED\", with a shard_count), or remove this module block or set enabled = false."
+      error_message = "The stream ${local.stream_name} is in on-demand mode, in which Kinesis scales it. Switch it to provisioned mode (stream_mode = \"PROVISIONED\", with a shard_count), or remove this module block or set enabled = false."
     }
   }
 }
@@ -171,7 +171,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_down" {
 
   alarm_name = local.scale_down_alarm_name
   alarm_description = format(
-    "Scales the Kinesis stream %s down when it uses less than %g%% of its capacity in %d of %d periods of %d seconds. The autoscaler keeps the number in shardCount.",
+    "Scales the Kinesis stream %s down when it uses less than %g%% of its capacity in %d of %d periods of %d seconds. The autoscaler updates the number in shardCount.",
     local.stream_name, var.scale_down.threshold * 100,
     var.scale_down.datapoints_to_alarm, var.scale_down.evaluation_periods, var.scale_down.period_seconds,
   )

@@ -9,36 +9,36 @@ output "stream_arn" {
 }
 
 output "scale_up_alarm_name" {
-  description = "Name of the alarm that scales the stream up; `null` where scaling is not enabled."
+  description = "Name of the alarm that scales the stream up; `null` if scaling is not enabled."
   value       = one(aws_cloudwatch_metric_alarm.scale_up[*].alarm_name)
 }
 
 output "scale_up_alarm_arn" {
-  description = "ARN of the alarm that scales the stream up; `null` where scaling is not enabled."
+  description = "ARN of the alarm that scales the stream up; `null` if scaling is not enabled."
   value       = one(aws_cloudwatch_metric_alarm.scale_up[*].arn)
 }
 
 output "scale_down_alarm_name" {
-  description = "Name of the alarm that scales the stream down; `null` where scaling is not enabled."
+  description = "Name of the alarm that scales the stream down; `null` if scaling is not enabled."
   value       = one(aws_cloudwatch_metric_alarm.scale_down[*].alarm_name)
 }
 
 output "scale_down_alarm_arn" {
-  description = "ARN of the alarm that scales the stream down; `null` where scaling is not enabled."
+  description = "ARN of the alarm that scales the stream down; `null` if scaling is not enabled."
   value       = one(aws_cloudwatch_metric_alarm.scale_down[*].arn)
 }
 
 output "shard_count" {
-  description = "Open shards of the stream when Terraform last looked; `null` where scaling is not enabled. As an output of a root module it changes with every scaling, and with it the plan."
+  description = "Open shards of the stream when Terraform last read it; `null` if scaling is not enabled. As an output of a root module, it shows a change in the plan after every scaling."
   value       = local.open_shard_count
 }
 
 output "scaling_log_command" {
-  description = "Command that prints the latest 50 records of the stream's scaling log, newest last: when each was first and last seen, how many times, its status, reason, shards and message. For bash, zsh, PowerShell and cmd. Needs the AWS CLI, and permission to query the audit table."
+  description = "Command that prints the latest 50 records of the stream's scaling log, newest last: when each was first and last seen, how many times, its status, reason, shards and message. Works in bash, zsh, PowerShell and cmd. Requires the AWS CLI and permission to query the audit table."
   value       = local.scaling_log_command
 }
 
 output "dashboard_name" {
-  description = "Name of the stream's CloudWatch dashboard; `null` where it is not enabled."
+  description = "Name of the stream's CloudWatch dashboard; `null` if it is not enabled."
   value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
 }

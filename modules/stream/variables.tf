@@ -1,12 +1,12 @@
 variable "autoscaler" {
   description = <<-EOT
-    The autoscaler that scales the stream: the root module passed whole, `autoscaler = module.kinesis_autoscaler`, or, where it is
-    applied with a state of its own, its outputs or strings.
+    The autoscaler that scales the stream. Pass the whole root module, `autoscaler = module.kinesis_autoscaler`. If it has its own
+    state, pass its outputs or strings instead.
     - `topic_arn`, `alarm_name_prefix`, `audit_table_name`: outputs of the root module under these names.
-    - `region`, `account_id`: where the autoscaler is, and the stream has to be; if left out, as `topic_arn` says.
-    - `stream_arns`, `consumer_function_arns`: what the autoscaler may scale and set. The stream and `consumer_functions` have to be
-      among them; if left out, that is not checked.
-    - `allow_shard_splits`: whether the autoscaler may split shards, as `split_beyond_quota` and `split_hot_shards` ask for; if left out, that is not checked.
+    - `region`, `account_id`: the region and account of the autoscaler and of the stream. The default is that of `topic_arn`.
+    - `stream_arns`, `consumer_function_arns`: the streams and functions that the autoscaler may change. They must include the stream
+      and `consumer_functions`. Without these attributes, this is not checked.
+    - `allow_shard_splits`: whether the autoscaler may split shards, as required by `split_beyond_quota`. Without it, this is not checked.
   EOT
   type = object({
     topic_arn              = string
@@ -22,22 +22,22 @@ variable "autoscaler" {
 
   validation {
     condition     = can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[a-zA-Z0-9_-]{1,256}$", var.autoscaler.topic_arn))
-    error_message = "autoscaler.topic_arn must be the ARN of the autoscaler's SNS topic, as its output topic_arn has it."
+    error_message = "autoscaler.topic_arn must be the ARN of the autoscaler's SNS topic, its output topic_arn."
   }
 
   validation {
     condition     = can(regex("^[a-zA-Z][a-zA-Z0-9_-]{0,39}$", var.autoscaler.alarm_name_prefix))
-    error_message = "autoscaler.alarm_name_prefix must be the autoscaler's name, as its output alarm_name_prefix has it: the function ignores alarms with any other."
+    error_message = "autoscaler.alarm_name_prefix must be the autoscaler's name, its output alarm_name_prefix: the function ignores alarms with any other prefix."
   }
 
   validation {
-    condition     = !(var.split_beyond_quota || var.split_hot_shards) || var.autoscaler.allow_shard_splits != false
-    error_message = "The autoscaler may not split shards, which ${var.split_beyond_quota ? "split_beyond_quota" : "split_hot_shards"} asks for. Set allow_shard_splits = true in the autoscaler."
+    condition     = !var.split_beyond_quota || var.autoscaler.allow_shard_splits != false
+    error_message = "split_beyond_quota requires permission to split shards. Set allow_shard_splits = true in the autoscaler."
   }
 }
 
 variable "stream_arn" {
-  description = "ARN of the Kinesis data stream: one in provisioned mode, whose own resource ignores changes of `shard_count`. Given as that resource's attribute, `aws_kinesis_stream.orders.arn`, the stream is created first, and the block needs no `depends_on`. A stream that does not exist fails the plan with \"couldn't find resource\". With `depends_on` at the block, every plan in which what it names has a change also shows both alarms as changed: Terraform can't know the stream's shards before the apply, which then leaves the alarms as they were."
+  description = "ARN of a Kinesis data stream in provisioned mode, whose resource ignores changes of `shard_count`. Use the resource's attribute, `aws_kinesis_stream.orders.arn`: the stream is then created first, and the block needs no `depends_on`. If the stream does not exist, the plan fails with \"couldn't find resource\". If the block has `depends_on` and something that it names has a change, the plan also shows both alarms as changed, because Terraform can't know the stream's shards before the apply. The apply then leaves the alarms as they were."
   type        = string
   nullable    = false
 
@@ -51,7 +51,7 @@ variable "stream_arn" {
       element(split(":", var.stream_arn), 3) == coalesce(var.autoscaler.region, element(split(":", var.autoscaler.topic_arn), 3)) &&
       element(split(":", var.stream_arn), 4) == coalesce(var.autoscaler.account_id, element(split(":", var.autoscaler.topic_arn), 4))
     )
-    error_message = "The stream ${var.stream_arn} is not in the account and region of its autoscaler, ${coalesce(var.autoscaler.account_id, element(split(":", var.autoscaler.topic_arn), 4))} and ${coalesce(var.autoscaler.region, element(split(":", var.autoscaler.topic_arn), 3))}. An autoscaler scales the streams of its own account and region: use the one of the stream's."
+    error_message = "The stream ${var.stream_arn} is not in the account and region of its autoscaler, ${coalesce(var.autoscaler.account_id, element(split(":", var.autoscaler.topic_arn), 4))} and ${coalesce(var.autoscaler.region, element(split(":", var.autoscaler.topic_arn), 3))}. An autoscaler scales only streams of its own account and region: use the autoscaler of the stream's."
   }
 
   # As IAM reads the policy of the function: `*` is any number of characters, `?` is one.
@@ -60,18 +60,18 @@ variable "stream_arn" {
       for pattern in var.autoscaler.stream_arns :
       can(regex("^${replace(replace(replace(pattern, ".", "\\."), "*", ".*"), "?", ".")}$", var.stream_arn))
     ])
-    error_message = "The autoscaler may not scale the stream ${var.stream_arn}: add it to the stream_arns of the autoscaler, or leave those out to allow every stream of the account and region."
+    error_message = "The autoscaler may not scale the stream ${var.stream_arn}: add it to the stream_arns of the autoscaler, or remove stream_arns to allow every stream of the account and region."
   }
 }
 
 variable "max_shard_count" {
-  description = "Most shards that the stream is ever given: the ceiling of its cost. From 1 to 10,000."
+  description = "Maximum number of shards. It limits the stream's cost. From 1 to 10,000."
   type        = number
   nullable    = false
 
   validation {
     condition     = var.max_shard_count >= 1 && var.max_shard_count <= 10000 && floor(var.max_shard_count) == var.max_shard_count
-    error_message = "max_shard_count must be a whole number of shards from 1 to 10,000, the most to which Kinesis scales a stream."
+    error_message = "max_shard_count must be a whole number of shards from 1 to 10,000, the maximum to which Kinesis scales a stream."
   }
 }
 
@@ -80,7 +80,7 @@ variable "max_shard_count" {
 # ----------------------------------------------------------------------------------------------------------------------
 
 variable "min_shard_count" {
-  description = "Fewest shards that the stream is left with. From 1 to `max_shard_count`."
+  description = "Minimum number of shards. From 1 to `max_shard_count`."
   type        = number
   default     = 1
   nullable    = false
@@ -97,7 +97,7 @@ variable "min_shard_count" {
 }
 
 variable "scaling_strategy" {
-  description = "How many shards to scale to. `target`: as many as let the demand use `target_utilization` of them, at most double and at least half. `double`: always double or half."
+  description = "How many shards to scale to. `target`: so many that the demand uses `target_utilization` of their capacity, at most double and at least half. `double`: always double or half."
   type        = string
   default     = "target"
   nullable    = false
@@ -121,7 +121,7 @@ variable "target_utilization" {
 
   validation {
     condition     = var.scaling_strategy != "target" || (var.scale_down.threshold < var.target_utilization && var.target_utilization < var.scale_up.threshold)
-    error_message = "target_utilization (${var.target_utilization}) must lie between scale_down.threshold (${var.scale_down.threshold}) and scale_up.threshold (${var.scale_up.threshold}): a scaling to it would set off the next alarm."
+    error_message = "target_utilization (${var.target_utilization}) must lie between scale_down.threshold (${var.scale_down.threshold}) and scale_up.threshold (${var.scale_up.threshold}): otherwise a scaling would trigger the next alarm."
   }
 }
 
@@ -132,11 +132,11 @@ variable "target_utilization" {
 variable "scale_up" {
   description = <<-EOT
     When to scale up.
-    - `threshold`: fraction of the stream's capacity in use, from which a period counts.
-    - `period_seconds`: length of a period; whole minutes, since Kinesis reports once a minute.
-    - `evaluation_periods`: how many of the latest periods the alarm looks at.
-    - `datapoints_to_alarm`: how many of them have to count.
-    - `cooldown_minutes`: how long after a scaling the stream is not scaled up (again).
+    - `threshold`: utilization of the stream's capacity, as a fraction, at or above which a period counts.
+    - `period_seconds`: length of a period. A multiple of 60, because Kinesis reports once a minute.
+    - `evaluation_periods`: the number of latest periods that the alarm evaluates.
+    - `datapoints_to_alarm`: how many of them must count.
+    - `cooldown_minutes`: minutes after a scaling in which the stream is not scaled up.
   EOT
   type = object({
     threshold           = optional(number, 0.9)
@@ -165,7 +165,7 @@ variable "scale_up" {
 
   validation {
     condition     = var.scale_up.evaluation_periods * var.scale_up.period_seconds <= (var.scale_up.period_seconds < 3600 ? 86400 : 604800)
-    error_message = "scale_up looks back too far: CloudWatch allows evaluation_periods × period_seconds up to 86,400 seconds (a day), or 604,800 (a week) where the period is an hour or longer."
+    error_message = "scale_up looks back too far: CloudWatch allows evaluation_periods × period_seconds up to 86,400 seconds (a day), or 604,800 (a week) if the period is an hour or longer."
   }
 
   validation {
@@ -182,11 +182,11 @@ variable "scale_up" {
 variable "scale_down" {
   description = <<-EOT
     When to scale down.
-    - `threshold`: fraction of the stream's capacity in use, below which a period counts. With the strategy `double` at most half of that of `scale_up`.
-    - `period_seconds`: length of a period; whole minutes, since Kinesis reports once a minute.
-    - `evaluation_periods`: how many of the latest periods the alarm looks at.
-    - `datapoints_to_alarm`: how many of them have to count.
-    - `cooldown_minutes`: how long after a scaling the stream is not scaled down (again).
+    - `threshold`: utilization of the stream's capacity, as a fraction, below which a period counts. With the strategy `double`, at most half of the `scale_up` threshold.
+    - `period_seconds`: length of a period. A multiple of 60, because Kinesis reports once a minute.
+    - `evaluation_periods`: the number of latest periods that the alarm evaluates.
+    - `datapoints_to_alarm`: how many of them must count.
+    - `cooldown_minutes`: minutes after a scaling in which the stream is not scaled down.
   EOT
   type = object({
     threshold           = optional(number, 0.4)
@@ -210,7 +210,7 @@ variable "scale_down" {
 
   validation {
     condition     = var.scaling_strategy != "double" || 2 * var.scale_down.threshold <= var.scale_up.threshold
-    error_message = "With the strategy double, scale_down.threshold (${var.scale_down.threshold}) must be at most half of scale_up.threshold (${var.scale_up.threshold}): half the shards are used twice as much, which would set off the next alarm."
+    error_message = "With the strategy double, scale_down.threshold (${var.scale_down.threshold}) must be at most half of scale_up.threshold (${var.scale_up.threshold}): half of the shards have twice the utilization, which would trigger the next alarm."
   }
 
   validation {
@@ -225,7 +225,7 @@ variable "scale_down" {
 
   validation {
     condition     = var.scale_down.evaluation_periods * var.scale_down.period_seconds <= (var.scale_down.period_seconds < 3600 ? 86400 : 604800)
-    error_message = "scale_down looks back too far: CloudWatch allows evaluation_periods × period_seconds up to 86,400 seconds (a day), or 604,800 (a week) where the period is an hour or longer."
+    error_message = "scale_down looks back too far: CloudWatch allows evaluation_periods × period_seconds up to 86,400 seconds (a day), or 604,800 (a week) if the period is an hour or longer."
   }
 
   validation {
@@ -240,30 +240,30 @@ variable "scale_down" {
 }
 
 variable "max_iterator_age_minutes" {
-  description = "Age in minutes of the oldest unread record, from which consumers count as behind and the stream is not scaled down: from 1 to 525,600, the year for which Kinesis keeps records at most. `null` ignores the consumers."
+  description = "Age in minutes of the oldest unread record at which consumers count as behind and the stream is not scaled down. From 1 to 525,600 (a year, the longest retention of Kinesis). `null` ignores the consumers."
   type        = number
   default     = 30
 
   validation {
     condition     = var.max_iterator_age_minutes == null ? true : var.max_iterator_age_minutes >= 1 && var.max_iterator_age_minutes <= 525600 && floor(var.max_iterator_age_minutes) == var.max_iterator_age_minutes
-    error_message = "max_iterator_age_minutes must be null or a whole number of minutes from 1 to 525,600 (a year, the longest that Kinesis keeps records)."
+    error_message = "max_iterator_age_minutes must be null or a whole number of minutes from 1 to 525,600 (a year, the longest retention of Kinesis)."
   }
 }
 
 variable "update_calls_per_day" {
-  description = "How many UpdateShardCount calls Kinesis allows the stream in a rolling 24 hours. Ten, unless AWS has raised this quota for the account: see Service Quotas. From 1 to 1,000."
+  description = "Number of UpdateShardCount calls that Kinesis allows for the stream in a rolling 24 hours: ten, unless AWS has raised this quota for the account (see Service Quotas). From 1 to 1,000."
   type        = number
   default     = 10
   nullable    = false
 
   validation {
     condition     = var.update_calls_per_day >= 1 && var.update_calls_per_day <= 1000 && floor(var.update_calls_per_day) == var.update_calls_per_day
-    error_message = "update_calls_per_day must be a whole number of calls from 1 to 1000: as many as AWS allows the stream in 24 hours, 10 unless it has raised the quota."
+    error_message = "update_calls_per_day must be a whole number of calls from 1 to 1000: the number that AWS allows for the stream in 24 hours, which is 10 unless AWS has raised the quota."
   }
 }
 
 variable "calls_reserved_for_scale_up" {
-  description = "How many of the `update_calls_per_day` are kept for scaling up: fewer than all of them, from 0 on."
+  description = "Number of the `update_calls_per_day` that are reserved for scaling up. From 0 to one less than all of them."
   type        = number
   default     = 3
   nullable    = false
@@ -275,7 +275,7 @@ variable "calls_reserved_for_scale_up" {
 }
 
 variable "foresight" {
-  description = "What the stream's last seven days are used for. `on`: it grows before demand does, where demand came at this time on other days, and shrinks as far as that pays by them. `forecast_only`: the next hour is forecast and logged, and the alarms alone scale. `off`: nothing."
+  description = "How to use the stream's last seven days. `on`: the stream grows before demand that recurs at this time of day, and shrinks when those days show that it saves money. `forecast_only`: the forecast of the next hour is logged, and only the alarms scale. `off`: they are not read."
   type        = string
   default     = "on"
   nullable    = false
@@ -287,7 +287,7 @@ variable "foresight" {
 }
 
 variable "throttling_cost" {
-  description = "Shard-hours that you would pay to spare one shard-hour of throttled traffic: the more, the more shards are kept for what the last days let expect. From 1 to 100,000. Takes effect with `foresight` on."
+  description = "Shard-hours that you would pay to avoid one shard-hour of throttled traffic. With a higher value, more shards are kept for the demand expected from the last days. From 1 to 100,000. Takes effect only with `foresight = \"on\"`."
   type        = number
   default     = 200
   nullable    = false
@@ -299,7 +299,7 @@ variable "throttling_cost" {
 }
 
 variable "split_beyond_quota" {
-  description = "Whether shards are split one at a time, up to twice as many, while demand asks for more and the day's `update_calls_per_day` are spent; a split takes about half a minute. No daily limit of SplitShard calls is documented. Needs `allow_shard_splits` of the autoscaler."
+  description = "Whether to split shards one at a time, up to double the count, when demand needs more shards and the `update_calls_per_day` are used up. A split takes about half a minute. AWS documents no daily limit of SplitShard calls. Requires `allow_shard_splits` in the autoscaler."
   type        = bool
   default     = false
   nullable    = false
@@ -313,14 +313,14 @@ variable "split_hot_shards" {
 }
 
 variable "scale_on_throttling" {
-  description = "Whether a period in which Kinesis refused records counts towards scaling up, however much it accepted. Records refused by a stream far from full point at one hot shard, which more shards do not cool: so `false` leaves such a stream alone and says so in its scaling log, and with `split_hot_shards` that shard is split instead. Adds a metric to the scale-up alarm."
+  description = "Whether a period with throttled records counts towards scaling up, regardless of its traffic. Throttled records on a stream far from full indicate a hot shard, which more shards do not cool. With `false`, such a stream is not scaled, and its scaling log says why. Adds a metric to the scale-up alarm."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "scale_on_reads" {
-  description = "Whether the bytes that consumers read count too, against the 2 MB a second that a shard lets all consumers without enhanced fan-out share. Adds a metric to both alarms."
+  description = "Whether the bytes that consumers read count too. A shard's limit is 2 MB a second, shared by all consumers without enhanced fan-out. Adds a metric to both alarms."
   type        = bool
   default     = false
   nullable    = false
@@ -331,7 +331,7 @@ variable "scale_on_reads" {
 # ----------------------------------------------------------------------------------------------------------------------
 
 variable "consumer_functions" {
-  description = "Lambda functions that read the stream, and the concurrency that each gets per shard: its reserved concurrency follows the shard count. From 1 to 10, the event source mapping's parallelization factor. Each function's ARN has to be in the autoscaler's `consumer_function_arns`, and its own resource should ignore changes of `reserved_concurrent_executions`."
+  description = "Lambda functions that read the stream, and the concurrency per shard of each: its reserved concurrency follows the shard count. From 1 to 10, as the parallelization factor of the event source mapping. The autoscaler's `consumer_function_arns` must include each function's ARN, and the function's resource should ignore changes of `reserved_concurrent_executions`."
   type        = map(number)
   default     = {}
   nullable    = false
@@ -353,33 +353,33 @@ variable "consumer_functions" {
         can(regex("^${replace(replace(pattern, "*", ".*"), "?", ".")}$", "arn:${local.partition}:lambda:${local.region}:${local.account_id}:function:${name}"))
       ])
     ])
-    error_message = "The autoscaler may not set the concurrency of every one of the consumer_functions: ${join(", ", keys(var.consumer_functions))}. Add the missing functions' ARNs to the consumer_function_arns of the autoscaler."
+    error_message = "The autoscaler may not set the concurrency of all consumer_functions: ${join(", ", keys(var.consumer_functions))}. Add the missing functions' ARNs to the consumer_function_arns of the autoscaler."
   }
 }
 
 variable "enabled" {
-  description = "Whether the stream is scaled. With `false` nothing is created, and what was is removed."
+  description = "Whether to scale the stream. With `false`, the module creates no resources and removes existing ones."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "dashboard_enabled" {
-  description = "Whether to make a dashboard of the stream. CloudWatch charges $3 a month for each dashboard beyond an account's first three."
+  description = "Whether to create a dashboard for the stream. CloudWatch charges $3 a month for each dashboard beyond an account's first three."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "tags" {
-  description = "Tags of the alarms, beside those that hold the stream's settings, whose keys begin with `kinesis-autoscaler:`."
+  description = "Additional tags for the alarms. Keys that begin with `kinesis-autoscaler:` are reserved for the stream's settings."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for key in keys(var.tags) : !startswith(key, "kinesis-autoscaler:")])
-    error_message = "The keys of tags must not begin with kinesis-autoscaler:, under which the alarms hold the stream's settings."
+    error_message = "The keys of tags must not begin with kinesis-autoscaler:, which is reserved for the stream's settings."
   }
 
   validation {

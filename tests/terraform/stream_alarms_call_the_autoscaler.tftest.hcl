@@ -90,12 +90,12 @@ run "windows_are_as_given" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.scale_up[0].alarm_description == "Scales the Kinesis stream orders up when it uses at least 80% of its capacity in 4 of 10 periods of 120 seconds. The autoscaler keeps the number in shardCount."
+    condition     = aws_cloudwatch_metric_alarm.scale_up[0].alarm_description == "Scales the Kinesis stream orders up when it uses at least 80% of its capacity in 4 of 10 periods of 120 seconds. The autoscaler updates the number in shardCount."
     error_message = "The description of the scale-up alarm has to say when it fires."
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.scale_down[0].alarm_description == "Scales the Kinesis stream orders down when it uses less than 25% of its capacity in 160 of 168 periods of 3600 seconds. The autoscaler keeps the number in shardCount."
+    condition     = aws_cloudwatch_metric_alarm.scale_down[0].alarm_description == "Scales the Kinesis stream orders down when it uses less than 25% of its capacity in 160 of 168 periods of 3600 seconds. The autoscaler updates the number in shardCount."
     error_message = "The description of the scale-down alarm has to say when it fires."
   }
 }
