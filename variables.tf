@@ -171,7 +171,7 @@ variable "shard_hour_price" {
 }
 
 variable "allow_shard_splits" {
-  description = "Whether the function may call SplitShard on the streams. Required by `split_beyond_quota` in `modules/stream`."
+  description = "Whether the function may call SplitShard on the streams. Required by `split_beyond_quota` and `split_hot_shards` in `modules/stream`."
   type        = bool
   default     = false
   nullable    = false

@@ -6,7 +6,7 @@ variable "autoscaler" {
     - `region`, `account_id`: the region and account of the autoscaler and of the stream. The default is that of `topic_arn`.
     - `stream_arns`, `consumer_function_arns`: the streams and functions that the autoscaler may change. They must include the stream
       and `consumer_functions`. Without these attributes, this is not checked.
-    - `allow_shard_splits`: whether the autoscaler may split shards, as required by `split_beyond_quota`. Without it, this is not checked.
+    - `allow_shard_splits`: whether the autoscaler may split shards, as required by `split_beyond_quota` and `split_hot_shards`. Without it, this is not checked.
   EOT
   type = object({
     topic_arn              = string
@@ -31,8 +31,8 @@ variable "autoscaler" {
   }
 
   validation {
-    condition     = !var.split_beyond_quota || var.autoscaler.allow_shard_splits != false
-    error_message = "split_beyond_quota requires permission to split shards. Set allow_shard_splits = true in the autoscaler."
+    condition     = !(var.split_beyond_quota || var.split_hot_shards) || var.autoscaler.allow_shard_splits != false
+    error_message = "${var.split_beyond_quota ? "split_beyond_quota" : "split_hot_shards"} requires permission to split shards. Set allow_shard_splits = true in the autoscaler."
   }
 }
 
@@ -313,7 +313,7 @@ variable "split_hot_shards" {
 }
 
 variable "scale_on_throttling" {
-  description = "Whether a period with throttled records counts towards scaling up, regardless of its traffic. Throttled records on a stream far from full indicate a hot shard, which more shards do not cool. With `false`, such a stream is not scaled, and its scaling log says why. Adds a metric to the scale-up alarm."
+  description = "Whether a period with throttled records counts towards scaling up, regardless of its traffic. Throttled records on a stream far from full indicate a hot shard, which more shards do not cool. With `false`, such a stream is not scaled, and its scaling log says why; with `split_hot_shards` the hot shard is split instead. Adds a metric to the scale-up alarm."
   type        = bool
   default     = false
   nullable    = false
