@@ -1,8 +1,8 @@
 """Builds package.zip from the package beside this file, the same bytes on every machine.
 
-Compressors differ in how they search for repeats, from one version to the next; so this one is pinned in
-requirements-dev.txt: libdeflate, whose output depends on nothing but its input. Names are sorted; times and modes are
-fixed. So the archive can be checked in, and every plan on every system sees the same hash.
+The output of compressors differs between versions, so requirements-dev.txt pins this one: libdeflate, whose output
+depends only on its input. Names are sorted; times and modes are fixed. So the archive can be committed, and every plan
+on every system sees the same hash.
 
 Usage: python lambda/build.py [OUTPUT]
 """

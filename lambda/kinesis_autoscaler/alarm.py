@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
 
 SHARD_COUNT_ID = "shardCount"
-"""The expression that holds the shard count; the one thing of an alarm that this function changes."""
+"""The expression that contains the shard count: the only part of an alarm that this function changes."""
 
 _MIN_SHARD_COUNT_ID = "minShardCount"
 
 
 class NotOurAlarmError(Exception):
-    """An alarm this autoscaler must not act on; the message says why."""
+    """An alarm that this autoscaler must not act on. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmNames:
-    """The names of a stream's alarms: `<prefix>/<stream>/<action>`, of which no part can hold a slash."""
+    """The names of a stream's alarms: `<prefix>/<stream>/<action>`. No part can contain a slash."""
 
     prefix: str
     stream_name: str
@@ -38,7 +38,7 @@ class AlarmNames:
 
     @classmethod
     def parse(cls, alarm_name: str, prefix: str) -> tuple[AlarmNames, Action]:
-        """Take an alarm name apart.
+        """Parse an alarm name.
 
         Raises:
             NotOurAlarmError: It does not have the form `<prefix>/<stream>/scale-up|down`.
@@ -82,7 +82,7 @@ class Alarm:
 
     @property
     def configured_at(self) -> datetime | None:
-        """When its definition was last written, by whomever."""
+        """When its definition was last written."""
         return self.definition.get("AlarmConfigurationUpdatedTimestamp")
 
     @property
@@ -92,7 +92,7 @@ class Alarm:
 
     @property
     def rule(self) -> AlarmRule:
-        """When it fires."""
+        """The condition on which it fires."""
         if "Threshold" not in self.definition:
             raise InvalidSettingsError(
                 f"The alarm {self.name} has no fixed threshold; apply the stream module again to restore it."
@@ -107,12 +107,12 @@ class Alarm:
 
     @property
     def shard_count(self) -> int:
-        """The shard count that its usage is a fraction of."""
+        """The shard count by which its usage is divided."""
         return self._literal(SHARD_COUNT_ID)
 
     @property
     def min_shard_count(self) -> int:
-        """The minimum in its math; only the scale-down alarm has one."""
+        """The minimum in its expression. Only the scale-down alarm has one."""
         return self._literal(_MIN_SHARD_COUNT_ID)
 
     @property
@@ -130,7 +130,7 @@ class Alarm:
         """Check that the shard count can be rewritten without losing anything.
 
         Raises:
-            InvalidSettingsError: There is no shard count, or a field that this runtime's SDK would erase.
+            InvalidSettingsError: The alarm has no shard count, or has a field that this runtime's SDK would erase.
         """
         _ = self.shard_count
         if unknown := self.definition.get(UNKNOWN_FIELDS):
@@ -145,7 +145,7 @@ class Alarm:
         return topic_arn in self.definition.get("AlarmActions", [])
 
     def verify(self, topic_arn: str, stream_name: str) -> None:
-        """Check that this alarm calls this autoscaler, and for this stream.
+        """Check that this alarm notifies this autoscaler and watches this stream.
 
         Raises:
             NotOurAlarmError: It does not.
@@ -195,7 +195,7 @@ class AlarmPair:
         """Check that both alarms are this autoscaler's and watch the stream that their names say.
 
         Raises:
-            NotOurAlarmError: They are not, or do not.
+            NotOurAlarmError: One of them does not.
         """
         for alarm in self:
             alarm.verify(topic_arn, self.stream_name)

@@ -1,7 +1,7 @@
-"""A stream's pair of CloudWatch alarms: found, verified, patched and re-armed; never built.
+"""A stream's pair of CloudWatch alarms: finds, verifies, patches and re-arms them, but never creates them.
 
-Terraform is the one source of the definitions. The function changes a single literal in them, the expression
-`shardCount`, and puts everything else back as it was read.
+Terraform is the only source of the definitions. The function changes a single literal in them, the expression
+`shardCount`, and writes everything else back as it was read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Alarms:
     """The alarms of this autoscaler in CloudWatch."""
 
     def __init__(self, cloudwatch: CloudWatchClient, *, prefix: str, topic_arn: str) -> None:
-        """Look after the alarms whose names begin with `<prefix>/` and which notify `topic_arn`."""
+        """Manage the alarms whose names begin with `<prefix>/` and that notify `topic_arn`."""
         self._cloudwatch = cloudwatch
         self._prefix = prefix
         self._topic_arn = topic_arn
@@ -30,11 +30,11 @@ class Alarms:
         return AlarmNames(self._prefix, stream_name)
 
     def parse(self, alarm_name: str) -> tuple[AlarmNames, Action]:
-        """Take an alarm name apart; see AlarmNames.parse."""
+        """Parse an alarm name; see AlarmNames.parse."""
         return AlarmNames.parse(alarm_name, self._prefix)
 
     def pair(self, names: AlarmNames) -> AlarmPair:
-        """Read a stream's pair as it is now, verified.
+        """Read and verify a stream's current pair.
 
         Raises:
             NotOurAlarmError: One is missing, or is not this autoscaler's.
@@ -49,12 +49,12 @@ class Alarms:
         return pair
 
     def pairs(self) -> tuple[list[AlarmPair], list[str]]:
-        """Find every pair by the topic it notifies, and say of each alarm that has no partner or is not ours why."""
+        """Find every pair by the topic that it notifies, and report why an alarm has no partner or is not ours."""
         alarms: dict[str, Alarm] = {}
         paginator = self._cloudwatch.get_paginator("describe_alarms")
         for page in paginator.paginate(ActionPrefix=self._topic_arn, AlarmTypes=["MetricAlarm"]):
             found = (Alarm(definition) for definition in page["MetricAlarms"])
-            # The prefix also finds topics whose names only begin like ours, those of another autoscaler.
+            # The prefix also matches longer topic names, for example those of another autoscaler.
             alarms.update({alarm.name: alarm for alarm in found if alarm.notifies(self._topic_arn)})
         pairs: dict[str, AlarmPair] = {}
         problems: list[str] = []
@@ -74,12 +74,12 @@ class Alarms:
         return list(pairs.values()), list(dict.fromkeys(problems))  # both of a pair may say the same
 
     def tags(self, alarm: Alarm) -> dict[str, str]:
-        """The alarm's tags, where Terraform put the stream's settings."""
+        """The alarm's tags, which contain the stream's settings."""
         response = self._cloudwatch.list_tags_for_resource(ResourceARN=alarm.arn)
         return {tag["Key"]: tag["Value"] for tag in response.get("Tags", [])}
 
     def neighbours(self, stream_name: str, most: int) -> list[str]:
-        """Other streams of this autoscaler, `most` of them, whose alarms have data."""
+        """At most `most` other streams of this autoscaler whose alarms have data."""
         answer = self._cloudwatch.describe_alarms(ActionPrefix=self._topic_arn, AlarmTypes=["MetricAlarm"])
         found = (Alarm(definition) for definition in answer["MetricAlarms"])
         others = (alarm.stream_names - {stream_name} for alarm in found if not alarm.has_no_data)
@@ -89,7 +89,7 @@ class Alarms:
         """Rewrite `shardCount` in both alarms where it differs, and nothing else; returns them as they were read.
 
         Each alarm is read immediately before it is written: PutMetricAlarm overwrites the whole definition (CloudWatch
-        API reference), and a user may have changed it a moment ago. State and tags stay.
+        API Reference), and a user may have changed it just before. State and tags stay.
 
         Raises:
             NotOurAlarmError: One is missing, or is not this autoscaler's.

@@ -1,7 +1,7 @@
-"""The audit table: the log of every scaling, the lock against two at once, and the memory of cooldowns and quota.
+"""The audit table: a log of every scaling, a lock against concurrent scalings, the memory of cooldowns and quota.
 
-One item for each event, so that a second delivery meets its own item; and one head for each stream, which every intent
-moves in the transaction that writes it. Whoever moves the head, conditionally, may call Kinesis.
+Each event has one item, so that a second delivery finds the item of the first. Each stream has one head, which the
+transaction of every intent moves. Whoever moves the head, conditionally, may call Kinesis.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LEASE = timedelta(seconds=45)
 event comes a minute after the failure, so that a retry finds the lease of its crashed predecessor expired."""
 
 OLDEST_EVENT = timedelta(hours=24)
-"""An event may be held for so long (SNS and Lambda retry for hours) and still be acted on."""
+"""How old an event may be when the function acts on it. SNS and Lambda retry for hours."""
 
 HISTORY = QUOTA_WINDOW + OLDEST_EVENT + timedelta(hours=1)
-"""Records are filed under the time of their event and count by that of their call, which is no more than that later."""
+"""Records are stored under the time of their event, but count from the time of their call, which may be later."""
 
 ONE_RECORD = timedelta(hours=1)
-"""Repeats of a decision not to scale are counted in one record for so long; then a new one begins, so that every day,
-and every day's index, shows what went on."""
+"""How long repeats of a decision not to scale are counted in one record. Then a new record begins, so that every day
+has records in the table and the index."""
 
 OPEN_RECORDS_INDEX = "open-records"
 _CURSOR_KEY = {"stream_name": {"S": heads.NO_STREAM}, "event_time": {"S": "reconcile"}}
@@ -51,7 +51,7 @@ class SupersededError(Exception):
 
 
 class ReshardedElsewhereError(Exception):
-    """The stream has another shard count than after the last change that the head knows of."""
+    """The stream's shard count differs from the one that the head knows."""
 
     def __init__(self, head: Head) -> None:
         """Keep the head as it is."""
@@ -71,7 +71,7 @@ class AuditTable:
     # The memory
 
     def history(self, stream_name: str, now: datetime) -> History:
-        """The stream's records of the time that counts, read consistently."""
+        """The stream's records within the history, read consistently."""
         values = {":stream": {"S": stream_name}, ":since": {"S": timestamp(now - HISTORY)}}
         items = self._query(
             KeyConditionExpression="stream_name = :stream AND event_time >= :since",
@@ -81,7 +81,7 @@ class AuditTable:
         return History(tuple(records_of(items)))
 
     def open_records(self) -> list[Record]:
-        """Every record that reconcile must come back to, of all streams; eventually consistent, like any index."""
+        """Every unfinished record of all streams; eventually consistent, like any index."""
         items = self._query(
             IndexName=OPEN_RECORDS_INDEX,
             KeyConditionExpression="#open = :open",
@@ -102,7 +102,7 @@ class AuditTable:
         Args:
             intent: The new record, PENDING.
             previous: The stream's latest intent, as it was read and as it is to be left; None if the history has none.
-            shard_count: The open shards that the decision rests on.
+            shard_count: The open shards on which the decision is based.
             now: The time of the history.
 
         Raises:
@@ -136,7 +136,7 @@ class AuditTable:
 
         Raises:
             AlreadyRecordedError: The very same is on record.
-            SupersededError: The head is not as it was read any more.
+            SupersededError: The head has changed since it was read.
         """
         moved = heads.move(
             record,
@@ -158,10 +158,10 @@ class AuditTable:
         self._transact([self._write(after, *unchanged(before)), self._update(head)], after, None)
 
     def update(self, before: Record, after: Record, *, shard_count: int | None = None) -> None:
-        """Put `after` in place of `before`; with `shard_count`, tell the head what the stream has come to.
+        """Replace `before` with `after`; with `shard_count`, also update the count in the head.
 
         Raises:
-            SupersededError: The item is not what `before` says any more.
+            SupersededError: The item no longer equals `before`.
         """
         if shard_count is None:
             return self._put(self._put_request(after, *unchanged(before)))
@@ -171,7 +171,7 @@ class AuditTable:
     # The log
 
     def add(self, record: Record) -> None:
-        """Write a record that nothing is to be done about.
+        """Write a record that requires no further work.
 
         Raises:
             AlreadyRecordedError: This event has a record.
@@ -204,39 +204,39 @@ class AuditTable:
         try:
             self.update(latest, repeated)
         except SupersededError:
-            return latest  # counted by someone else at the same moment; one look more or less does not matter
+            return latest  # another invocation counted it at the same moment; one check more or less does not matter
         return repeated
 
     # The heads
 
     def adopt(self, stream_name: str, shard_count: int) -> None:
-        """Give a stream that is new to the function its head."""
+        """Create the head of a new stream."""
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.update_item(TableName=self._table, **heads.adopt(stream_name, shard_count))
 
     def check_up(self, stream_name: str, consumers: Mapping[str, float], now: datetime) -> None:
-        """Keep with the head when the last check-up was, and what it found."""
+        """Store the time and result of the last check-up with the head."""
         update = heads.check_up(stream_name, consumers, now, now + self._retention)
         self._dynamodb.update_item(TableName=self._table, **update)
 
     def keep_plan(self, stream_name: str, plan: Plan, now: datetime) -> None:
-        """Keep with the head what is foreseen of a stream."""
+        """Store a stream's plan with the head."""
         self._dynamodb.update_item(TableName=self._table, **heads.keep_plan(stream_name, plan, now + self._retention))
 
-    # Where reconcile goes on
+    # Where reconcile continues
 
     def reconcile_cursor(self) -> str | None:
-        """The stream at which the last reconcile ran out of time, if it did."""
+        """The stream at which the last reconcile ran out of time, if any."""
         item = self._dynamodb.get_item(TableName=self._table, Key=_CURSOR_KEY).get("Item")
         return item["next_stream_name"]["S"] if item else None
 
     def keep_reconcile_cursor(self, next_stream_name: str) -> None:
-        """Remember where the next reconcile must begin."""
+        """Store where the next reconcile must begin."""
         item = {**_CURSOR_KEY, "next_stream_name": {"S": next_stream_name}}
         self._dynamodb.put_item(TableName=self._table, Item=item)
 
     def drop_reconcile_cursor(self) -> None:
-        """Every stream was reached."""
+        """Clear the cursor: the run has reached every stream."""
         self._dynamodb.delete_item(TableName=self._table, Key=_CURSOR_KEY)
 
     # Requests
@@ -257,7 +257,7 @@ class AuditTable:
             raise SupersededError(f"{stream_name} {event_time} has changed.") from error
 
     def _transact(self, writes: list[Any], record: Record, rests_on: int | None) -> None:
-        """Write all or nothing: the record first, then the head, which must know `rests_on` shards if that is given."""
+        """Write all or nothing: the record first, then the head, which must have `rests_on` shards if that is given."""
         try:
             self._dynamodb.transact_write_items(TransactItems=writes)
         except ClientError as error:
@@ -302,7 +302,7 @@ class AuditTable:
 def _repeats(record: Record, latest: Record) -> bool:
     return (
         latest.status is Status.SKIPPED
-        and Trigger.REQUEST not in (record.trigger, latest.trigger)  # whoever asked gets a record of their own
+        and Trigger.REQUEST not in (record.trigger, latest.trigger)  # every request gets its own record
         and record.event_at - latest.event_at < ONE_RECORD
         and all(
             getattr(record, name) == getattr(latest, name)

@@ -1,8 +1,8 @@
-"""The one executor: begin, call, rewrite the alarms, raise the consumers, end; and resume what was left.
+"""The only executor: begin, call, rewrite the alarms, raise the consumers' concurrency, end, resume.
 
-The order of the steps is what makes a crash harmless. The intent is on record and the head has moved before Kinesis is
-called; the alarms are rewritten and re-armed after; the record is completed last. Whoever finds an unfinished record, a
-second delivery or reconcile, looks at the stream and goes on from there.
+The order of the steps makes a crash harmless. The intent is recorded and the head has moved before the Kinesis call.
+The alarms are rewritten and re-armed after it, and the record is completed last. A second delivery or reconcile that
+finds an unfinished record checks the stream and continues from there.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from .settings import InvalidSettingsError
 from .streams import StreamMissingError, Streams
 
 RETRY_REFUSED = timedelta(minutes=15)
-"""The pace at which what AWS refused is tried again: so soon does a mended policy or a raised limit take effect."""
+"""The interval at which a refused call is retried. A fixed policy or a raised limit takes effect within this time."""
 
 
 class RetryLaterError(Exception):
-    """This invocation must not go on; Lambda's retry of the event will."""
+    """This invocation must stop; Lambda's retry of the event continues."""
 
 
 class Executor:
-    """Carries decisions out, and puts on record what came of them."""
+    """Carries out decisions, and records their results."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Executor:
         dry_run: bool,
         clock: Callable[[], datetime],
     ) -> None:
-        """Work with these; with `dry_run`, record but change nothing."""
+        """Use these adapters. With `dry_run`, record decisions but change nothing."""
         self._alarms = alarms
         self._streams = streams
         self._audit = audit
@@ -66,15 +66,15 @@ class Executor:
     # A decision not to scale
 
     def skip(self, record: Record, alarm: Alarm, history: History, *, calls_left: int | None = None) -> Record:
-        """Put a decision not to scale on record; one to scale too, in a dry run."""
+        """Record a decision not to scale, or in a dry run any decision."""
         if record.to_shard_count is not None:
             record = lifecycle.rehearsed(record, self._clock() + RETRY_REFUSED)
         if record.reason is Reason.STREAM_UPDATING and record.action is Action.SCALE_UP and alarm.in_alarm:
-            # Demand outgrows the change under way: look again every minute, not only at the next reconcile.
+            # Demand exceeds the change in progress: check again every minute, not only at the next reconcile.
             self._alarms.rearm(alarm, f"Re-armed. {record.message}")
         latest = history.latest
         stored = self._audit.skip(record, latest=latest)
-        if stored is not latest:  # else this event had been told of before
+        if stored is not latest:  # otherwise this event was already reported
             scaled_at = history.latest_intent.started_at if history.latest_intent else None
             since = (other for other in history.records if scaled_at is None or other.seen_at > scaled_at)
             news = not any(lifecycle.says_the_same(record, other) for other in since)
@@ -82,7 +82,7 @@ class Executor:
         return stored
 
     def refuse(self, record: Record, error: ClientError) -> Record:
-        """Put on record that AWS refused a call of the look for good.
+        """Record that AWS permanently refused a call of the check.
 
         Raises:
             ClientError: The event has a record already, which is resumed instead.
@@ -114,19 +114,19 @@ class Executor:
         previous: tuple[Record, Record] | None,
         calls_left: int | None = None,
     ) -> Record:
-        """Carry a decision out.
+        """Carry out a decision.
 
         Args:
-            record: The decision's.
+            record: The record of the decision.
             pair: The stream's alarms.
-            stream: As the decision saw it.
-            settings: The stream's.
-            previous: The stream's latest intent, as it was read and as it is to be left.
+            stream: The stream as the decision saw it.
+            settings: The stream's settings.
+            previous: The stream's latest intent, as it was read and as it is to be written.
             calls_left: For the report.
 
         Raises:
-            ReshardedElsewhereError: The stream has another count than the head knows; the decision rests on less than
-                there is to know.
+            ReshardedElsewhereError: The stream's count differs from the head's, so the decision lacks a change in the
+                history.
             SupersededError: Somebody else has begun a scaling.
         """
         now = self._clock()
@@ -143,15 +143,15 @@ class Executor:
         return self._call(intent, pair, stream, settings.consumers, calls_left=calls_left)
 
     def resume(self, record: Record, pair: AlarmPair | None = None, stream: Stream | None = None) -> Record:
-        """Go on with an intent that an earlier invocation has left; any other record is only returned.
+        """Continue an intent that an earlier invocation has left; return any other record unchanged.
 
         Args:
             record: As it was read.
             pair: The stream's alarms, if they were read already.
-            stream: What Kinesis says of it, if that was read already.
+            stream: The stream, if it was read already.
 
         Raises:
-            NotOurAlarmError: The stream's alarms are gone; reconcile ends the record.
+            NotOurAlarmError: The stream's alarms no longer exist; reconcile ends the record.
         """
         now = self._clock()
         if record.status is not Status.PENDING and not (record.by_splits and record.status.is_open):
@@ -167,7 +167,7 @@ class Executor:
                 record, lifecycle.failed(record, Reason.STREAM_MISSING, within_a_sentence(str(missing)), now)
             )
         if not stream.is_active and (record.lease_until is None or record.by_splits):
-            return record  # Kinesis' answer has left it open: once the stream is ACTIVE its count will tell
+            return record  # Kinesis' answer was inconclusive: the count will show the result once the stream is ACTIVE
         settings = self._observer.readable_settings(pair)
         consumers = settings.consumers if settings else {}
         after = lifecycle.settled(record, stream, now, has_consumers=bool(consumers))
@@ -189,8 +189,8 @@ class Executor:
             return record
         if stream.is_active:
             return self._call(taken_over, pair, stream, consumers, resumed=True)
-        # Accepted, though whoever asked did not live to hear it. Should somebody else be at work on the stream, its
-        # count will not be the target, and the record will end as STOPPED_SHORT.
+        # Kinesis accepted the call, but the invocation ended before the answer. If somebody else is changing the
+        # stream, its count will not be the target, and the record will end as STOPPED_SHORT.
         return self._accepted(taken_over, pair, consumers, stream)
 
     def end(
@@ -203,14 +203,14 @@ class Executor:
         shard_count: int | None = None,
         calls_left: int | None = None,
     ) -> Record:
-        """Let the alarms fire again, then put the record where it belongs and report it.
+        """Re-arm the alarms, then write the record's final status and report it.
 
         Args:
             before: The record as it stands in the table.
-            after: As it is to be.
-            rearm: The alarms, if they have something new to fire about.
-            consumers: For a scale-up that is found to have succeeded: the functions whose concurrency it raises.
-            shard_count: What the stream has come to, if it is ACTIVE.
+            after: The record to write.
+            rearm: The alarms to re-arm, if any.
+            consumers: The functions whose concurrency a successful scale-up raises.
+            shard_count: The stream's shard count, if it is ACTIVE.
             calls_left: For the report, if known.
         """
         if consumers and after.status is Status.SUCCEEDED and after.action is Action.SCALE_UP:
@@ -229,7 +229,7 @@ class Executor:
         return after
 
     def note_elsewhere(self, stream: Stream, head: Head, request_id: str) -> Record | None:
-        """Put on record that somebody else has resharded the stream; None if another invocation knows better."""
+        """Record that somebody else has resharded the stream; None if another invocation was faster."""
         if head.shard_count is None:
             return None
         now = self._clock()
@@ -242,7 +242,7 @@ class Executor:
         return record
 
     def sync(self, pair: AlarmPair, shard_count: int) -> tuple[AlarmPair, list[str]]:
-        """Rewrite `shardCount` in both alarms; returns them as they are now, and what a retry can't mend."""
+        """Rewrite `shardCount` in both alarms; return them, and the problems that a retry can't fix."""
         try:
             return self._alarms.write_shard_count(pair.names, shard_count), []
         except (InvalidSettingsError, NotOurAlarmError) as problem:
@@ -264,7 +264,7 @@ class Executor:
         calls_left: int | None = None,
         resumed: bool = False,
     ) -> Record:
-        """Ask Kinesis for the intent's target, if the lease leaves time for the answer."""
+        """Call Kinesis for the intent's target, if the lease leaves enough time for the answer."""
         if intent.lease_until is None or self._clock() > intent.lease_until - TAKES_AT_MOST:
             raise RetryLaterError(f"Too late to begin the call for {intent.stream_name}; the next delivery resumes it.")
         answer = (self._splits if intent.by_splits else self._way).carry_out(stream, intent)
@@ -276,7 +276,7 @@ class Executor:
         if answer.outcome is Outcome.BUSY:
             return self.end(intent, lifecycle.left_alone(intent, error, now), rearm=pair)
         if answer.outcome is Outcome.LIMITED and intent.trigger is Trigger.ALARM and not resumed:
-            # A burst of calls for many streams meets the same error code, and is over by Lambda's retry.
+            # A burst of calls for many streams gets the same error code, and has passed by Lambda's retry.
             raise RetryLaterError(f"Kinesis takes no call for {intent.stream_name} now: {error}") from error
         if answer.outcome is not Outcome.ACCEPTED and intent.call_accepted:
             stopped = lifecycle.stopped(intent, answer.why, now, error=error)
@@ -295,7 +295,7 @@ class Executor:
         *,
         calls_left: int | None = None,
     ) -> Record:
-        """Kinesis is at work: rewrite the alarms, raise the consumers, re-arm, and say so in the record."""
+        """After an accepted call: rewrite the alarms, raise the consumers' concurrency, re-arm, update the record."""
         shard_count = before.open_shard_count + 1 if intent.by_splits else intent.target
         pair, problems = self.sync(pair, shard_count)
         if intent.action is Action.SCALE_UP:
@@ -303,7 +303,7 @@ class Executor:
         return self.end(intent, lifecycle.updating(intent, problems, shard_count), rearm=pair, calls_left=calls_left)
 
     def _revoked(self, intent: Record, pair: AlarmPair, settings: Settings | None) -> str | None:
-        """Why an intent may not be carried out any more: what a user has changed since it was written."""
+        """Why an intent may no longer be carried out: what a user has changed since it was written."""
         if self._dry_run:
             return "dry_run is now on."
         if pair.of(intent.action).is_paused:

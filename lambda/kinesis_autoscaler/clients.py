@@ -1,4 +1,4 @@
-"""The AWS clients and their retries, and what a retry can mend."""
+"""The AWS clients and their retries, and which errors a retry can fix."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NOT_MENDED_BY_A_RETRY = frozenset(
         "ValidationException",
     }
 )
-"""Error codes that the same call would meet again, until a person changes something."""
+"""Error codes that recur until a person changes something."""
 
 
 CALLS_PER_SECOND: Mapping[str, float] = {
@@ -59,11 +59,11 @@ CALLS_PER_SECOND: Mapping[str, float] = {
 CloudWatch and Kinesis): so a reconcile of thousands of streams is not throttled, and leaves something to others."""
 
 _AT_ONCE = 1.0
-"""Seconds' worth of calls that may be made without a pause, so that a single scaling is never held up."""
+"""Seconds' worth of calls that may be made without a pause, so that a single scaling is never delayed."""
 
 
 def timestamp(value: Any) -> datetime:  # noqa: ANN401 - whatever a protocol has
-    """A moment of an answer, in UTC.
+    """A timestamp of a response, in UTC.
 
     botocore's own parser takes ten times as long for moments in numbers, and far longer for those in ISO 8601. A week
     of a metric has 10,000 of them.
@@ -95,7 +95,7 @@ def client(service: str, config: Config = PATIENT) -> Any:  # noqa: ANN401 - typ
 
 
 class _Pacer:
-    """Holds a client to CALLS_PER_SECOND."""
+    """Limits a client to CALLS_PER_SECOND."""
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
@@ -117,11 +117,11 @@ def error_code(error: ClientError) -> str:
 
 
 def is_permanent(error: Exception) -> bool:
-    """Whether a retry can't mend this error."""
+    """Whether a retry can't fix this error."""
     return isinstance(error, ClientError) and error_code(error) in NOT_MENDED_BY_A_RETRY
 
 
 def retry_attempts(error: ClientError) -> int:
-    """How often botocore sent the call again before this answer."""
+    """How often botocore retried the call before this answer."""
     metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
     return int(metadata.get("RetryAttempts", 0))

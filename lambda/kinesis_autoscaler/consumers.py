@@ -26,8 +26,8 @@ class Consumers:
         """Set each function's reserved concurrency for a shard count.
 
         Returns:
-            What failed, a sentence each. A failure neither undoes the scaling nor removes a limit: the function keeps
-            the concurrency that it had.
+            One sentence for each failure. A failure neither reverts the scaling nor removes a limit: the function keeps
+            its concurrency.
         """
         failures = []
         for function_name, per_shard in concurrency_per_shard.items():
@@ -39,9 +39,9 @@ class Consumers:
         return failures
 
     def unfit(self, concurrency_per_shard: Mapping[str, float], shard_count: int) -> tuple[set[str], set[str]]:
-        """The functions whose reserved concurrency is too low for a shard count, or not reserved; and those too high.
+        """The functions whose reserved concurrency is too low for a shard count or missing, and those with too much.
 
-        One that can't be read is in neither.
+        A function that can't be read is in neither set.
         """
         low, high = set(), set()
         for function_name, per_shard in concurrency_per_shard.items():

@@ -1,4 +1,4 @@
-"""What the function is invoked with, taken apart and checked before anything acts on it."""
+"""The events that invoke the function, parsed and validated."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 
 class MalformedEventError(ValueError):
-    """An event that this function does not take; the message says what is wrong with it."""
+    """An event that this function does not accept. The message says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmEvent:
-    """A CloudWatch alarm's change of state, as its SNS message tells it. It only names an alarm; it proves nothing."""
+    """A CloudWatch alarm's change of state, from its SNS message. It only names an alarm and proves nothing."""
 
     alarm_name: str
     state: str
@@ -47,13 +47,13 @@ class AlarmEvent:
 
 @dataclass(frozen=True, slots=True)
 class ScaleRequest:
-    """A person's or a schedule's wish for a shard count."""
+    """A person's or a schedule's request for a shard count."""
 
     stream_name: str
     shard_count: int
     reason: str
     requested_at: datetime | None = None
-    """From the event; a schedule fills in its own time, so that a second delivery is known."""
+    """From the event. A schedule fills in its scheduled time, which identifies a second delivery."""
 
     @classmethod
     def parse(cls, event: Mapping[str, Any]) -> ScaleRequest:
@@ -82,5 +82,5 @@ def _text(value: object) -> str:
 
 
 def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)  # takes CloudWatch's `2020-04-23T21:17:44.775+0000` too
+    at = datetime.fromisoformat(text)  # accepts CloudWatch's `2020-04-23T21:17:44.775+0000` too
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)

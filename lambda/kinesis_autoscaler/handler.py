@@ -1,4 +1,4 @@
-"""The door: what Lambda calls, and what it is answered."""
+"""The entry point: the handler that Lambda calls, and its answers."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         context: Lambda's context.
 
     Returns:
-        What was decided, for whoever invokes the function synchronously.
+        The decision, for synchronous callers.
 
     Raises:
-        MalformedEventError: The event is none of these; the message says what is wrong.
-        Exception: Something that a retry can mend; Lambda retries twice, then the dead-letter queue has the event.
+        MalformedEventError: The event has none of these forms. The message says what is wrong.
+        Exception: An error that a retry can fix. Lambda retries twice, then sends the event to the dead-letter queue.
     """
     try:
         return _handle(event, context)
@@ -76,7 +76,7 @@ class Function:
     """The parts of the function, wired together once per execution environment."""
 
     def __init__(self, environment: Environment) -> None:
-        """Wire the parts."""
+        """Create and connect the parts."""
         cloudwatch, kinesis = client("cloudwatch"), client("kinesis")
         sns = client("sns") if environment.notification_topic_arn else None
         self._environment = environment
@@ -112,10 +112,10 @@ class Function:
         )
 
     def on_sns(self, records: list[Mapping[str, Any]], context: LambdaContext) -> dict[str, Any]:
-        """Handle every record; one that fails neither stops the others nor hides behind them.
+        """Handle every record. A failed record does not stop the others, and its error is not lost.
 
-        A record that no retry can mend is refused, logged and counted. For one that a retry can mend, the event is
-        failed at the end: the retry finds the others on record.
+        A record that no retry can fix is refused, logged and counted. If a retry can fix it, the event fails at the
+        end; the retry then finds the records of the others.
         """
         decided: list[dict[str, Any]] = []
         retry: Exception | None = None
@@ -150,7 +150,7 @@ class Function:
         return asdict(summary)
 
     def on_scale(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-        """Scale a stream as a person or a schedule asks."""
+        """Scale a stream as a person or a schedule requests."""
         return _summary(self._scaler.on_request(ScaleRequest.parse(event), context.aws_request_id))
 
 
@@ -164,10 +164,10 @@ def _now() -> datetime:
 
 
 def _forget_clients() -> None:
-    """Let the next invocation begin with clients of its own.
+    """Let the next invocation create new clients.
 
-    botocore's quota of retries lives as long as a client. Where AWS refuses much, an execution environment would go on
-    with what little is left of it.
+    botocore's retry quota lasts as long as a client. After many refused calls, an execution environment would
+    continue with little of it left.
     """
     _function.cache_clear()
     client.cache_clear()

@@ -1,7 +1,7 @@
 """The head of each stream as a DynamoDB item, and the conditions on which it moves.
 
-Every intent moves its stream's head, in the transaction that writes it and on condition that the head still is what the
-decision rests on. Whoever moves the head, conditionally, may call Kinesis.
+Every intent moves its stream's head, in the transaction that writes it, on condition that the head is still the one on
+which the decision is based. Whoever moves the head, conditionally, may call Kinesis.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .model import Head, Plan, Record
 from .model.record import timestamp
 
 NO_STREAM = "*"
-"""No stream can have this name: items under it are in no stream's log, and without event_date in no day's either."""
+"""No stream can have this name, so its items are in no stream's log. Without event_date they are in no day's index."""
 
 _HEAD = "head#"
 
@@ -66,9 +66,9 @@ def move(
     Args:
         intent: The record to move to.
         latest: The latest intent that is known.
-        horizon: An intent from before this time is in no history: it may be followed without being known.
-        expires_at: When DynamoDB may forget the head.
-        expected: The shard count that the decision rests on; None where an unfinished change makes it unknown.
+        horizon: An intent from before this time is in no history, so it need not be known.
+        expires_at: When DynamoDB may delete the head.
+        expected: The shard count on which the decision is based; None if an unfinished change makes it unknown.
         becomes: The shard count from now on, if it has changed.
     """
     values = {
@@ -98,7 +98,7 @@ def move(
 
 
 def settle(stream_name: str, shard_count: int) -> dict[str, Any]:
-    """The update that tells the head what the stream has come to."""
+    """The update that sets the head's shard count."""
     return {
         "Key": key(stream_name),
         "UpdateExpression": "SET shard_count = :count",
@@ -107,12 +107,12 @@ def settle(stream_name: str, shard_count: int) -> dict[str, Any]:
 
 
 def adopt(stream_name: str, shard_count: int) -> dict[str, Any]:
-    """The update that gives a stream its first head."""
+    """The update that creates a stream's head."""
     return {**settle(stream_name, shard_count), "ConditionExpression": "attribute_not_exists(shard_count)"}
 
 
 def check_up(stream_name: str, consumers: Mapping[str, float], now: datetime, expires_at: datetime) -> dict[str, Any]:
-    """The update that keeps when a stream's last check-up was, and what it found."""
+    """The update that stores the time and result of a stream's last check-up."""
     return {
         "Key": key(stream_name),
         "UpdateExpression": "SET checked_at = :now, consumers = :consumers, expires_at = :expires",
@@ -125,7 +125,7 @@ def check_up(stream_name: str, consumers: Mapping[str, float], now: datetime, ex
 
 
 def keep_plan(stream_name: str, plan: Plan, expires_at: datetime) -> dict[str, Any]:
-    """The update that keeps what is foreseen of a stream."""
+    """The update that stores a stream's plan."""
     item = {
         "made_at": timestamp(plan.made_at),
         "shard_count": plan.shard_count,

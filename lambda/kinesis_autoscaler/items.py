@@ -40,7 +40,7 @@ _deserialize = TypeDeserializer().deserialize
 
 
 def item_of(record: Record, *, expires_at: datetime) -> dict[str, Any]:
-    """A record as DynamoDB takes it."""
+    """A record as a DynamoDB item."""
     fields: dict[str, Any] = {
         "event_date": record.event_time[:10],
         "action": str(record.action),
@@ -59,7 +59,7 @@ def item_of(record: Record, *, expires_at: datetime) -> dict[str, Any]:
 
 
 def unchanged(record: Record) -> tuple[str, dict[str, Any]]:
-    """The condition that an item is still what was read, as far as two writers could disagree about it."""
+    """The condition that an item has not changed since it was read, in the fields that writers change."""
     parts = ["#status = :status", "occurrences = :occurrences"]
     values: dict[str, Any] = {":status": {"S": str(record.status)}, ":occurrences": {"N": str(record.occurrences)}}
     if record.lease_until is None:
@@ -71,7 +71,7 @@ def unchanged(record: Record) -> tuple[str, dict[str, Any]]:
 
 
 def records_of(items: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
-    """The records among items; one that can't be read is logged and left out."""
+    """The records of these items. An item that can't be read is logged and skipped."""
     for item in items:
         read = {name: _deserialize(value) for name, value in item.items()}
         try:

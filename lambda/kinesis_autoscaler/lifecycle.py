@@ -1,4 +1,4 @@
-"""How a record goes on: pure functions from one state of it to the next."""
+"""The life of a record: pure functions from one state to the next."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .model.record import event_key, shards
 from .occasions import Occasion
 
 RESUME_LIMIT = timedelta(minutes=5)
-"""An intent that Kinesis never heard of is carried out only while its demand is this fresh; after that the alarm is
-re-armed and the data are asked again. How fresh demand must be does not depend on how often reconcile comes."""
+"""How long an intent without a call is still carried out. After that its demand is too old: the alarm is re-armed, and
+the data are read again. This does not depend on the reconcile interval."""
 
 SETTLING = timedelta(minutes=1)
-"""So soon after the call, a stream that still looks untouched may just not show the change yet."""
+"""How long after the call a stream may not show the change yet."""
 
 
 def recorded(occasion: Occasion, decision: Decision, request_id: str, now: datetime) -> Record:
@@ -61,12 +61,12 @@ def updating(record: Record, problems: list[str], count: int | None = None) -> R
 
 
 def in_doubt(record: Record, error: Exception) -> Record:
-    """Nobody can tell yet whether Kinesis accepted the call: the stream will, once it is ACTIVE."""
+    """It is unknown whether Kinesis accepted the call. The stream shows it once it is ACTIVE."""
     return record.with_(lease_until=None, error=str(error))
 
 
 def left_alone(record: Record, error: Exception, now: datetime) -> Record:
-    """Kinesis refused the call since another change is in progress."""
+    """Kinesis refused the call because another change is in progress."""
     return record.with_(
         status=Status.SKIPPED,
         reason=Reason.STREAM_UPDATING,
@@ -84,13 +84,13 @@ def refused(record: Record, reason: Reason, why: str, error: Exception, now: dat
 
 
 def expired(record: Record, why: str, now: datetime) -> Record:
-    """The call was never made, and is not to be made any more."""
+    """The call was never made, and must not be made anymore."""
     because = f"the call was never made, and {why}"
     return failed(record, Reason.INTENT_EXPIRED, because, now).with_(call_accepted=False)
 
 
 def failed(record: Record, reason: Reason, why: str, now: datetime, *, error: Exception | None = None) -> Record:
-    """The record, ended badly: `why` for people, and the `error` behind it as AWS put it."""
+    """The failed record: `why` in a sentence, and the `error` from AWS."""
     return record.with_(
         status=Status.FAILED,
         reason=reason,
@@ -102,14 +102,14 @@ def failed(record: Record, reason: Reason, why: str, now: datetime, *, error: Ex
 
 
 def settled(record: Record, stream: Stream, now: datetime, *, has_consumers: bool) -> Record:
-    """The record as the stream's state tells it now: ended, or the very same while nobody can tell."""
+    """The record after a check of the stream: ended, or unchanged while the result is unknown."""
     if not record.status.is_open or not stream.is_active:
         return record
     count = stream.open_shard_count
     if record.by_splits and record.call_accepted and count in range(record.from_shard_count or 0, record.target):
         return record  # more splits are to come
     if record.by_splits and count in range((record.from_shard_count or 0) + 1, record.target):
-        return updating(record, [], count)  # whoever asked for the first did not live to say so
+        return updating(record, [], count)  # the invocation of the first split ended before it was recorded
     untouched = count == record.from_shard_count
     age = now - record.started_at
     if record.status is Status.PENDING:
@@ -141,12 +141,12 @@ def sufficient(record: Record, count: int, now: datetime) -> Record:
 
 
 def stopped(record: Record, why: str, now: datetime, *, error: Exception | None = None) -> Record:
-    """Some shards are split, and the others are not to be any more."""
+    """Some shards are split, and the others must not be split anymore."""
     return failed(record, Reason.STOPPED_SHORT, why, now, error=error)
 
 
 def resharded_elsewhere(stream: Stream, before: int, request_id: str, now: datetime) -> Record:
-    """The record of a change that somebody else has made."""
+    """The record of a change made by somebody else."""
     action = Action.towards(stream.open_shard_count, before)
     because = f"a person, Terraform or another tool resharded it; seen at {now:%Y-%m-%d %H:%M} UTC."
     return Record(
@@ -167,7 +167,7 @@ def resharded_elsewhere(stream: Stream, before: int, request_id: str, now: datet
 
 
 def says_the_same(record: Record, other: Record) -> bool:
-    """Whether people were told of this on the same day."""
+    """Whether the same decision was reported on the same day."""
     return (
         (other.reason, other.action, other.status) == (record.reason, record.action, record.status)
         and Trigger.REQUEST not in (record.trigger, other.trigger)

@@ -1,4 +1,4 @@
-"""The stream's raw metrics: minute by minute, or over days in longer periods; and what CloudWatch could not tell."""
+"""The stream's raw metrics, by the minute or over days in longer periods, and the gaps that CloudWatch left."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _METRICS = {
 }
 _WRITES = ("incomingBytes", "incomingRecords")
 QUERIES_AT_ONCE = 500
-"""What one GetMetricData call takes (API reference)."""
+"""The limits of one GetMetricData call (API Reference)."""
 
 _Series = dict[str, dict[datetime, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Which periods of the last days are wanted: those that have begun since a time and ended by another."""
+    """The requested periods of the last days: those that began after one time and ended before another."""
 
     since: datetime
     until: datetime
@@ -48,7 +48,7 @@ class Days:
 
 
 class Metrics:
-    """What CloudWatch knows of the traffic."""
+    """Reads the traffic from CloudWatch."""
 
     def __init__(self, cloudwatch: CloudWatchClient) -> None:
         """Use this client."""
@@ -63,15 +63,15 @@ class Metrics:
         fan_out: Sequence[str] = (),
         days: Days | None = None,
     ) -> Telemetry:
-        """Every full minute between two times; a minute or a metric without a datapoint is None, never zero.
+        """Every full minute between two times. A minute or a metric without a datapoint is None, never zero.
 
         Args:
             stream_name: The stream.
             since: The first minute.
             until: The end.
             fan_out: Names of its consumers with enhanced fan-out.
-            days: The last days that are wanted too. They come with the same call, and at no cost: GetMetricData is
-                charged by metric (CloudWatch pricing), and a metric's week costs what its hour does.
+            days: The last days, if they are needed too. The same call reads them at no cost: GetMetricData is charged
+                by metric (CloudWatch pricing), and a week of a metric costs as much as an hour.
         """
         consumers = {f"fanOut{number}": name for number, name in enumerate(fan_out)}
         queries = [*_stream_queries(stream_name, _METRICS, _MINUTE)]
@@ -93,16 +93,16 @@ class Metrics:
         )
 
     def days(self, stream_name: str, days: Days) -> Telemetry:
-        """The last days alone: the metrics that tell what a stream accepted, and for reads what was read.
+        """Only the last days: the metrics of accepted traffic and, for reads, of the bytes read.
 
-        Throttled records are left out: of past days, what was asked for is not known any better by them.
+        Throttled records are left out: they would not make the demand of past days any clearer.
         """
         names = [*_WRITES, "readBytes"] if days.with_reads else _WRITES
         series, incomplete = self._series(_stream_queries(stream_name, names, _MINUTE), days.since, days.until, _MINUTE)
         return Telemetry(days=_periods(series, days), incomplete=incomplete)
 
     def throttled_minutes(self, stream_name: str, *, since: datetime, until: datetime) -> int:
-        """In how many minutes between two times records were throttled."""
+        """The number of minutes between two times in which records were throttled."""
         queries = _stream_queries(stream_name, ["throttledRecords"], _MINUTE)
         series, _ = self._series(queries, since, until, _MINUTE)
         return sum(value > 0 for value in series.get("throttledRecords", {}).values())
@@ -110,9 +110,9 @@ class Metrics:
     def totals(
         self, stream_name: str, wanted: Sequence[tuple[str, str | None]], *, since: datetime, until: datetime
     ) -> dict[tuple[str, str | None], float]:
-        """Sums over a stretch of time, each of a metric and a shard's id, or None for the whole stream.
+        """Sums over a time range, by metric and shard ID; None stands for the whole stream.
 
-        What has no datapoint is left out.
+        Metrics without a datapoint are left out.
         """
         queries = []
         for number, (metric, shard) in enumerate(wanted):
@@ -129,7 +129,7 @@ class Metrics:
         return totals
 
     def delivered(self, stream_names: Sequence[str], *, since: datetime, until: datetime) -> frozenset[datetime]:
-        """The minutes between two times of which CloudWatch has traffic metrics of any of these streams."""
+        """The minutes between two times in which CloudWatch has traffic metrics of any of these streams."""
         queries = [
             _query(f"other{number}", "IncomingRecords", "Sum", {"StreamName": name}, _MINUTE)
             for number, name in enumerate(stream_names)
@@ -140,10 +140,10 @@ class Metrics:
     def _series(
         self, queries: list[Any], since: datetime, until: datetime, period: timedelta
     ) -> tuple[_Series, tuple[str, ...]]:
-        """The datapoints by query, and the metrics of which CloudWatch has not returned all, even when asked again.
+        """The datapoints by query, and the metrics that are incomplete even after a second request.
 
-        GetMetricData answers 200 with a StatusCode for each metric; only Complete says that what is missing does not
-        exist (CloudWatch API reference).
+        GetMetricData answers 200 with a StatusCode for each metric. Only Complete means that missing datapoints do not
+        exist (CloudWatch API Reference).
         """
         series, open_ids = self._ask(queries, since, until, period)
         if open_ids:
@@ -204,7 +204,7 @@ def _points(
 
 
 def _periods(series: Mapping[str, Mapping[datetime, float]], days: Days) -> tuple[Period, ...]:
-    """The demand of each full period. A minute with traffic of which a metric is missing makes its period unknown."""
+    """The demand of each full period. A minute with traffic and a missing metric makes its period unknown."""
     since, period = _beginning(days.since, days.period), days.period
     known = [series.get(name, {}) for name in _WRITES]
     reads = series.get("readBytes", {}) if days.with_reads else {}
@@ -233,7 +233,7 @@ def _periods(series: Mapping[str, Mapping[datetime, float]], days: Days) -> tupl
 
 
 def _beginning(moment: datetime, period: timedelta) -> datetime:
-    """The beginning of the period that a moment lies in, counted from the epoch."""
+    """The start of the period that contains a time, counted from the epoch."""
     return moment - (moment - _EPOCH) % period
 
 

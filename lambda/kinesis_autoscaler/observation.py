@@ -1,4 +1,4 @@
-"""One look at AWS: all that a decision rests on, each thing asked for once, and nothing that is not needed."""
+"""Reads everything that a decision needs from AWS: each thing once, and nothing else."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from .settings import InvalidSettingsError, parse_settings
 from .streams import Streams
 
 SOME_MORE = timedelta(minutes=30)
-"""Beyond its window a look reads this much: more than the trend's lookback and how late metrics are. Minutes cost
-nothing, metrics do."""
+"""How much a check reads beyond its window: more than the trend's lookback and the delay of metrics. More minutes cost
+nothing."""
 
 WITNESSES = 3
-"""So many other streams are asked whether CloudWatch delivered; one with data is enough."""
+"""The number of other streams that are queried as proof of delivery. One with data is enough."""
 
 
 class Observer:
-    """Reads what a look needs."""
+    """Reads what a check needs."""
 
     def __init__(self, *, alarms: Alarms, streams: Streams, metrics: Metrics) -> None:
         """Use these adapters."""
@@ -52,15 +52,15 @@ class Observer:
         """The stream's settings.
 
         Raises:
-            InvalidSettingsError: A tag or a definition is not to be understood, or an alarm could not be rewritten.
+            InvalidSettingsError: A tag or a definition is invalid, or an alarm could not be rewritten.
         """
         for alarm in pair:
-            alarm.require_rewritable()  # what can't be rewritten afterwards must stop a scaling before it begins
+            alarm.require_rewritable()  # an alarm that can't be rewritten afterwards must prevent the scaling
         tags = self._alarms.tags(pair.scale_up)
         return parse_settings(tags, scale_up=pair.scale_up.rule, scale_down=pair.scale_down.rule)
 
     def readable_settings(self, pair: AlarmPair) -> Settings | None:
-        """The stream's settings; None where they can't be read."""
+        """The stream's settings; None if they can't be read."""
         try:
             return self.settings(pair)
         except InvalidSettingsError:
@@ -68,14 +68,14 @@ class Observer:
             return None
 
     def consumers(self, pair: AlarmPair) -> Mapping[str, float]:
-        """The stream's consumers; none where the settings can't be read, since a record must end nevertheless."""
+        """The stream's consumers; none if the settings can't be read, because a record must end regardless."""
         settings = self.readable_settings(pair)
         return settings.consumers if settings else {}
 
     def situation(
         self, question: Question, stream: Stream, settings: Settings, history: History, now: datetime
     ) -> Situation:
-        """What a question is to be answered from."""
+        """The situation from which a question is decided."""
         if history.is_split:
             widths = [shard.width for shard in self._streams.open_shards(stream)]
             stream = replace(stream, widest=max(widths) / sum(widths))
@@ -83,7 +83,7 @@ class Observer:
         if question is Question.MINIMUM:
             telemetry = Telemetry()
         elif question is Question.FORESEE:
-            # The two metrics of a week, hourly: what the forecast costs. The rest is asked only where it comes to that.
+            # The forecast reads only two metrics of a week every hour. The rest is read when it is needed.
             days = _last_days(stream, settings, now)
             telemetry = _from_first_data(self._metrics.days(stream.name, days)) if days else Telemetry()
             past = None if telemetry.incomplete else Past(telemetry.days, fill=fill_of(settings))
@@ -97,14 +97,14 @@ class Observer:
         return Situation(stream, settings, telemetry, history, now, past)
 
     def has_enough(self, stream: Stream, settings: Settings, history: History, now: datetime) -> bool:
-        """Whether demand asks for no more splits."""
+        """Whether the demand needs no more splits."""
         return enough(self.situation(Question.MORE, stream, settings, history, now))
 
     def hottest_shard(self, stream: Stream, now: datetime) -> HottestShard | None:
-        """The shard that threw back most records of late, or took most where that metric is off; None if none reports.
+        """The shard that throttled most records recently, or took most if that metric is off; None if none reports.
 
-        It costs one metric of GetMetricData for each open shard and at most six more: once an hour that is $0.0073 a
-        month for a shard, a hundredth of what its shard-level metrics cost.
+        It reads one metric of GetMetricData for each open shard and at most six more. Once an hour, that is $0.0073 a
+        month per shard, a hundredth of the price of its shard-level metrics.
 
         Raises:
             ClientError: AWS refused a call.
@@ -157,11 +157,11 @@ class Observer:
 
 
 def _last_days(stream: Stream, settings: Settings, now: datetime) -> Days | None:
-    """The days that count, as far as the stream has existed; None for one that has not ended a period yet."""
+    """The days to read, as far as the stream existed; None if it has not completed a period yet."""
     since, until = max(now - LOOKBACK * PERIOD, stream.created_at), now - METRIC_DELAY
     return Days(since, until, PERIOD, settings.scale_on_reads) if until - since >= PERIOD else None
 
 
 def _from_first_data(telemetry: Telemetry) -> Telemetry:
-    """Without the time before the stream had any traffic: it says nothing."""
+    """The days without the time before the stream's first traffic."""
     return replace(telemetry, days=tuple(dropwhile(lambda period: period.highest is None, telemetry.days)))

@@ -1,6 +1,6 @@
-"""Why a stream is looked at. Pure: each occasion is data, and what follows from it is for others.
+"""The reasons to check a stream, as data. Pure: other modules act on them.
 
-Alarms and requests come from outside. What no alarm asks for, reconcile finds: `FOR_RECONCILE` says in which order.
+Alarms and requests come from outside. Reconcile finds the other occasions, in the order of `FOR_RECONCILE`.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from .events import AlarmEvent, ScaleRequest
 from .model import Action, History, Plan, Reason, Record, Stream, Trigger
 
 NOTICE_TAKES = timedelta(minutes=2)
-"""From an alarm's change of state to the record of what came of it, at the most; before that it is not stuck. It is
-what SNS, Lambda's first retry and a look take, which no setting changes."""
+"""The maximum time from an alarm's change of state to its record. Before that, the alarm is not stuck. It covers SNS,
+Lambda's first retry and a check, which do not depend on settings."""
 
 NO_DATA_FOR = timedelta(minutes=15)
-"""A scale-down alarm without data for this long won't fire by itself: the stream may be idle. The look that follows
-judges the alarm's whole window, whatever its length, so that one that comes early does no harm."""
+"""A scale-down alarm without data for this long won't fire by itself: the stream may be idle. The check that follows
+uses the alarm's whole window, so an early check does no harm."""
 
 SHOWN_EVERY = timedelta(hours=6)
-"""How often a stream's shard count is reported though it has not changed, and what is expected of it: so every graph of
-a day has them. Four of a day's hours are $0.05 a month for each. In between, graphs repeat the count."""
+"""How often an unchanged shard count and the expected demand are reported, so that every graph of a day has them. Four
+hours a day cost $0.05 a month for each metric. In between, graphs repeat the count."""
 
 SAME_MOMENT = timedelta(seconds=5)
-"""By so much the function's clock and CloudWatch's may differ."""
+"""The maximum difference between the function's clock and CloudWatch's."""
 
 
 class Question(Enum):
-    """What is to be decided."""
+    """The question to decide."""
 
     MORE = "does the demand need more shards?"
     FEWER = "are fewer shards enough?"
@@ -43,22 +43,22 @@ class Question(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """A reason to look at a stream."""
+    """A reason to check a stream."""
 
     question: Question
     trigger: Trigger
     at: datetime
-    """When it came up: an alarm's change of state, a request's time, a reconcile."""
+    """Its time: that of an alarm's change of state, of a request, or of a reconcile."""
     shard_count: int | None = None
-    """What a request asks for."""
+    """The count that a request asks for."""
     alarm_name: str | None = None
     why: str | None = None
-    """The alarm's own reason, or that of whoever asked."""
+    """The alarm's own reason, or that of the request."""
     plan: Plan | None = None
-    """The last one, where a new one is to be made."""
+    """The previous plan, if a new one is to be made."""
 
     def action(self, stream: Stream | None) -> Action:
-        """The direction that is asked about; a request's follows from what the stream has."""
+        """The direction in question. That of a request depends on the stream's count."""
         if self.shard_count is not None and stream is not None:
             return Action.towards(self.shard_count, stream.open_shard_count)
         return Action.SCALE_DOWN if self.question is Question.FEWER else Action.SCALE_UP
@@ -66,15 +66,15 @@ class Occasion:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What reconcile knows of a stream without asking for more."""
+    """What reconcile knows of a stream without further calls."""
 
     pair: AlarmPair
     stream: Stream
     now: datetime
     throttled_minutes: int = 0
-    """Of the last hour; known at a check-up."""
+    """Throttled minutes of the last hour; known at a check-up."""
     plan: Plan | None = None
-    """What was foreseen of this hour."""
+    """The plan of this hour."""
 
 
 def of_alarm(event: AlarmEvent, action: Action) -> Occasion:
@@ -95,14 +95,14 @@ def of_request(request: ScaleRequest, now: datetime) -> Occasion:
 
 
 def below_minimum(seen: Seen) -> Occasion | None:
-    """The minimum was raised, or somebody has gone below it."""
+    """The minimum was raised, or somebody has resharded below it."""
     if seen.stream.open_shard_count >= seen.pair.scale_down.min_shard_count:
         return None
     return Occasion(Question.MINIMUM, Trigger.RECONCILE, seen.now)
 
 
 def silent(seen: Seen) -> Occasion | None:
-    """The scale-down alarm has no data, and so does not fire, though the stream may be idle."""
+    """The scale-down alarm has no data and does not fire, although the stream may be idle."""
     alarm = seen.pair.scale_down
     if not alarm.has_no_data or alarm.state_since >= seen.now - NO_DATA_FOR:
         return None
@@ -112,14 +112,14 @@ def silent(seen: Seen) -> Occasion | None:
 
 
 def throttled(seen: Seen) -> Occasion | None:
-    """Records were throttled over some time, and no alarm may have reason to fire."""
+    """Records were throttled in several minutes, which no alarm may react to."""
     if not seen.throttled_minutes:
         return None
     return Occasion(Question.HOT_SHARD, Trigger.RECONCILE, seen.now)
 
 
 def foreseen(seen: Seen) -> Occasion | None:
-    """The plan is due to be made anew, or asks for other shards than there are."""
+    """A new plan must be made, or the plan wants another shard count."""
     plan, count = seen.plan, seen.stream.open_shard_count
     if plan is not None and not (
         plan.is_due(seen.now, count) or plan.wants_more(seen.now, count) or plan.wants_fewer(seen.now, count)
@@ -129,7 +129,7 @@ def foreseen(seen: Seen) -> Occasion | None:
 
 
 def in_order_of_plans(streams: Iterable[Seen]) -> list[Seen]:
-    """Those first whose plan asks for more shards now, then those without a plan, then the longest waiting."""
+    """Streams whose plan wants more shards now, then those without a plan, then those with the oldest plan."""
 
     def key(seen: Seen) -> tuple[bool, str]:
         plan = seen.plan
@@ -146,38 +146,38 @@ FOR_CHECK_UP = (throttled,)
 def check_ups_due(
     names: Iterable[str], checked: Mapping[str, datetime | None], every: timedelta, now: datetime
 ) -> list[str]:
-    """The streams whose last check-up, if there was one, is so long ago; those that have waited longest first."""
+    """The streams whose last check-up is at least this long ago; the longest waiting first."""
     last = {name: checked.get(name) for name in names}
     due = {name: at.isoformat() if at else "" for name, at in last.items() if at is None or now - at >= every}
     return sorted(due, key=lambda name: due[name])
 
 
 def is_another_stretch(before: datetime | None, length: timedelta, now: datetime) -> bool:
-    """Whether a new stretch of a day has begun since then; they are counted from midnight."""
+    """Whether a new interval of this length has begun since then, counted from midnight."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return before is None or (before - midnight) // length != (now - midnight) // length
 
 
 def in_order(pairs: list[AlarmPair], unfinished: Iterable[str], cursor: str | None) -> list[str]:
-    """Streams with something to finish or an alarm in ALARM first; the rest by name, from the cursor on and round."""
+    """Streams with unfinished work or an alarm in ALARM first; then the others by name, starting at the cursor."""
     urgent = {*unfinished, *(pair.stream_name for pair in pairs if any(alarm.in_alarm for alarm in pair))}
     names = {*urgent, *(pair.stream_name for pair in pairs)}
     return sorted(names, key=lambda name: (name not in urgent, cursor is not None and name < cursor, name))
 
 
 def stuck(pair: AlarmPair, now: datetime) -> tuple[Action, ...]:
-    """The alarms that have been in ALARM for longer than a notice takes."""
+    """The alarms that have been in ALARM for longer than a notification takes."""
     return tuple(a for a in Action if pair.of(a).in_alarm and pair.of(a).state_since < now - NOTICE_TAKES)
 
 
 def stands(history: History, action: Action, now: datetime) -> bool:
-    """Whether the last decision in this direction said to look again later than now."""
+    """Whether the last decision in this direction still stands."""
     latest = _latest_about_the_present(history, action)
     return latest is not None and latest.retry_at is not None and now < latest.retry_at
 
 
 def holds(history: History, action: Action, now: datetime) -> bool:
-    """Whether it holds against what is foreseen too, which knows more of demand than an alarm or a check-up."""
+    """Whether the last decision also rules out what the plan wants. The plan knows more of demand than an alarm."""
     latest = history.latest_of(action)
     if latest is None:
         return False
@@ -191,7 +191,7 @@ def holds(history: History, action: Action, now: datetime) -> bool:
 def explains(history: History, action: Action, alarm: Alarm, now: datetime) -> bool:
     """Whether the last decision in this direction was about this very state of the alarm, and still stands.
 
-    An alarm that was changed since is worth a look at once: its user waits for it.
+    An alarm that was changed since is checked at once, because its user expects that.
     """
     latest = _latest_about_the_present(history, action)
     if latest is None or not answered(history, action, alarm):
@@ -203,14 +203,14 @@ def explains(history: History, action: Action, alarm: Alarm, now: datetime) -> b
 def answered(history: History, action: Action, alarm: Alarm) -> bool:
     """Whether the last decision in this direction was about this very state of the alarm.
 
-    If it was, re-arming the alarm is but another look when that is due; if not, a notification was lost.
+    If it was, re-arming the alarm only triggers the next check. If not, a notification was lost.
     """
     latest = _latest_about_the_present(history, action)
     return latest is not None and latest.seen_at >= alarm.state_since - SAME_MOMENT
 
 
 def _latest_about_the_present(history: History, action: Action) -> Record | None:
-    """The last decision in a direction, unless it was about what is foreseen and left the calls to present demand."""
+    """The last decision in a direction, unless foresight left the reserved calls to current demand."""
     latest = history.latest_of(action)
     left = latest is not None and action is Action.SCALE_UP and latest.reason is Reason.QUOTA_RESERVED
     return None if left else latest

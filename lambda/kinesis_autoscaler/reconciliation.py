@@ -1,8 +1,8 @@
-"""What alarms can't do: finish what was left unfinished, repair what has drifted, and wake what is stuck.
+"""What alarms can't do: complete interrupted changes, correct drifted alarms, and re-arm stuck ones.
 
-A run asks Kinesis once for every stream, which is the least that finds a manual reshard, and touches nothing else where
-all is well. Streams with something to finish come first; where the time runs out, the next run begins with the rest.
-Once an hour each stream has a check-up, for what changes slowly.
+A run makes one Kinesis call for each stream, the minimum to detect a manual reshard. It changes nothing if all is well.
+Streams with unfinished work come first. If the time runs out, the next run begins with the rest. Once an hour each
+stream has a check-up for slow changes.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from .streams import StreamMissingError, Streams
 _Each = TypeVar("_Each")
 
 TIME_FOR_ONE_STREAM = timedelta(seconds=30)
-"""With less than this left, a run ends and leaves the rest to the next."""
+"""With less time than this left, a run ends and leaves the rest to the next one."""
 
 CHECK_UP = HOT_SHARD_WINDOW - timedelta(minutes=5)
-"""How often a stream is looked at for what no alarm shows: a little sooner than the stretch that is searched is over,
-so that the next reconcile leaves no gap. One metric of GetMetricData an hour is $0.0073 a month."""
+"""How often a stream is checked for what no alarm shows: slightly less than the range that is searched, so that the
+next reconcile leaves no gap. One metric of GetMetricData an hour is $0.0073 a month."""
 
 HOURLY_LOOKS = timedelta(minutes=2)
-"""What a run spends on plans, and once more on check-ups, at the most: a large fleet whose streams are all due at once
-would otherwise make it run into the next."""
+"""The maximum time that a run spends on plans, and also on check-ups. Otherwise a run over a large fleet could overlap
+the next one."""
 
 KEEPING_UP = timedelta(minutes=1)
-"""Consumers that are no further behind are done with the shards that a scale-down has closed."""
+"""Consumers with at most this lag have read the shards that a scale-down has closed."""
 
 
 class Reconciler:
-    """Brings every stream of this autoscaler back to order."""
+    """Restores the consistency of every stream of this autoscaler."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Reconciler:
         scaler: Scaler,
         clock: Callable[[], datetime],
     ) -> None:
-        """Work with these."""
+        """Use these parts."""
         self._alarms = alarms
         self._streams = streams
         self._metrics = metrics
@@ -108,7 +108,7 @@ class Reconciler:
         for name in self._in_time(occasions.check_ups_due(calm, checked, CHECK_UP, self._clock()), time_left):
             with OneStream(name, summary, self._reporter):
                 self._check_up(by_stream[name], calm[name], heads.get(name), request_id)
-        # What did not happen is not reported: a metric costs by the hours in which it is.
+        # Zeros are not reported, because a metric costs by the hours in which it is reported.
         done = {"AlarmRepairs": summary.repaired or None, "StuckAlarms": summary.stuck or None}
         self._reporter.emit({"Reconciles": 1, **done})
         if not summary.left_for_next_run:
@@ -126,7 +126,7 @@ class Reconciler:
         summary: Summary,
         counts: dict[str, int],
     ) -> Stream | None:
-        """Bring one stream to order; returns it if it is at rest."""
+        """Reconcile one stream; return it if no change is in progress."""
         try:
             stream = self._streams.describe(pair.stream_name)
         except StreamMissingError:
@@ -135,7 +135,7 @@ class Reconciler:
         if stream.on_demand:
             self._fail_all(records, Reason.ON_DEMAND_STREAM, "the stream is now in on-demand mode.", summary)
             return None
-        # What Kinesis says during a change is not documented; the alarms hold what the stream is changing to.
+        # The count during a change is not documented; the alarms contain the target of the change.
         counts[stream.name] = stream.open_shard_count if stream.is_active else pair.scale_up.shard_count
         still_open = self._finish(pair, stream, records, summary)
         if not stream.is_active or still_open:
@@ -150,7 +150,7 @@ class Reconciler:
         return None if looked else stream
 
     def _finish(self, pair: AlarmPair, stream: Stream, records: list[Record], summary: Summary) -> bool:
-        """End what can be ended; True if an intent is still under way, so that the stream is best left alone."""
+        """End the records that can be ended. True if an intent is in progress: the stream must be left alone."""
         under_way = False
         for record in records:
             if record.status is Status.PENDING or (record.by_splits and record.status.is_open):
@@ -167,7 +167,7 @@ class Reconciler:
         return under_way
 
     def _note_what_others_did(self, stream: Stream, head: Head | None, request_id: str) -> None:
-        """Find a reshard by hand, or by an apply that does not ignore the shard count."""
+        """Detect a reshard by hand, or by an apply that does not ignore the shard count."""
         if head is None or head.shard_count is None:
             self._audit.adopt(stream.name, stream.open_shard_count)
         elif head.shard_count != stream.open_shard_count:
@@ -187,12 +187,12 @@ class Reconciler:
         self._reporter.emit(done, stream=pair.stream_name, in_total=False)
 
     def _wake(self, pair: AlarmPair, stream: Stream, request_id: str, summary: Summary) -> bool:
-        """Do what an alarm would have asked for, or let it ask again; whether the stream was looked at."""
+        """Take the decision that an alarm would have triggered, or re-arm it; return whether the stream was checked."""
         now = self._clock()
         occasion = _first(FOR_RECONCILE, Seen(pair, stream, now))
         if occasion is None and not stuck(pair, now):
             return False
-        pair = self._alarms.pair(pair.names)  # as it is now: the listing may be many streams old
+        pair = self._alarms.pair(pair.names)  # read again: the listing may be outdated by now
         occasion = _first(FOR_RECONCILE, Seen(pair, stream, now))
         history = self._audit.history(pair.stream_name, now)
         if occasion is not None:
@@ -215,13 +215,13 @@ class Reconciler:
     # Consumers
 
     def _raise_consumers(self, consumers: Mapping[str, float], stream: Stream) -> None:
-        """Restore what a manual reshard or a `terraform apply` has left too low for the shards that there are."""
+        """Raise concurrency that a manual reshard or a `terraform apply` left too low for the shards."""
         low, _ = self._consumers.unfit(consumers, stream.open_shard_count)
         if low:
             self._fit({name: consumers[name] for name in low}, stream)
 
     def _lower_consumers(self, pair: AlarmPair, stream: Stream, record: Record) -> Record:
-        """After a scale-down, once nobody lags: fewer shards need fewer consumers."""
+        """Lower the concurrency after a scale-down, once no consumer lags."""
         if not stream.is_active or not self._keeps_up(stream):
             return record
         problems = self._consumers.fit(self._observer.consumers(pair), stream.open_shard_count)
@@ -258,7 +258,7 @@ class Reconciler:
         summary: Summary,
         time_left: Callable[[], timedelta],
     ) -> None:
-        """Make the plans anew that are due, and do what they ask for; they may ask at any time."""
+        """Renew old plans, and carry out what plans want."""
         now = self._clock()
         plans = {name: head.plan for name, head in heads.items()}
         seen_of_each = (Seen(pairs[name], calm[name], now, plan=plans.get(name)) for name in calm)
@@ -269,7 +269,7 @@ class Reconciler:
                 self._scaler.look(occasion, seen.pair, history, request_id)
 
     def _in_time(self, each: Iterable[_Each], time_left: Callable[[], timedelta]) -> Iterator[_Each]:
-        """As many as there is time for. The longest waiting come first, so that the rest have their turn next time."""
+        """As many as the time allows. The longest waiting come first, so that the others follow in the next run."""
         until = self._clock() + HOURLY_LOOKS
         for one in each:
             if time_left() < TIME_FOR_ONE_STREAM or self._clock() >= until:
@@ -295,7 +295,7 @@ class Reconciler:
     # What can't go on
 
     def _finish_without_alarms(self, records: list[Record], summary: Summary) -> None:
-        """The stream's module block is gone, but what it had begun still has an end."""
+        """The stream's module block was removed, but its open records must still be ended."""
         try:
             stream = self._streams.describe(records[0].stream_name)
         except StreamMissingError:

@@ -1,4 +1,4 @@
-"""What operators see: one structured log line per decision, CloudWatch metrics, and messages to people."""
+"""What operators see: one structured log line per decision, CloudWatch metrics, and notifications."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ NEEDS_A_PERSON = frozenset(
         Reason.STREAM_MISSING,
     }
 )
-"""Reasons not to scale that stay until a person does something; the first of each is worth a message."""
+"""Reasons not to scale that last until a person acts; the first of each triggers a notification."""
 
 WORRIES = NEEDS_A_PERSON | {Reason.NO_TELEMETRY, Reason.THROTTLED}
-"""Reasons not to scale that are counted. The others are everyday, and in the log and the audit table."""
+"""Reasons not to scale that are counted as metrics. The others are common; the log and the audit table have them."""
 
 _UNITS = {"ForecastError": "None", "ReshardSeconds": "Seconds"}
 
@@ -42,7 +42,7 @@ logger = logging.getLogger("kinesis_autoscaler")
 
 
 class Reporter:
-    """Tells operators what was decided and how it ended."""
+    """Reports decisions and their results to operators."""
 
     def __init__(self, environment: Environment, sns: SNSClient | None) -> None:
         """Publish to the notification topic if the environment names one; `sns` is None otherwise."""
@@ -58,17 +58,17 @@ class Reporter:
         accepted_now: bool = False,
         news: bool = False,
     ) -> None:
-        """A record was written: log it, count it, and tell people where it concerns them.
+        """A record was written: log it, count it, and notify people if necessary.
 
         CloudWatch charges a custom metric for every hour in which it is reported ($0.30 for a whole month). So a
-        stream has metrics of its own only where something was done, and of a worry once a day.
+        stream's own metrics are reported only when something was done, and once a day if it needs attention.
 
         Args:
-            record: As it is stored now.
-            shard_count: What the stream has come to, if that is known.
-            calls_left: UpdateShardCount calls that the day has left, if known.
-            accepted_now: It has just become known that Kinesis accepted the call.
-            news: Nobody was told of this decision today.
+            record: The record as it is stored.
+            shard_count: The stream's shard count, if known.
+            calls_left: The remaining UpdateShardCount calls of the day, if known.
+            accepted_now: Whether it has just become known that Kinesis accepted the call.
+            news: Whether this decision was not reported yet today.
         """
         bad = record.status is Status.FAILED or (record.error is not None and record.status is Status.UPDATING)
         logger.log(logging.ERROR if bad else logging.INFO, record.message, extra=_context(record, calls_left))
@@ -92,26 +92,26 @@ class Reporter:
             self._notify(record)
 
     def refused(self, message: str, **context: object) -> None:
-        """An event that is not ours to act on: logged and counted, nothing more."""
+        """Log and count an event that the function must not act on."""
         logger.warning(message, extra=context)
         self.emit({"RefusedEvents": 1})
 
     def fleet(self, counts: Mapping[str, int]) -> None:
-        """What all streams have at this moment, in total: at every reconcile, for the cost at every time."""
+        """Report the total of all streams' shards at every reconcile, for the graph of the cost."""
         self.emit({"Streams": len(counts), "ShardCount": sum(counts.values())})
 
     def forecast(self, stream: str, plan: Plan, before: Plan | None, came: float | None, *, show: bool) -> None:
-        """Log what is foreseen of a stream's next hour, and how good the last forecast was.
+        """Log a stream's forecast of the next hour, and the error of the last forecast.
 
-        The log has all of it. A metric that comes every hour costs $0.30 a month, so that a stream's dashboard gets
-        every sixth; how good the forecasts were is a metric of all streams together.
+        The log has every forecast. An hourly metric costs $0.30 a month, so a stream's dashboard gets every sixth. The
+        error of the forecasts is a metric of all streams together.
 
         Args:
-            stream: Its name.
+            stream: The stream's name.
             plan: The new plan.
-            before: The last one.
-            came: The highest demand since the last one was made, in shards.
-            show: Whether it is one of those that the dashboard has.
+            before: The last plan.
+            came: The highest demand since the last plan, in shards.
+            show: Whether to report this forecast as a metric.
         """
         last = None if before is None or came is None else before.expected
         logger.info(
@@ -142,7 +142,7 @@ class Reporter:
     ) -> None:
         """Print one line of CloudWatch embedded metric format, by stream and in total.
 
-        The runtime's JSON log format leaves printed lines alone, so that CloudWatch finds the line intact.
+        The runtime's JSON log format does not change printed lines, so CloudWatch can parse the line.
         """
         metrics = {name: value for name, value in values.items() if value is not None}
         if not metrics:
@@ -179,7 +179,7 @@ class Reporter:
         try:
             self._sns.publish(TopicArn=topic, Subject=about + outcome, Message=self._message(record))
         except (ClientError, BotoCoreError):
-            # The scaling and its record matter more than the message about them.
+            # The scaling and its record are more important than the notification.
             logger.exception("The notification could not be published.", extra=_context(record))
 
     def _message(self, record: Record) -> str:
@@ -204,7 +204,7 @@ class Reporter:
 
 
 def _context(record: Record, calls_left: int | None = None) -> dict[str, object]:
-    """The fields of a log line, by which Logs Insights filters and sorts."""
+    """The fields of a log line, for filters and sorting in Logs Insights."""
     return {
         "stream": record.stream_name,
         "action": record.action,

@@ -1,4 +1,4 @@
-"""Ways to carry a step out, and what Kinesis answers: UpdateShardCount, and beyond its quota SplitShard."""
+"""The ways to reshard and their outcomes: UpdateShardCount, and SplitShard beyond its quota and for hot shards."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .streams import (
 )
 
 TAKES_AT_MOST = timedelta(seconds=31)
-"""One UpdateShardCount call with botocore's retries; with less of the lease left it is not begun."""
+"""The maximum time of one UpdateShardCount call with botocore's retries. With less time left it is not started."""
 
 
 class Outcome(Enum):
-    """What became of a call."""
+    """The outcome of a call."""
 
     ACCEPTED = "Kinesis is at work"
     IN_DOUBT = "a change is in progress, and it is not yet known whether it is this one"
@@ -38,7 +38,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a call, and of a refusal why."""
+    """The outcome of a call, and the reason for a refusal."""
 
     outcome: Outcome
     reason: Reason = Reason.CALL_REFUSED
@@ -50,7 +50,7 @@ class Way(Protocol):
     """A way to bring a stream to a shard count."""
 
     def carry_out(self, stream: Stream, intent: Record) -> Answer:
-        """Ask Kinesis; what a retry can mend raises."""
+        """Call Kinesis; raise errors that a retry can fix."""
 
 
 class UpdateShardCount:
@@ -61,26 +61,26 @@ class UpdateShardCount:
         self._streams = streams
 
     def carry_out(self, stream: Stream, intent: Record) -> Answer:
-        """Ask Kinesis.
+        """Call Kinesis.
 
         Raises:
-            ClientError: Something that a retry can mend.
+            ClientError: An error that a retry can fix.
         """
         return _answer(lambda: self._streams.update_shard_count(stream, intent.target))
 
 
 class SplitShard:
-    """Each call splits one shard, which takes about half a minute. Which one follows from what Kinesis shows."""
+    """Each call splits one shard, which takes about half a minute. The open shards decide which one is next."""
 
     def __init__(self, streams: Streams) -> None:
         """Use this adapter."""
         self._streams = streams
 
     def carry_out(self, stream: Stream, intent: Record) -> Answer:
-        """Split the hot shard of the intent, or else that with the widest range of hash keys, the first of them.
+        """Split the hot shard of the intent, or otherwise the first shard with the widest range of hash keys.
 
         Raises:
-            ClientError: Something that a retry can mend.
+            ClientError: An error that a retry can fix.
         """
         shards = self._streams.open_shards(stream)
         wanted = [shard for shard in shards if intent.hot_shard in (None, shard.id)]
@@ -91,7 +91,7 @@ class SplitShard:
 
 
 def _answer(call: Callable[[], None]) -> Answer:
-    """What Kinesis says to a call; what a retry can mend raises."""
+    """The outcome of a Kinesis call; errors that a retry can fix are raised."""
     try:
         call()
     except CallInDoubtError as error:

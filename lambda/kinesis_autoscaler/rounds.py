@@ -1,4 +1,4 @@
-"""A run over all streams: what it has done, and that one stream's failure stops no other."""
+"""A run over all streams: its results, and the isolation of failures."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from .reporting import Reporter, logger
 
 @dataclass(slots=True)
 class Summary:
-    """What one run has done."""
+    """The results of one run."""
 
     streams: int = 0
     finished: int = 0
     repaired: int = 0
     rearmed: int = 0
     stuck: int = 0
-    """Of the alarms that were re-armed, those whose notification was lost; the others were due for another look."""
+    """The re-armed alarms whose notification was lost. The others were re-armed for their next check."""
     failures: int = 0
     left_for_next_run: int = 0
 
 
 class OneStream:
-    """What befalls one stream stops no other."""
+    """Keeps the failure of one stream from stopping the others."""
 
     def __init__(self, name: str, summary: Summary, reporter: Reporter) -> None:
         """Count a failure in the summary."""
@@ -33,7 +33,7 @@ class OneStream:
         """Nothing to prepare."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        """Log and count a failure, and go on."""
+        """Log and count a failure, and continue."""
         if isinstance(error, SupersededError):
             logger.info("Another invocation is working on this stream.", extra={"stream": self._name})
         elif isinstance(error, Exception):

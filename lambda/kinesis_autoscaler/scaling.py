@@ -1,4 +1,4 @@
-"""The script of every look at a stream: an occasion, one observation, one decision, and the change that follows."""
+"""The steps of every check of a stream: an occasion, one observation, one decision, and the resulting change."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from .settings import InvalidSettingsError
 from .streams import StreamMissingError, Streams
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""How far an event's time may be ahead of the function's clock."""
+"""The maximum by which an event's time may be ahead of the function's clock."""
 
 JUST_NOW = timedelta(minutes=1)
-"""So soon after an alarm's change of state, DescribeAlarms may not show it yet."""
+"""How long after an alarm's change of state DescribeAlarms may not show it yet."""
 
 READ_AGAIN_AFTER = 2.0
-"""Seconds until it is asked once more."""
+"""Seconds until the second attempt."""
 
 
 class Scaler:
-    """Looks at streams, and has done what follows."""
+    """Checks streams, and has decisions carried out."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Scaler:
         dry_run: bool,
         clock: Callable[[], datetime],
     ) -> None:
-        """Work with these; with `dry_run`, decide and record, but change nothing."""
+        """Use these parts. With `dry_run`, decide and record, but change nothing."""
         self._alarms = alarms
         self._streams = streams
         self._audit = audit
@@ -62,16 +62,16 @@ class Scaler:
         self._clock = clock
 
     def on_alarm(self, event: AlarmEvent, request_id: str) -> Record | None:
-        """An alarm has fired, says a message. None: the event is not, or no longer, one to act on.
+        """Handle a message that an alarm has fired. None: the event requires no action (anymore).
 
         Raises:
             NotOurAlarmError: The alarm is not this autoscaler's.
-            MalformedEventError: The event is of another day.
+            MalformedEventError: The event is too old, or from the future.
         """
         names, action = self._alarms.parse(event.alarm_name)
         self._require_recent(event.changed_at)
         history = self._audit.history(names.stream_name, self._clock())
-        # The record comes before the alarm: re-arming may have happened before the crash that left it unfinished.
+        # The record is checked before the alarm, because a crash may have come after the alarm was re-armed.
         event = replace(event, changed_at=history.time_for(event.changed_at, action, Trigger.ALARM))
         if own := history.find(event_key(event.changed_at, action)):
             return self._executor.resume(own)
@@ -96,17 +96,17 @@ class Scaler:
         return self.look(occasion, pair, history, request_id)
 
     def on_request(self, request: ScaleRequest, request_id: str) -> Record | None:
-        """A person or a schedule asks for a shard count.
+        """Handle a person's or a schedule's request for a shard count.
 
         Raises:
             NotOurAlarmError: The stream is not managed by this autoscaler.
-            MalformedEventError: The request is of another day.
+            MalformedEventError: The request is too old, or from the future.
         """
         now = self._clock()
         self._require_recent(request.requested_at or now)
         pair = self._alarms.pair(self._alarms.names_of(request.stream_name))
         history = self._audit.history(request.stream_name, now)
-        # A second delivery has the same request id or the same time; by then the direction may look reversed.
+        # A second delivery has the same request ID or time. By then the direction may appear reversed.
         keys = {event_key(request.requested_at, each) for each in Action} if request.requested_at else set()
         for record in history.records:
             if record.trigger is Trigger.REQUEST and (record.request_id == request_id or record.event_time in keys):
@@ -114,9 +114,9 @@ class Scaler:
         return self.look(of_request(request, now), pair, history, request_id)
 
     def look(self, occasion: Occasion, pair: AlarmPair, history: History, request_id: str) -> Record | None:
-        """Look at the stream and its metrics, decide, and carry the decision out. None: nothing was to be decided.
+        """Check the stream and its metrics, decide, and carry out the decision. None: there was nothing to decide.
 
-        What AWS refuses for good ends in a FAILED record, unless an intent is on record already: that one is resumed.
+        A call that AWS refuses permanently ends in a FAILED record, unless there is an intent already: that is resumed.
         """
         try:
             return self._look(occasion, pair, history, request_id)
@@ -207,7 +207,7 @@ class Scaler:
     def _foresee(
         self, occasion: Occasion, pair: AlarmPair, stream: Stream, settings: Settings, history: History
     ) -> Decision | None:
-        """Plan the next hour, and decide where the plan asks for other shards than there are; None where it doesn't."""
+        """Plan the next hour, and decide if the plan wants another shard count; None if it doesn't."""
         now = self._clock()
         if settings.foresight is Foresight.OFF:
             self._audit.keep_plan(stream.name, Plan(now, stream.open_shard_count), now)
@@ -243,7 +243,7 @@ class Scaler:
         retry_at: datetime,
         stream: Stream | None = None,
     ) -> Record:
-        """Skip for a reason that stands before the demand is known."""
+        """Skip for a reason that applies regardless of the demand."""
         action = occasion.action(stream)
         decision = Decision(pair.stream_name, action, reason, why, retry_at=retry_at)
         record = recorded(occasion, decision, request_id, self._clock())

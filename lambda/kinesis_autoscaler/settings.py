@@ -1,4 +1,4 @@
-"""What Terraform told the function: its environment, and each stream's settings on the stream's alarms.
+"""The function's environment, and each stream's settings from the tags of its alarms. Terraform writes both.
 
 The only module that reads the environment.
 """
@@ -16,7 +16,7 @@ from .model import MAX_SHARDS, AlarmRule, Foresight, Settings, Strategy
 TAG_PREFIX = "kinesis-autoscaler:"
 CONSUMER_TAG_PREFIX = "consumer/"
 DISABLED = "disabled"
-"""Tag value of a limit that is switched off."""
+"""Tag value of a disabled limit."""
 
 _DAY_MINUTES = 24 * 60
 _YEAR_MINUTES = 365 * _DAY_MINUTES  # the longest that Kinesis retains records
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 class InvalidSettingsError(Exception):
-    """A stream's tags or alarms hold something this function does not understand. The message names it."""
+    """A stream's tags or alarms contain something invalid. The message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Environment:
 def parse_settings(tags: Mapping[str, str], *, scale_up: AlarmRule, scale_down: AlarmRule) -> Settings:
     """The settings of one stream, from the tags of one of its alarms and from both alarms' definitions.
 
-    A missing tag takes the default of `Settings`; only the maximum has none, since it is the cost ceiling.
+    A missing tag has the default of `Settings`. Only the maximum has no default, because it limits the cost.
 
     Raises:
         InvalidSettingsError: A tag is malformed or out of range, or tags contradict each other.

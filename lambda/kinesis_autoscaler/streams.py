@@ -1,4 +1,4 @@
-"""Kinesis: what a stream is, and the one call that changes it."""
+"""Kinesis: describes streams, and makes the calls that change them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StreamMissingError(Exception):
 
 
 class StreamInUseError(Exception):
-    """The stream is being changed, and not by this call."""
+    """Another change of the stream is in progress."""
 
 
 class CallInDoubtError(Exception):
@@ -33,15 +33,15 @@ class CallInDoubtError(Exception):
 
 
 class QuotaExhaustedError(Exception):
-    """Kinesis has counted all calls that it allows for this stream in the rolling 24 hours."""
+    """The stream has used all calls that Kinesis allows in the rolling 24 hours."""
 
 
 class TooManyAtOnceError(Exception):
-    """Too many changes of streams, or too many calls, are under way in the account."""
+    """Too many changes of streams, or too many calls, are in progress in the account."""
 
 
 class AccountShardLimitError(Exception):
-    """The account's shard limit has no room for the new shards."""
+    """The account's shard limit does not allow the new shards."""
 
 
 class Streams:
@@ -53,10 +53,10 @@ class Streams:
         self._bounded = bounded
 
     def describe(self, name: str) -> Stream:
-        """What Kinesis says of the stream now.
+        """The current state of the stream.
 
         Raises:
-            StreamMissingError: There is no such stream.
+            StreamMissingError: The stream does not exist.
         """
         try:
             summary = self._kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
@@ -91,14 +91,14 @@ class Streams:
         ]
 
     def fan_out_consumers(self, stream: Stream) -> list[str]:
-        """The names of the consumers with enhanced fan-out; asked for only where the stream says that it has any."""
+        """The names of the consumers with enhanced fan-out; queried only if the stream has any."""
         if not stream.fan_out_consumers:
             return []
         pages = self._kinesis.get_paginator("list_stream_consumers").paginate(StreamARN=stream.arn)
         return [consumer["ConsumerName"] for page in pages for consumer in page["Consumers"]]
 
     def update_shard_count(self, stream: Stream, target: int) -> None:
-        """Ask Kinesis to reshard; it answers at once and works on for minutes.
+        """Call UpdateShardCount. Kinesis answers immediately, and the reshard takes minutes.
 
         Raises:
             StreamInUseError: Another change is under way.
@@ -106,7 +106,7 @@ class Streams:
             QuotaExhaustedError: The day's calls are spent, some of them perhaps by others.
             TooManyAtOnceError: The account is busy.
             AccountShardLimitError: The account has no room for the new shards.
-            StreamMissingError: There is no such stream.
+            StreamMissingError: The stream does not exist.
         """
         with self._refusals(stream, target - stream.open_shard_count):
             self._bounded.update_shard_count(

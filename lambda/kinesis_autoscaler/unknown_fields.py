@@ -1,7 +1,7 @@
-"""Fields of an alarm that AWS has and this runtime's SDK does not know: botocore drops them without a word.
+"""Fields of an alarm that this runtime's SDK does not know: botocore drops them silently.
 
 PutMetricAlarm overwrites the whole definition, so writing back what botocore has parsed would erase them. They are
-found by reading the answer's body once more (botocore 1.44 speaks JSON, 1.38 XML; the service lists CBOR too).
+found by parsing the response body again (botocore 1.44 uses JSON, 1.38 XML; the service also lists CBOR).
 """
 
 import io
@@ -14,19 +14,19 @@ from xml.etree import ElementTree
 from botocore.parsers import create_parser
 
 UNKNOWN_FIELDS = "UnknownFields"
-"""The key under which an alarm carries the names of its unknown fields; absent where there are none."""
+"""The key under which an alarm carries the names of its unknown fields; absent if there are none."""
 
 _REPORTED = re.compile(r"State\w*|\w+(State|Timestamp|Arn)")
-"""What AWS only reports has such a name in today's model, and what is settable has not. Writing cannot erase it."""
+"""Read-only fields have such names in the current model, and settable fields do not. Writing cannot erase them."""
 
 
 def watch(cloudwatch: Any) -> None:  # noqa: ANN401 - any client of CloudWatch
-    """Let every alarm that this client describes carry the names of its unknown fields."""
+    """Make every alarm that this client describes carry the names of its unknown fields."""
     cloudwatch.meta.events.register("after-call.cloudwatch.DescribeAlarms", note)
 
 
 def note(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
-    """Add UNKNOWN_FIELDS to the alarms of an answer, for instance `["Metrics.Smoothing", "QuietPeriod"]`."""
+    """Add UNKNOWN_FIELDS to the alarms of a response, for example `["Metrics.Smoothing", "QuietPeriod"]`."""
     if alarms := {alarm["AlarmName"]: alarm for alarm in parsed.get("MetricAlarms", [])}:
         shape = model.output_shape.members["MetricAlarms"].member
         for raw in _body(http_response.content)["MetricAlarms"]:

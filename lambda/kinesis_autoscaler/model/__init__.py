@@ -1,7 +1,7 @@
-"""The words this function thinks in. No behaviour beyond arithmetic, no AWS, no clock.
+"""The function's data types. No behaviour beyond arithmetic, no AWS, no clock.
 
-`terms` has the directions, statuses and reasons; `stream` a stream and its settings; `telemetry` what CloudWatch knows;
-`record` what is on record and what was decided.
+`terms` has the directions, statuses and reasons; `stream` a stream and its settings; `telemetry` the metrics; `record`
+the decisions and audit records.
 """
 
 from .plan import Plan

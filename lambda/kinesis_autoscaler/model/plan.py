@@ -1,4 +1,4 @@
-"""What is foreseen of a stream's next hour."""
+"""The plan of a stream's next hour."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 PLAN_PERIOD = timedelta(minutes=5)
-"""A plan has a number for so much time."""
+"""The length of a plan's periods."""
 
 PLAN_LASTS = timedelta(hours=1)
-"""So old, a plan is made anew."""
+"""The age at which a plan is renewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The counts that are worth having in the next hour, as the last days tell. The stream's head keeps it."""
+    """The best shard counts of the next hour, based on the last days. The stream's head stores it."""
 
     made_at: datetime
     shard_count: int
-    """The open shards that it was made for: with others it no longer holds."""
+    """The open shards for which it was made. With another count it is no longer valid."""
     grow_to: tuple[int, ...] = ()
-    """For each period from `made_at` on the count to grow to; 0 where the present one is enough."""
+    """For each period from `made_at`, the count to grow to; 0 if the current one is sufficient."""
     shrink_to: int = 0
-    """The count that is worth shrinking to; 0 where the present one is."""
+    """The count worth shrinking to; 0 if there is none."""
     expected: float | None = None
-    """The highest demand to expect within the hour, in shards: of each of the days, in the mean; None without days."""
+    """The expected peak of the hour in shards: the mean of the days' peaks; None without days."""
     days: int = 0
-    """How many days it rests on."""
+    """The number of days behind it."""
 
     def is_due(self, now: datetime, count: int) -> bool:
-        """Whether a new plan is to be made."""
+        """Whether a new plan must be made."""
         return count != self.shard_count or now - self.made_at >= PLAN_LASTS
 
     def wants_more(self, now: datetime, count: int) -> bool:
@@ -38,5 +38,5 @@ class Plan:
         return 0 <= period < len(self.grow_to) and self.grow_to[period] > count
 
     def wants_fewer(self, now: datetime, count: int) -> bool:
-        """Whether fewer shards are worth a look."""
+        """Whether fewer shards are worth a check."""
         return not self.is_due(now, count) and 0 < self.shrink_to < count

@@ -1,4 +1,4 @@
-"""What was decided, and what is on record of it."""
+"""Decisions and their audit records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def event_key(at: datetime, action: Action) -> str:
 
 
 def within_a_sentence(text: str) -> str:
-    """An error's text as the end of a longer sentence."""
+    """An error's text, for use at the end of a longer sentence."""
     return text[:1].lower() + text[1:]
 
 
@@ -33,7 +33,7 @@ def shards(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, why, and the numbers it rests on."""
+    """What to do, why, and the numbers behind it."""
 
     stream_name: str
     action: Action
@@ -44,7 +44,7 @@ class Decision:
     target: int | None = None
     """Shard count to go to; None: do not scale."""
     retry_at: datetime | None = None
-    """For a decision not to scale: when it is worth looking again."""
+    """For a decision not to scale: when to check again."""
     demand_shards: float | None = None
     utilization: float | None = None
     calls_left: int | None = None
@@ -85,7 +85,7 @@ class Record:
     message: str
     started_at: datetime
     because: str = ""
-    """The reason without what came of it, so that the message can be written anew as the scaling goes on."""
+    """The reason without the outcome. The message is written from it again as the scaling proceeds."""
     trigger: Trigger = Trigger.ALARM
     from_shard_count: int | None = None
     to_shard_count: int | None = None
@@ -100,11 +100,11 @@ class Record:
     last_seen_at: datetime | None = None
     """When the latest of `occurrences` happened."""
     retry_at: datetime | None = None
-    """Until then the reason stands and the alarm may stay in ALARM; after it, reconcile re-arms the alarm."""
+    """Until then the reason stands and the alarm may stay in ALARM. Afterwards, reconcile re-arms the alarm."""
     lease_until: datetime | None = None
     """While PENDING: until then the invocation that wrote the intent is presumed alive."""
     call_accepted: bool | None = None
-    """Whether UpdateShardCount was accepted; None while that is unknown. What was not refused counts as a call."""
+    """Whether UpdateShardCount was accepted; None while that is unknown, which counts as a call."""
     hot_shard: str | None = None
     """The shard that is suspected, where its metrics name it."""
     by_splits: bool | None = None
@@ -116,7 +116,7 @@ class Record:
 
     @property
     def calls_used(self) -> int:
-        """UpdateShardCount calls that this record stands for. An unknown outcome counts: better one scaling too few."""
+        """UpdateShardCount calls that this record stands for. An unknown outcome counts as a call, to be safe."""
         if self.by_splits or not self.changed_shards:
             return 0
         if self.reason is Reason.RESHARDED_ELSEWHERE and self.from_shard_count and self.to_shard_count:
@@ -136,7 +136,7 @@ class Record:
 
     @property
     def needs_reconcile(self) -> bool:
-        """Whether reconcile must come back to this record."""
+        """Whether reconcile must check this record again."""
         return self.status.is_open or bool(self.lower_consumers)
 
     @property
@@ -151,7 +151,7 @@ class Record:
 
     @property
     def seen_at(self) -> datetime:
-        """When the function last looked at what this record is about."""
+        """When the function last made the decision of this record."""
         return self.last_seen_at or self.started_at
 
     @property
@@ -177,7 +177,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the function knows of a stream between two events: one item for each stream.
+    """What the function stores about a stream between two events: one item for each stream.
 
     Whoever moves the head, conditionally, may call Kinesis.
     """
@@ -186,18 +186,18 @@ class Head:
     latest_intent: str | None = None
     """`event_time` of the scaling that began last."""
     shard_count: int | None = None
-    """The open shards after the last change that is known of; None where the stream is new to the function."""
+    """The open shards after the last known change; None if the stream is new to the function."""
     consumers: Mapping[str, float] = field(default_factory=dict)
     """The consumers in the stream's settings at the last check-up: function name → concurrency per shard."""
     checked_at: datetime | None = None
-    """When the last check-up was: what is worth a look once an hour."""
+    """When the last hourly check-up was."""
     plan: Plan | None = None
-    """What is foreseen of the next hour."""
+    """The plan of the next hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A stream's audit records of the time that counts, in the order of their keys."""
+    """A stream's recent audit records, in the order of their keys."""
 
     records: tuple[Record, ...] = ()
 
@@ -206,7 +206,7 @@ class History:
         return next((record for record in self.records if record.event_time == event_time), None)
 
     def time_for(self, at: datetime, action: Action, trigger: Trigger) -> datetime:
-        """When to file an event: at its time, or a millisecond later where an event of another kind has that."""
+        """The time of an event's key: its own, or a millisecond later if an event of another kind already has that."""
         while (other := self.find(event_key(at, action))) and other.trigger is not trigger:
             at += timedelta(milliseconds=1)
         return at
@@ -217,7 +217,7 @@ class History:
         return self.records[-1] if self.records else None
 
     def latest_of(self, action: Action) -> Record | None:
-        """The newest record of a direction that came about by itself: what a person asked for explains no alarm."""
+        """The newest record of a direction, without requests, because a request explains no alarm."""
         own = (r for r in self.records if r.action is action and r.trigger is not Trigger.REQUEST)
         return max(own, key=lambda record: record.seen_at, default=None)
 
@@ -229,7 +229,7 @@ class History:
 
     @property
     def latest_intent(self) -> Record | None:
-        """The intent that began last, whatever has become of it: the one that the stream's head names."""
+        """The intent that began last, with any outcome. The stream's head names it."""
         return max((r for r in self.records if r.was_intended), key=lambda record: record.started_at, default=None)
 
     @property

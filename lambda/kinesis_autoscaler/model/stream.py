@@ -1,4 +1,4 @@
-"""A stream as Kinesis describes it, and how Terraform wants it scaled."""
+"""A stream as Kinesis describes it, and its settings from Terraform."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .terms import CALLS_PER_DAY
 
 
 class Strategy(StrEnum):
-    """How large a step is."""
+    """The size of a step."""
 
     TARGET = "target"
     """Sized so that demand lands at the target utilization."""
@@ -20,14 +20,14 @@ class Strategy(StrEnum):
 
 
 class Foresight(StrEnum):
-    """What the stream's last days are used for."""
+    """How the stream's last days are used."""
 
     OFF = "off"
     """Nothing: the stream is scaled by its alarms alone."""
     FORECAST_ONLY = "forecast_only"
     """The coming hour's demand is forecast and logged; the stream is scaled by its alarms alone."""
     ON = "on"
-    """The stream grows before demand does as on other days, and shrinks where that pays by them."""
+    """The stream grows before recurring demand, and shrinks when the last days show that it saves money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class AlarmRule:
 
 @dataclass(frozen=True)
 class Settings:
-    """How one stream is to be scaled: its alarms' tags and definitions, both written by Terraform."""
+    """The settings of one stream: its alarms' tags and definitions, both written by Terraform."""
 
     min_shard_count: int
     max_shard_count: int
@@ -59,15 +59,15 @@ class Settings:
     scale_up_cooldown: timedelta = timedelta(minutes=5)
     scale_down_cooldown: timedelta = timedelta(minutes=30)
     max_iterator_age: timedelta | None = timedelta(minutes=30)
-    """Consumers further behind than this block a scale-down; None: consumers are not looked at."""
+    """Consumers further behind than this block a scale-down; None: the consumers are ignored."""
     update_calls_per_day: int = CALLS_PER_DAY
     """The quota of UpdateShardCount calls in a rolling 24 hours: ten unless AWS has raised it."""
     calls_reserved_for_scale_up: int = 3
     foresight: Foresight = Foresight.ON
     throttling_cost: float = 200.0
-    """Shard-hours that one would pay to spare one shard-hour of throttled traffic."""
+    """Shard-hours that the user would pay to avoid one shard-hour of throttled traffic."""
     split_beyond_quota: bool = False
-    """Whether shards are split one at a time while demand asks for more and the day's calls are spent."""
+    """Whether to split shards one at a time when demand needs more shards and the daily calls are used up."""
     split_hot_shards: bool = False
     """Whether a shard that throttles on a stream that is not full is split."""
     scale_on_throttling: bool = False
@@ -78,7 +78,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What DescribeStreamSummary says of a stream."""
+    """A stream as DescribeStreamSummary returns it."""
 
     name: str
     status: str
@@ -90,9 +90,9 @@ class Stream:
     """Registered consumers with enhanced fan-out."""
     arn: str = ""
     shard_level_metrics: frozenset[str] = frozenset()
-    """The metrics that it reports of each shard; none unless that was switched on, and paid for."""
+    """Its enabled shard-level metrics, which cost extra."""
     widest: float | None = None
-    """The part of all hash keys that its widest shard takes, from 0 to 1; None where all take as many."""
+    """The fraction of all hash keys in its widest shard, from 0 to 1; None if all shards have as many."""
 
     @property
     def capacity(self) -> int:

@@ -1,4 +1,4 @@
-"""What CloudWatch knows of a stream, minute by minute, and what it does not know."""
+"""A stream's metrics, minute by minute, and their gaps."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Minute:
 
     @property
     def has_traffic_data(self) -> bool:
-        """Whether Kinesis reported anything of what it accepted in this minute, be it zero."""
+        """Whether Kinesis reported accepted traffic in this minute, even zero."""
         return self.incoming_bytes is not None or self.incoming_records is not None
 
     def evidence(self, *, with_reads: bool, delivered: bool = False) -> Evidence:
-        """What is known of the demand. A shard's write limit has two sides, so that both metrics are needed.
+        """What is known of the demand. A shard has two write limits, so both metrics are needed.
 
         Args:
             with_reads: Whether reads count as demand.
@@ -51,7 +51,7 @@ class Minute:
 
     @property
     def write_shards(self) -> float:
-        """Shards that this minute's accepted writes filled, as far as is known: by bytes or by records, the larger."""
+        """Shards that this minute's accepted writes filled, as far as known: the larger of bytes and records."""
         return max(
             (self.incoming_bytes or 0) / 60 / SHARD_WRITE_BYTES_PER_SECOND,
             (self.incoming_records or 0) / 60 / SHARD_WRITE_RECORDS_PER_SECOND,
@@ -80,7 +80,7 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Some minutes of a past day, and their demand in shards; None where CloudWatch has no datapoint."""
+    """A period of a past day, and its demand in shards; None if CloudWatch has no datapoint."""
 
     at: datetime
     """The start."""
@@ -99,15 +99,15 @@ class FanOutConsumer:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What CloudWatch returned, oldest first, with no minute and no period left out."""
+    """The metrics from CloudWatch, oldest first, with every minute and period."""
 
     minutes: tuple[Minute, ...] = ()
     incomplete: tuple[str, ...] = ()
-    """Metrics that CloudWatch did not answer completely, even when asked again: their gaps prove nothing."""
+    """Metrics that are incomplete even after a second request: their gaps prove nothing."""
     delivered: frozenset[datetime] = frozenset()
-    """Minutes in which Kinesis metrics of another stream have arrived, where that was asked."""
+    """Minutes in which Kinesis metrics of another stream have arrived, if that was queried."""
     days: tuple[Period, ...] = ()
-    """The last days, where they count: up to the last period that is surely complete."""
+    """The last days, if they were read, up to the last complete period."""
     fan_out: tuple[FanOutConsumer, ...] = ()
 
     def since(self, start: datetime) -> tuple[Minute, ...]:

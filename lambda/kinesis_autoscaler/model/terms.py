@@ -1,4 +1,4 @@
-"""The terms of a scaling: its direction, what asked for it, how it goes and why; and Kinesis' own numbers."""
+"""The terms of a scaling: direction, trigger, status and reason; and the limits of Kinesis."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUOTA_WINDOW = timedelta(hours=24)
 """The rolling window of CALLS_PER_DAY."""
 
 OUTLOOK_DAYS = 7
-"""How many days foresight looks back at: a week, so that every kind of day is among them."""
+"""How many days foresight reads: a week, which includes every weekday."""
 
 
 class Action(StrEnum):
@@ -35,12 +35,12 @@ class Action(StrEnum):
 
     @classmethod
     def towards(cls, target: int, current: int) -> Action:
-        """The direction from a shard count to another."""
+        """The direction from one shard count to another."""
         return cls.SCALE_UP if target > current else cls.SCALE_DOWN
 
 
 class Trigger(StrEnum):
-    """What made the function look at a stream."""
+    """What triggered a check of a stream."""
 
     ALARM = "alarm"
     RECONCILE = "reconcile"
@@ -51,19 +51,19 @@ class Status(StrEnum):
     """The life of an audit record: PENDING → UPDATING → SUCCEEDED | FAILED; or SKIPPED at once."""
 
     PENDING = "PENDING"
-    """The intent is on record; whether Kinesis has accepted the call is not known yet."""
+    """The intent is recorded. It is not known yet whether Kinesis has accepted the call."""
     UPDATING = "UPDATING"
-    """Kinesis accepted the call and both alarms hold the new shard count."""
+    """Kinesis accepted the call, and both alarms have the new shard count."""
     SUCCEEDED = "SUCCEEDED"
     """The stream is ACTIVE at the target."""
     FAILED = "FAILED"
-    """The scaling did not happen, or ended somewhere else; `reason` and `error` say why."""
+    """The scaling did not happen, or ended at another count. `reason` and `error` say why."""
     SKIPPED = "SKIPPED"
     """A decision not to scale."""
 
     @property
     def is_open(self) -> bool:
-        """Whether something is still left to do for a record of this status."""
+        """Whether a record of this status still requires work."""
         return self in (Status.PENDING, Status.UPDATING)
 
 
@@ -100,7 +100,7 @@ class Reason(StrEnum):
     PAUSED = "PAUSED"
     INVALID_SETTINGS = "INVALID_SETTINGS"
     INVALID_REQUEST = "INVALID_REQUEST"
-    # Why it could not be, or ended elsewhere
+    # Why it could not be, or ended at another count
     ACCOUNT_SHARD_LIMIT = "ACCOUNT_SHARD_LIMIT"
     STREAM_MISSING = "STREAM_MISSING"
     CALL_REFUSED = "CALL_REFUSED"
