@@ -5,7 +5,7 @@ import sys
 from tools import interrupts
 
 if __name__ == "__main__":
-    interrupts.end_while_loading("Nothing was begun.")
+    interrupts.end_while_loading("Nothing was started.")
 
 from acceptance.line import main
 

@@ -75,7 +75,7 @@ def connect(*, region: str | None, profile: str | None, endpoint_url: str | None
     try:
         session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
         if session.region_name is None:
-            raise AcceptanceError("It is not known in which region to run: give --region, or set AWS_REGION.")
+            raise AcceptanceError("The region is unknown: use --region, or set AWS_REGION.")
         partition = session.get_partition_for_region(session.region_name)
         account = Account(session, session.region_name, partition, "", "", endpoint_url)
         answer = account.client("sts").get_caller_identity()

@@ -95,7 +95,7 @@ def _healed(walk: Walk, seconds: int, record: Record) -> str:
         return now if over and stack.active_with() else None
 
     try:
-        end = walk.waiting.until("reconcile to heal what the crash has left", is_over, _HEALED_WITHIN)
+        end = walk.waiting.until("reconcile to recover from the crash", is_over, _HEALED_WITHIN)
     except TimedOutError as late:
         now = stack.find(record["event_time"]) or record
         raise StepFailedError(f"{late} The record is still {now['status']}: {now['message']}") from late

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return REFUSED
     except KeyboardInterrupt:
-        console.print("Nothing was begun.")
+        console.print("Nothing was started.")
         return INTERRUPTED
 
 
@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace, console: Console, pace: Pace) -> int:
     folder = Path(options.work_folder) if options.work_folder else run.default_folder()
     console.print(consent.statement(account, run.name), markup=False, highlight=False, soft_wrap=True)
     if not options.yes and not asked(console.input):
-        console.print("Nothing was begun; --yes answers for you.")
+        console.print("Nothing was started; use --yes to agree beforehand.")
         return REFUSED
     progress = report.Progress(console)
     run.write(folder)
@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace, console: Console, pace: Pace) -> int:
     try:
         return _walked(walked, options, console, progress)
     except KeyboardInterrupt:
-        command = f"What may be left is removed by:\n  {destroy_command(folder)}"
+        command = f"To remove anything that may be left, run:\n  {destroy_command(folder)}"
         left = "Nothing is left." if walked.is_clean else command
         console.print(f"Interrupted. {left}", markup=False, highlight=False, soft_wrap=True)
         return INTERRUPTED
@@ -119,18 +119,18 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m acceptance", description=consent.__doc__)
-    parser.description = "Prove a deployment in your account: apply, scale, check, measure, destroy."
+    parser.description = "Test a deployment in your account: apply, scale, check, measure, destroy."
     parser.add_argument("command", nargs="?", choices=("run", "destroy", "policy"), default="run")
-    parser.add_argument("--yes", action="store_true", help="the cost is fine; do not ask")
-    parser.add_argument("--region", help="where to run; AWS_REGION or the profile's, if left out")
-    parser.add_argument("--profile", help="profile with the credentials; the environment's, if left out")
-    parser.add_argument("--endpoint-url", help="where requests go instead of to AWS; also AWS_ENDPOINT_URL")
-    parser.add_argument("--local", action="store_true", help="rehearse on a local AWS, in virtual time: no account")
-    parser.add_argument("--work-folder", help="where the Terraform root, its state and the report are kept")
+    parser.add_argument("--yes", action="store_true", help="accept the cost without asking")
+    parser.add_argument("--region", help="region to run in (default: AWS_REGION, or the profile's)")
+    parser.add_argument("--profile", help="profile with the credentials (default: from the environment)")
+    parser.add_argument("--endpoint-url", help="endpoint to use instead of AWS; also AWS_ENDPOINT_URL")
+    parser.add_argument("--local", action="store_true", help="run on a local AWS, in virtual time, without an account")
+    parser.add_argument("--work-folder", help="folder for the Terraform root, its state and the report")
     parser.add_argument(
         "--no-measurements",
         dest="measurements",
         action="store_false",
-        help="leave out what only measures: ten calls on a second stream",
+        help="skip the measurements: ten calls on a second stream",
     )
     return parser.parse_args(arguments)

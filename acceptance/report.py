@@ -71,7 +71,7 @@ def page(walk: Walk, results: Sequence[Result], began: datetime, ended: datetime
     """The report as a page in Markdown."""
     account = walk.account
     where = "AWS" if account.is_aws else f"not AWS, but {account.client('kinesis').meta.endpoint_url}"
-    verdict = "Everything held." if succeeded(results) else "Not everything held."
+    verdict = "Everything held." if succeeded(results) else "Some steps failed."
     when = f"{began:%Y-%m-%d %H:%M} to {ended:%H:%M} UTC"
     there = f"account {account.account_id}, region {account.region}, partition {account.partition} ({where})"
     lines = [

@@ -38,11 +38,11 @@ WALK = (
     Step("plan-after-scale-up", "The plan is empty after a scaling", scaling.plan_is_empty("the scale-up")),
     Step("tag-change", "A tag of the stream changes in one apply", scaling.tag_change),
     Step("scale-down", "An idle stream is scaled down", scaling.scale_down),
-    Step("duplicate", "A notification that comes again does nothing", trust.duplicate),
+    Step("duplicate", "A repeated notification does nothing", trust.duplicate),
     Step("forged", "A forged message does nothing", trust.forged),
     Step("request", "A person's request scales", healing.request),
     Step("dry-run", "A dry run changes nothing", trust.dry_run),
-    Step("crash", "A crash in the middle is healed by reconcile", healing.crash),
+    Step("crash", "Reconcile recovers from a crash in the middle", healing.crash),
     Step("plan-at-the-end", "The plan is still empty", scaling.plan_is_empty("all of this")),
 )
 MEASURE = Step("measure", "What AWS does not document is measured", measure)

@@ -120,7 +120,7 @@ class Waiting:
                 if found := self.look(reached):
                     return found
                 if self._pace.now() >= end:
-                    raise TimedOutError(f"Waited {in_minutes(within)} for {what}, in vain.")
+                    raise TimedOutError(f"Timed out after {in_minutes(within)} while waiting for {what}.")
                 self._pace.sleep(every.total_seconds())
 
     def _tell(self) -> None:

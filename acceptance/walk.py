@@ -143,7 +143,7 @@ def _destroyed(walk: Walk, destroy: Step, display: Display, number: int) -> Resu
             return result
     if walk.is_clean:
         return result
-    left = f"{result.said} What is left is removed by:\n  {destroy_command(walk.folder)}"
+    left = f"{result.said} To remove what is left, run:\n  {destroy_command(walk.folder)}"
     return Result(result.step, result.verdict, left.strip(), result.took)
 
 

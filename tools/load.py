@@ -72,7 +72,7 @@ class Load:
         if not 1 <= self.records_per_second <= MAX_RECORDS_PER_SECOND:
             raise LoadError(
                 f"RECORDS_PER_SECOND is {self.records_per_second} and must be from 1 to {MAX_RECORDS_PER_SECOND:,}, "
-                "which is more than one process sends."
+                "the maximum of one process."
             )
         if not 1 <= self.record_bytes <= MAX_RECORD_BYTES - _KEY_BYTES:
             raise LoadError(
@@ -188,7 +188,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     try:
         kinesis = boto3.client("kinesis", region_name=region, config=config)
     except NoRegionError:
-        console.print("[red]It is not known in which region the stream is: set AWS_REGION.[/]")
+        console.print("[red]The region of the stream is unknown: set AWS_REGION.[/]")
         return 2
     except BotoCoreError as error:
         console.print(f"The AWS configuration cannot be used: {error}", style="red", markup=False)
@@ -223,7 +223,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
 def _agreed(console: Console) -> bool:
     answer = consent.asked(console.input)
     if answer is None:
-        console.print("\nThere is no terminal to answer at: YES=1 (or --yes) agrees beforehand.")
+        console.print("\nThere is no terminal to ask at. To agree beforehand, use YES=1 (or --yes).")
     return bool(answer)
 
 
@@ -233,7 +233,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--records-per-second", type=int, required=True)
     parser.add_argument("--record-bytes", type=int, default=1024)
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--yes", action="store_true", help="the cost is fine; do not ask")
+    parser.add_argument("--yes", action="store_true", help="accept the cost without asking")
     return parser.parse_args(arguments)
 
 

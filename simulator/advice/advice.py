@@ -161,7 +161,7 @@ def advise(question: Question, *, every: bool = True, tell: Callable[[], object]
             "least and better two weeks, a part of which is kept back to judge it"
         )
     if not demand.any():
-        raise TraceError(f"{trace.name} has no traffic at all: there is nothing to advise but a single shard")
+        raise TraceError(f"{trace.name} has no traffic at all: a single shard is sufficient")
     split = int(len(demand) * FIRST_PART)
     ladder = rungs(question.pinned, float(demand[:split].max()))
     choice = choose(demand[:split], ladder, question.limit, shards=question.shards, every=every, tell=tell)

@@ -29,7 +29,7 @@ def _promise(advice: Advice) -> Iterator[str]:
     if not advice.choice.keeps:
         fixed = next(each for each in advice.options if each.kind is Kind.FIXED)
         yield (
-            f"No autoscaler can follow this traffic with {share(question.limit)} throttled. These settings are a fair "
+            f"No autoscaler can follow this traffic with {share(question.limit)} throttled. These settings are a "
             f"compromise: they throttled {share(first)} on the days they were chosen on, and {share(told)} on "
             f"{days.rstrip(',')}. {_capital(fixed.name.partition(',')[0])} throttles {share(fixed.throttled_share)}, "
             f"for ${fixed.dollars_per_month:,.2f} a month."
@@ -37,7 +37,7 @@ def _promise(advice: Advice) -> Iterator[str]:
     elif told > _WITHIN * question.limit:
         yield (
             f"The settings throttled {share(first)} on the days they were chosen on, but {share(told)} on {days} and "
-            f"you named {share(question.limit)}: this traffic changes from week to week. Name less, or give more days."
+            f"you named {share(question.limit)}: this traffic changes from week to week. Allow less, or give more days."
         )
     else:
         yield f"On {days} the settings throttled {share(told)}; you named {share(question.limit)}."
@@ -58,7 +58,7 @@ def _sudden(advice: Advice) -> Iterator[str]:
         yield (
             f"Within {minutes} minutes, which a scaling takes, the traffic more than doubled {times}: at "
             f"{advice.at(at):%d %b %H:%M} from {before:.1f} to {float(demand[at]):.1f} shards' worth. No scaling that "
-            "waits for the traffic is fast enough for that; only shards that are there beforehand are."
+            "reacts to traffic is fast enough for that. It requires spare shards beforehand."
         )
 
 
@@ -93,7 +93,7 @@ def _cheaper(advice: Advice) -> Iterator[str]:
 
 def _throttles(option: Option) -> str:
     if option.kind is Kind.FIXED:
-        return "But it has to be known beforehand, and traffic that grows is throttled."
+        return "But you must know it beforehand, and traffic that grows beyond it is throttled."
     return f"It throttles {share(option.throttled_share)}."
 
 
@@ -111,7 +111,7 @@ def _caveats(advice: Advice) -> Iterator[str]:
     if days < 7:
         yield f"These are {days:.1f} days: with a week or two the choice sees weekends as well."
     if question.readers.retention_hours > LONGEST_RETENTION_HOURS:
-        yield "Records are kept for longer than a week; what that costs beyond the seventh day is in no sum."
+        yield "Records are kept for longer than a week; the cost beyond the seventh day is not included."
 
 
 def share(value: float) -> str:

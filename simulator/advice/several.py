@@ -152,11 +152,11 @@ def account_sentences(every: list[Row]) -> list[str]:
     cheapest = f", ${best:,.0f} with the cheapest way for each" if best < advised - 1 else ""
     on_demand = sum(row.on_demand for row in known)
     total = f"{streams}: ${today:,.0f} a month today, ${advised:,.0f} with these settings{cheapest}"
-    said = [f"{total}; all on demand ${on_demand:,.0f}, all by Advantage ${advantage:,.0f}."]
+    said = [f"{total}; all in on-demand mode ${on_demand:,.0f}, all with Advantage ${advantage:,.0f}."]
     if advantage < best:
         said.append(
-            f"On-demand Advantage is cheaper for the account as a whole: ${advantage:,.0f} a month, of which "
-            f"${least:,.0f} are due in any case."
+            f"On-demand Advantage is cheaper for the account as a whole: ${advantage:,.0f} a month, with a "
+            f"minimum charge of ${least:,.0f}."
         )
     if len(known) < len(every):
         without = len(every) - len(known)

@@ -57,7 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=number(float, 0, 100),
         default=0.05,
         metavar="PERCENT",
-        help="how much of the traffic may be throttled, from 0 to 100 (%(default)s)",
+        help="maximum percentage of throttled traffic, from 0 to 100 (%(default)s)",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where the result goes (build/advise/<name>)")
     prices = parser.add_argument_group("readers", "what is paid for beside shards and writes")
@@ -78,7 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--retention-hours",
         type=number(int, 24, 8760),
         metavar="N",
-        help="for how long each stream keeps records, from 24 to 8,760 (as AWS says, or 24)",
+        help="hours for which each stream keeps records, from 24 to 8,760 (as AWS says, or 24)",
     )
     module_inputs.add_setting_flags(parser, all_optional=True)
 
@@ -146,7 +146,7 @@ def _one(options: Namespace, wish: Wish, console: Console) -> bool:
 def _several(options: Namespace, wish: Wish, console: Console) -> bool:
     named = [options.stream is not None, options.sample is not None, bool(options.files), options.all]
     if named.count(True) != 1:
-        raise TraceError("Name the traffic: FILEs, or --stream NAME, or --all, or --sample shop; one of them")
+        raise TraceError("Give exactly one source of traffic: FILEs, --stream NAME, --all, or --sample shop")
     if not options.all:
         for flag in ("days", "region", "profile"):
             if getattr(options, flag) is not None:

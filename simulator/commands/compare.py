@@ -46,12 +46,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="where table, chart and JSON go (build/compare/<name of the trace>)",
+        help="folder for table, chart and JSON (build/compare/<name of the trace>)",
     )
     parser.add_argument(
         "--preset",
         choices=PRESETS,
-        help="what settings start from (those of the stream's alarms if known, else default)",
+        help="settings to start with (those of the stream's alarms if known, else default)",
     )
     module_inputs.add_setting_flags(parser, all_optional=True)
 

@@ -106,7 +106,7 @@ def run(options: Namespace, console: Console) -> bool:
         charts.draw(replays, "terraform-aws-kinesis-autoscaler: demand and open shards", chart)
         console.print(Rule("Summary", align="left"))
         console.print(_summary(replays))
-        console.print(f"Dollars are for shards alone, at the prices of {US_EAST_1.region}, {US_EAST_1.date}.")
+        console.print(f"Dollars are for shards only, at the prices of {US_EAST_1.region}, {US_EAST_1.date}.")
         console.print(_proof(aws))
         scalings = {name: scaling_log.scalings(log) for name, log in logs.items()}
         told = pages.demo(replays, scalings, _summary_rows(replays), _last_words(plan.text))
@@ -192,9 +192,7 @@ def _say_the_same(command: str, aws: Mapping[str, str], console: Console) -> Non
     if answer.returncode:
         console.print(answer.stderr, markup=False, highlight=False, soft_wrap=True)
     answer.check_returncode()
-    console.print(
-        "\nTo print the latest of it, and what was decided against, wherever there is an AWS CLI:", style="dim"
-    )
+    console.print("\nTo print the latest records, including decisions not to scale, with the AWS CLI:", style="dim")
     console.print(f"$ {command}\n", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -62,7 +62,7 @@ def read_given(options: Namespace, console: Console) -> ReadTrace:
     from_aws = options.stream is not None and options.file is None
     if [options.file is not None, from_aws, options.sample is not None].count(True) != 1:
         raise TraceError(
-            "Name the traffic: a FILE, or --stream NAME to read it from AWS, or --sample shop; one of them"
+            "Give exactly one source of traffic: a FILE, --stream NAME to read it from AWS, or --sample shop"
         )
     for flag in ("days", "region", "profile"):
         if not from_aws and getattr(options, flag) is not None:
@@ -84,7 +84,7 @@ def read_given(options: Namespace, console: Console) -> ReadTrace:
         read = read_trace(options.file, mean_shards=options.mean_shards, stream=options.stream)
     tell(read, console)
     if from_aws:
-        console.print(f"Kept in {read.source}: name this file to get the same again.", soft_wrap=True, highlight=False)
+        console.print(f"Kept in {read.source}: use this file to get the same result.", soft_wrap=True, highlight=False)
     return read
 
 

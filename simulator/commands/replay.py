@@ -60,10 +60,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = f"Get the traffic of a stream with the AWS CLI:\n\n{GET_METRIC_DATA}"
     add_traffic_arguments(parser)
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="where result and chart go (build/replay/<name of the file>)"
+        "--output", type=Path, metavar="FOLDER", help="folder for result and chart (build/replay/<name of the file>)"
     )
     parser.add_argument(
-        "--preset", choices=PRESETS, help="settings to begin with (those of the stream's alarms if known, else default)"
+        "--preset", choices=PRESETS, help="settings to start with (those of the stream's alarms if known, else default)"
     )
     module_inputs.add_setting_flags(parser, all_optional=True)
     world = parser.add_argument_group("world", "what AWS does not document, or what only you know")
@@ -78,8 +78,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--reshard-seconds",
         type=seconds,
         metavar="S",
-        help="how long a reshard takes (three minutes, a second more for each shard that comes or goes, and half as "
-        "long again if the target is no multiple of 25%% of the count)",
+        help="how long a reshard takes (three minutes, plus a second for each added or removed shard, and 1.5 times "
+        "as long if the target is not a multiple of 25%% of the count)",
     )
     world.add_argument(
         "--metric-delay-seconds",
@@ -121,7 +121,7 @@ def run(options: Namespace, console: Console) -> bool:
     trace, settings = read.trace, given_settings(options, read)
     if "max_shard_count" not in settings:
         raise module_inputs.InvalidInputError(
-            "--max-shard-count is needed: how many shards you would pay for at most, from 1 to 10,000"
+            "--max-shard-count is required: the maximum number of shards, from 1 to 10,000"
         )
     folder = output_folder(options.output, REPOSITORY / "build" / "replay", trace)
     shards = options.shards or (read.stream and read.stream.shards) or _first_shard_count(trace, settings)

@@ -25,7 +25,7 @@ _PRICES = (
     f"Dollars are Kinesis' prices of {US_EAST_1.region}, {US_EAST_1.date}, for a month of {HOURS_PER_MONTH} hours."
 )
 _WORLD = (
-    "AWS is modelled as it documents itself: metrics a minute late, alarms, the time that a reshard takes, ten calls "
+    "AWS is modelled as documented: metrics a minute late, alarms, the time that a reshard takes, ten calls "
     "of UpdateShardCount in 24 hours. Traffic that the stream refused at the time is not in the data."
 )
 
@@ -114,8 +114,8 @@ def compared(results: Sequence[Compared], subtitle: str, read: str, settings: Ma
         how=[
             read,
             "Every policy served the same traffic in a closed loop, from the same first count of shards.",
-            "This module is the very code that decides in the function; the others are as documented or coded.",
-            "The clairvoyant bound is the least that serves everything with ten changes a day.",
+            "This module uses the same decision code as the function; the others are as documented or coded.",
+            "The clairvoyant bound is the minimum that serves all traffic with ten changes a day.",
             _WORLD,
             f"{_PRICES} On-demand data are read once.",
         ],
@@ -174,9 +174,9 @@ def advised(advice: Advice, findings: Sequence[str], code: str, read: str) -> Pa
         code=[("To paste", code)],
         how=[
             read,
-            "The settings were chosen on the first two thirds of the traffic, and told on the last third.",
-            "Of what the choice saw the first third was left to warm up.",
-            "They were tried in a closed loop with the very code that decides in the function, and its alarms.",
+            "The settings were chosen on the first two thirds of the traffic, and evaluated on the last third.",
+            "The first third of the data for the choice was a warm-up.",
+            "They were tried in a closed loop with the function's own decision code and its alarms.",
             _WORLD,
             _PRICES,
             f"Readers: {question.readers.shared} by polling, {question.readers.fan_out} with fan-out.",
@@ -217,7 +217,7 @@ def advised_streams(rows: Sequence[Row], findings: Sequence[str], code: str) -> 
         tables=[PageTable("Streams", head, cells, frozenset({1, 2, 3, 4, 5}), kinds, has_filter=True)],
         code=[("To paste", code)],
         how=[
-            "Each stream's settings were chosen on the first two thirds of its traffic and told on the last.",
+            "Each stream's settings were chosen on the first two thirds of its traffic and evaluated on the rest.",
             _PRICES,
         ],
     )

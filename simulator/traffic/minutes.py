@@ -60,12 +60,12 @@ def minutes(choice: Choice, where: str, period_seconds: int | None = None) -> Mi
         notes.append("times without a zone are taken as UTC")
     period = period_seconds * SECOND if period_seconds else _common_period(parts)
     if period < MINUTE:
-        notes.append(f"values of every {period / SECOND:g} seconds are added up by the minute")
+        notes.append(f"values of every {period / SECOND:g} seconds are summed by the minute")
     elif period > MINUTE:
         is_rate = Metric.VALUE in series
-        how = "the minutes between lie on straight lines" if is_rate else "spread evenly over their minutes"
+        how = "interpolated linearly" if is_rate else "spread evenly over their minutes"
         notes.append(
-            f"values of every {period / MINUTE:g} minutes, {how}; of the last, which may be unfinished, one minute"
+            f"values of every {period / MINUTE:g} minutes, {how}; only one minute of the last, which may be incomplete"
         )
     parts = [each for each in parts if len(each.at)]
     start = min(int(each.at[0]) for each in parts) // MINUTE * MINUTE

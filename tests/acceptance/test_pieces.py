@@ -86,7 +86,7 @@ def test_whatever_is_not_yes_begins_nothing(monkeypatch, tmp_path, capsys, answe
     with LocalAWS():
         monkeypatch.setattr("rich.console.Console.input", lambda *_: answer)
         assert command_line.main(["--work-folder", str(tmp_path / "run")]) == 2
-    assert "Nothing was begun; --yes answers for you." in capsys.readouterr().out
+    assert "Nothing was started; use --yes to agree beforehand." in capsys.readouterr().out
     assert not (tmp_path / "run").exists()
 
 
@@ -214,7 +214,7 @@ class Seconds:
 def test_a_wait_ends_at_its_bound_and_says_what_it_was_for():
     shown: list[str] = []
     waiting = Waiting(Seconds(), shown.append)
-    with pytest.raises(TimedOutError, match=r"Waited 2 minutes for the moon to be full, in vain\."):
+    with pytest.raises(TimedOutError, match=r"Timed out after 2 minutes while waiting for the moon to be full\."):
         waiting.until("the moon to be full", lambda: None, timedelta(minutes=2))
     assert shown[0] == "waiting for the moon to be full (0:00 of at most 2:00)"
     assert shown[-1] == "waiting for the moon to be full (2:00 of at most 2:00)"

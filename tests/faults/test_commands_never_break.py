@@ -213,8 +213,8 @@ def test_a_file_gives_a_trace_of_plausible_traffic_or_is_refused(folder, content
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "Name the traffic: a FILE, or --stream NAME"),
-        (["x.csv", "--sample", "shop"], "Name the traffic"),
+        ([], "Give exactly one source of traffic: a FILE, --stream NAME"),
+        (["x.csv", "--sample", "shop"], "Give exactly one source of traffic"),
         (["x.csv", "--days", "3"], "--days belongs to --stream"),
         (["--sample", "shop", "--region", "eu-west-1"], "--region belongs to --stream"),
         (["--sample", "shop", "--output", "/proc/nowhere"], "Nothing can be written to '/proc/nowhere'"),
@@ -233,7 +233,7 @@ def test_a_bound_is_asked_for_where_nothing_knows_it(folder):
     path.write_text(VALID[0])
     status, said = outcome(["replay", str(path), "--output", str(folder)])
     assert status == 1
-    assert "--max-shard-count is needed" in said
+    assert "--max-shard-count is required" in said
     path.write_text(VALID[3])
     assert outcome(["replay", str(path), "--output", str(folder)]) == (1, "work\n")
 

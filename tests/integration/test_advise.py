@@ -141,8 +141,8 @@ def test_all_streams_of_a_region_are_read_advised_and_sorted(aws, run, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "Name the traffic"),
-        (["--all", "--sample", "shop"], "Name the traffic"),
+        ([], "Give exactly one source of traffic"),
+        (["--all", "--sample", "shop"], "Give exactly one source of traffic"),
         (["a.csv", "b.csv", "--region", "x"], "--region belongs to --stream and --all"),
         (["--sample", "shop", "--target-utilization", "2"], "--target-utilization must be a fraction"),
         (["--sample", "shop", "--output", "/dev/null/x"], "Nothing can be written to '/dev/null/x'"),

@@ -129,7 +129,7 @@ def test_where_nothing_keeps_the_limit_a_compromise_is_chosen_and_called_one():
     assert advice.choice.first.throttled_share > 0.0005
     said = findings(advice)[0]
     assert said.startswith(
-        "No autoscaler can follow this traffic with 0.050% throttled. These settings are a fair compromise"
+        "No autoscaler can follow this traffic with 0.050% throttled. These settings are a compromise"
     )
     assert "A fixed count of 9 shards throttles nothing, for $" in said
     demanded = advice.question.demand[: advice.split].sum() / 60
@@ -179,7 +179,7 @@ def test_surges_that_no_scaling_can_follow_are_said_to_be_so():
     said = " ".join(findings(advice))
     assert "more than doubled 9 times" in said
     assert "from 1.4 to 9.0 shards' worth" in said
-    assert "No scaling that waits for the traffic is fast enough" in said
+    assert "No scaling that reacts to traffic is fast enough" in said
 
 
 def test_a_promise_that_broke_is_not_made():

@@ -220,7 +220,7 @@ def test_totals_finer_than_a_minute_are_added_up(tmp_path, seconds):
     found = read(tmp_path, text)
     assert shards(found) == pytest.approx([1.0] * 10)
     assert found.trace.minutes[0].records == 60 / seconds
-    assert f"values of every {seconds} seconds are added up by the minute" in found.summary
+    assert f"values of every {seconds} seconds are summed by the minute" in found.summary
 
 
 def test_rates_of_longer_periods_lie_on_straight_lines(tmp_path):
