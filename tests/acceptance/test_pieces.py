@@ -122,7 +122,7 @@ def test_a_missing_region_is_asked_for(monkeypatch, capsys):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     assert command_line.main(["--yes"]) == 2
-    assert "give --region, or set AWS_REGION" in capsys.readouterr().out
+    assert "use --region, or set AWS_REGION" in capsys.readouterr().out
 
 
 def test_a_profile_goes_before_keys_of_the_environment(monkeypatch, tmp_path):
