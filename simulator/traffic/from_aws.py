@@ -262,7 +262,7 @@ def _plain_errors(stream: str, profile: str | None) -> Iterator[None]:
             "or replay a file instead"
         ) from None
     except NoRegionError:
-        raise TraceError(f"The region of {stream} is unknown: use --region, or set AWS_REGION") from None
+        raise TraceError("The region is unknown: use --region, or set AWS_REGION") from None
     except InvalidSettingsError as error:
         raise TraceError(f"The alarms of {stream} cannot be read: {error}") from None
     except (BotoCoreError, ValueError) as error:
