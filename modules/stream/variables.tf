@@ -306,7 +306,7 @@ variable "split_beyond_quota" {
 }
 
 variable "split_hot_shards" {
-  description = "Whether a shard that throttles on a stream that is not full is split: three times in 24 hours at most, for each four shards once, but once in any case. It is found within about an hour, with `scale_on_throttling` within minutes. Needs `allow_shard_splits` of the autoscaler, and the stream's `shard_level_metrics` with `WriteProvisionedThroughputExceeded` and `IncomingRecords`."
+  description = "Whether to split a shard that throttles while the stream is not full: in 24 hours at most three times and at most once for each four shards, but one split is always allowed. The shard is found within about an hour, with `scale_on_throttling` within minutes. Requires `allow_shard_splits` in the autoscaler, and the stream's `shard_level_metrics` with `WriteProvisionedThroughputExceeded` and `IncomingRecords`."
   type        = bool
   default     = false
   nullable    = false
