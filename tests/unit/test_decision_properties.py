@@ -26,6 +26,8 @@ from tests.faults.effort import effort
 from tests.unit.situations import NOW, scaling, stream, telemetry
 
 THOROUGH = search(max_examples=effort(150), deadline=None)
+RARE = search(max_examples=effort(600), deadline=None)
+"""For what few situations reach."""
 SLOW = search(max_examples=effort(40), deadline=None)
 """Days take long to make up."""
 
@@ -175,7 +177,7 @@ def test_bringing_up_to_the_minimum_stays_within_every_bound(situation):
 
 
 @given(situations())
-@THOROUGH
+@RARE
 def test_the_tenth_call_of_a_day_is_the_last_and_scale_down_leaves_its_reserve(situation):
     calls = calls_in_the_last_day(situation)
     if decide_scale_up(situation).target is not None:
@@ -185,7 +187,7 @@ def test_the_tenth_call_of_a_day_is_the_last_and_scale_down_leaves_its_reserve(s
 
 
 @given(situations())
-@THOROUGH
+@RARE
 def test_it_never_shrinks_on_missing_data_while_throttled_behind_consumers_or_a_young_stream(situation):
     if decide_scale_down(situation).target is None:
         return
