@@ -33,7 +33,7 @@ from acceptance.terraform import Terraform
 from acceptance.waiting import Waiting
 from acceptance.walk import Result, Verdict, Walk, carry_out
 from simulator.deployment.terraform import REPOSITORY
-from tests.lives.bench import FAST, _provider
+from tests.provider import FAST, running_provider
 
 Call = tuple[str, str]
 """A service as IAM calls it, and one of its operations."""
@@ -48,7 +48,7 @@ class OneProvider(Terraform):
 
     def init(self) -> None:
         super().init()
-        self._environment |= self._stack.enter_context(_provider(self._folder, self._environment))
+        self._environment |= self._stack.enter_context(running_provider(self._folder, self._environment))
 
 
 @dataclass
