@@ -1,7 +1,7 @@
 """The scaling decision: a pure function of settings, telemetry, the stream, its history and the time.
 
-No AWS call, no clock, no environment. It reads like docs/decisions.md: first what forbids a scaling, whatever the
-demand, then whether the demand asks for one, then how large it is.
+No AWS call, no clock, no environment. It follows docs/decisions.md: first the guards that forbid a scaling, then
+whether the demand needs one, then its size.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ __all__ = [
 
 
 def decide(action: Action, situation: Situation) -> Decision:
-    """Decide on an alarm's call for more or fewer shards."""
+    """Decide after an alarm has fired for more or fewer shards."""
     return decide_scale_up(situation) if action is Action.SCALE_UP else decide_scale_down(situation)
 
 
 def decide_request(situation: Situation, shard_count: int) -> Decision:
-    """Go to a shard count that a person or a schedule asked for, as far as one call may go.
+    """Scale to a shard count that a person or a schedule requested, as far as one call allows.
 
-    Growth is theirs to decide within bounds and quota. Shrinking meets every guard of a scale-down, and never goes
-    below what the demand needs.
+    Bounds and quota limit growth. Shrinking must also pass every guard of a scale-down, and never goes below what the
+    demand needs.
     """
     stream, settings = situation.stream, situation.settings
     case = Case(Action.towards(shard_count, stream.open_shard_count), situation)

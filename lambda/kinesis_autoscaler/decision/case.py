@@ -1,4 +1,4 @@
-"""One decision in the making: the situation seen in one direction, and how it is put into words."""
+"""The situation in one direction, from which a decision is built."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ..model import (
 from .past import Past
 
 LOOK_AGAIN = timedelta(minutes=10)
-"""When a reason that only new data can end is worth another look, so that looks cost little. The reconcile that comes
-next after that has it; its interval is not among the settings, and so this does not follow from it."""
+"""How long a reason stands that only new data can end, so that checks cost little. The next reconcile after that checks
+the stream again."""
 
 CALM_PACE = timedelta(hours=1)
-"""When a reason is worth another look that a person or much time must end. A change of the alarm ends it at once, so
-that no setting has to shorten this; a look an hour costs four cents a month."""
+"""How long a reason stands that only a person or much time can end. A change of the alarm ends it at once. One check an
+hour costs four cents a month."""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a decision may depend on."""
+    """Everything that a decision may depend on."""
 
     stream: Stream
     settings: Settings
@@ -37,12 +37,12 @@ class Situation:
     history: History
     now: datetime
     past: Past | None = None
-    """The last days, where foresight is to be used."""
+    """The last days, if foresight is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The situation in one direction, and the demand as far as it is known."""
+    """The situation in one direction, and the demand if it is known."""
 
     action: Action
     situation: Situation
@@ -57,7 +57,7 @@ class Case:
         return self._decision(reason, because, retry_at=retry_at or self.situation.now + LOOK_AGAIN)
 
     def scale(self, target: int, reason: Reason, because: str, *, by_splits: bool = False) -> Decision:
-        """A decision to scale, if need be without a call of UpdateShardCount."""
+        """A decision to scale, with `by_splits` without an UpdateShardCount call."""
         return replace(self._decision(reason, because, target=target), by_splits=by_splits or None)
 
     def _decision(
@@ -79,7 +79,7 @@ class Case:
 
     @property
     def calls(self) -> list[datetime]:
-        """When UpdateShardCount was called in the rolling 24 hours, oldest first; what was not refused counts."""
+        """The times of UpdateShardCount calls in the rolling 24 hours, oldest first. Refused calls do not count."""
         since = self.situation.now - QUOTA_WINDOW
         return [
             record.started_at

@@ -1,4 +1,4 @@
-"""Fewer shards: how few, and what speaks against it."""
+"""Scale-down: how many shards, and the reasons against it."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from .rounding import fewest_for, fill_of
 from .wording import number, span
 
 HOURS_WITHOUT_FORESIGHT = 4
-"""Hours that a scale-down is taken to last where the last days are not asked: so it must save a quarter."""
+"""The assumed duration of a scale-down in hours without foresight: it must save a quarter of the shards."""
 
 LOOK_FOR_SAVING = timedelta(hours=1)
-"""When a stream that is not worth shrinking now is worth another look: at the pace of its plans."""
+"""When to check again a stream that is not worth shrinking now: as often as its plans are made."""
 
 
 def decide_scale_down(situation: Situation) -> Decision:
     """Fewer shards if the demand of the whole window fits into them.
 
     Never below the minimum or half the current count. Never on missing data, on a young stream, while consumers are
-    behind, while records are throttled, or on the minutes that made the stream grow. It spends one of ten calls, so
-    that it must save enough, going by what the last days needed in the hours to come.
+    behind, while records are throttled, or on the minutes that made the stream grow. It uses one of ten calls, so
+    it must save enough, based on what the last days needed in the coming hours.
     """
     case = Case(Action.SCALE_DOWN, situation)
     return not_shrinkable(case) or _shrink_to(case, requested=None)
 
 
 def decide_shrink_request(situation: Situation, shard_count: int) -> Decision:
-    """Fewer shards because somebody asked: every guard holds, and never fewer than the demand needs."""
+    """Fewer shards by request: every guard applies, and never fewer than the demand needs."""
     case = Case(Action.SCALE_DOWN, situation)
     return not_shrinkable(case) or _shrink_to(case, requested=shard_count)
 
 
 def _shrink_to(case: Case, *, requested: int | None) -> Decision:
-    """The scale-down that the demand allows, of the window and of what is to be expected; or the reason for none."""
+    """The scale-down that the demand of the window and the expected demand allow; or the reason for none."""
     situation = case.situation
     stream, settings, now = situation.stream, situation.settings, situation.now
     current, window, fill = stream.open_shard_count, settings.scale_down.window, fill_of(settings)
     above_maximum = current > settings.max_shard_count
-    # As far back as the alarm that fired has looked, whose newest datapoint is a minute old: looking further would
-    # meet the very demand whose end made it fire.
+    # As far back as the alarm that fired, whose newest datapoint is a minute old. A longer range would include the
+    # demand whose end made it fire.
     recent = situation.telemetry.since(now - window - timedelta(minutes=1))
     demand = peak(recent, settings)
     case = case.with_demand(demand)
@@ -66,7 +66,7 @@ def _shrink_to(case: Case, *, requested: int | None) -> Decision:
     needed = fewest_for(demand, settings)
     target = _clamp(case, max(needed, floor))
     if above_maximum and requested is None:
-        # Exactly as far as the maximum asks and the demand allows: whether fewer are worth a call is a later matter.
+        # Exactly down to the maximum, as far as the demand allows. Further savings are decided later.
         target = _clamp(case, max(needed, floor, settings.max_shard_count))
     if above_maximum and target >= current:
         return case.skip(
@@ -74,7 +74,7 @@ def _shrink_to(case: Case, *, requested: int | None) -> Decision:
             f"{seen} needs {needed} shards at {fill:.0%}, more than its maximum of {settings.max_shard_count}.",
             retry_at=now + LOOK_AGAIN,
         )
-    # Where the last days tell what a call is worth, no threshold has to.
+    # If the last days show what a call is worth, the threshold is not needed.
     enough_left = requested is None and situation.past is None and demand >= settings.scale_down.threshold * current
     if target >= current or (enough_left and not above_maximum):
         return case.skip(
@@ -92,13 +92,13 @@ def _shrink_to(case: Case, *, requested: int | None) -> Decision:
 
 
 def _shrink_if_it_pays(case: Case, seen: str, lowest: int) -> Decision:
-    """The scale-down that saves enough for one of the day's calls, going by the last days."""
+    """The scale-down that saves enough for one of the daily calls, based on the last days."""
     situation, settings, fill = case.situation, case.situation.settings, fill_of(case.situation.settings)
     current = situation.stream.open_shard_count
     if settings.strategy is Strategy.DOUBLE:
         lowest = math.ceil(current / 2) if lowest <= math.ceil(current / 2) else current
     if situation.past is None:
-        # The window's demand is all there is to go by, and an hour's quiet says little of the next ones.
+        # Only the window's demand is known, and a quiet hour says little about the next ones.
         saving = Saving(lowest, HOURS_WITHOUT_FORESIGHT, 0)
         pays = (current - lowest) * HOURS_WITHOUT_FORESIGHT >= current
     else:

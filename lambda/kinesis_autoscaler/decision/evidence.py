@@ -1,4 +1,4 @@
-"""What the telemetry proves, and what it leaves open.
+"""What the telemetry proves, and what remains unknown.
 
 No data is not the same as no traffic. A minute without any datapoint of the stream's traffic counts as silent only if
 Kinesis' own metrics prove that CloudWatch delivered at that time, or if the stream has never been busy at that hour.
@@ -18,24 +18,24 @@ SAME_HOUR = timedelta(minutes=30)
 """How far around a time of day earlier days are searched for traffic."""
 
 THROTTLE_MEMORY = QUOTA_WINDOW
-"""For so long a shard count that throttled is not gone back to while the demand is about what it was then: as long as
-a call counts that such a mistake has used."""
+"""How long the stream does not return to a shard count that throttled at about this demand: as long as the call of such
+a mistake counts."""
 
 ABOUT_AS_HIGH = 0.8
-"""At this fraction of the demand that throttled, the same shards would be near throttling again."""
+"""At this fraction of the demand that throttled, the same shards would nearly throttle again."""
 
 
 def unknown(
     telemetry: Telemetry, settings: Settings, created_at: datetime, since: datetime, until: datetime
 ) -> tuple[Minute, ...]:
-    """The minutes between two times of which nobody can tell the demand.
+    """The minutes between two times with unknown demand.
 
-    Minutes that CloudWatch may not have delivered yet are left out: they argue for nothing.
+    Minutes that CloudWatch may not have delivered yet are left out.
 
     Args:
         telemetry: With the last days.
         settings: The stream's.
-        created_at: When the stream was made: a day on which it did not exist says nothing.
+        created_at: When the stream was created. Days before that do not count.
         since: The first minute.
         until: The end.
     """
@@ -49,7 +49,7 @@ def unknown(
 
 
 def missing(minutes: Sequence[Minute]) -> str:
-    """The metrics that are missing in minutes whose demand is unknown, for people."""
+    """The names of the metrics that are missing in these minutes, for messages."""
     metrics = {
         "IncomingBytes": any(minute.incoming_bytes is None for minute in minutes),
         "IncomingRecords": any(minute.incoming_records is None for minute in minutes),
@@ -58,17 +58,17 @@ def missing(minutes: Sequence[Minute]) -> str:
 
 
 def peak(minutes: Sequence[Minute], settings: Settings) -> float:
-    """The largest demand of any minute, in shards, as far as it is known; zero where there is none."""
+    """The largest known demand of any minute, in shards; zero if there is none."""
     return max((minute.shards(with_reads=settings.scale_on_reads) for minute in minutes), default=0.0)
 
 
 def throttled_records(minutes: Sequence[Minute]) -> int:
-    """How many records were refused."""
+    """The number of throttled records."""
     return round(sum(minute.throttled_records or 0 for minute in minutes))
 
 
 def hot_minutes(minutes: Sequence[Minute], history: History, settings: Settings, current: int) -> tuple[Minute, ...]:
-    """The minutes in which records were throttled though the shards that there were then were not full.
+    """The minutes in which records were throttled although the shards at that time were not full.
 
     What was refused before new shards took records says nothing about the shards that there are now.
     """
@@ -88,8 +88,8 @@ def too_few_shards(
 ) -> int:
     """The largest shard count that throttled within the memory at about this demand or less; 0 if none did.
 
-    A hot shard throttles a stream that is far from full, so that only experience tells how few shards are too few. A
-    stream that is scaled for that would otherwise try every count in between, up and down: so of those all are too few.
+    A hot shard throttles a stream that is far from full, so only past throttling shows which counts are too low. A
+    stream that is scaled for it would otherwise try every count in between: so all of those count as too low.
     """
     counts = []
     for minute in _between(telemetry.minutes, now - THROTTLE_MEMORY, now):
@@ -117,7 +117,7 @@ def _always_silent_at_this_hour(days: Sequence[Period], created_at: datetime, at
 
 
 def _count_at(history: History, at: datetime, current: int) -> int:
-    """How many shards the stream had at a time; during a change, the count before it."""
+    """The stream's shard count at a time; during a change, the count before it."""
     count = current
     for record in reversed(history.intents):
         if not record.changed_shards or record.from_shard_count is None:

@@ -1,9 +1,9 @@
-"""The floor: the shard count that is worth keeping whatever the present demand.
+"""The floor: the shard count worth having regardless of the current demand.
 
-Shards cost, and so does traffic that they are too few for. On a day on which demand was d and reacting alone would have
-had m shards, a floor of c shards costs max(c, m), and refuses what d exceeds that by. With λ, the shard-hours that one
-would pay to spare one shard-hour of refused traffic, both are in the same unit, and the floor that costs least in the
-mean of the last days is the one to have. It is the newsvendor's answer, for shards.
+Shards cost money, and so does throttled traffic. On a day with demand d, on which reacting alone would have had m
+shards, a floor of c shards costs max(c, m) and throttles the excess of d over that. λ is the number of shard-hours that
+the user would pay to avoid one shard-hour of throttled traffic. It gives both the same unit, and the best floor is the
+one with the lowest mean cost over the last days. This is the solution of the newsvendor problem for shards.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from ..model import OUTLOOK_DAYS
 from .past import DAY, HOUR, LikeNow, Past
 
 CANDIDATES = 40
-"""So many counts are tried at most, evenly spread."""
+"""The maximum number of counts to try, evenly spread."""
 
 HOURS_AHEAD = 12
-"""How far ahead a smaller count has to prove itself."""
+"""How far ahead a smaller count is evaluated."""
 
 SURPRISE_RATIO = 2.0
-"""A surprise may come again at today's level, at most so many times what it was."""
+"""A surprise may recur at today's level, scaled by at most this factor."""
 
 LEAD = 5
-"""Periods within which more shards must have paid: the reshard, and some for what is a little early or late."""
+"""Periods within which more shards must pay off: the reshard, plus a margin for demand that is early or late."""
 
 PER_DOUBLING = 2
-"""Periods by which a further doubling must begin earlier: a call at most doubles."""
+"""Periods by which each further doubling must begin earlier, because a call at most doubles."""
 
 GROW_AT_MOST = 8
-"""More than three doublings are left to reacting."""
+"""Further doublings than these are left to reacting."""
 
 FULL = 0.9
-"""More shards than let a day's highest minute fill them so far are not worth trying."""
+"""Counts at which a day's highest minute would fill less than this are not tried."""
 
 HOURS_IF_UNKNOWN = 2
-"""Hours that a scale-down is taken to last where no day is known: it pays if it halves the stream, rounded up."""
+"""The assumed duration of a scale-down in hours if no day is known: it pays off if it halves the stream, rounded up."""
 
 WORTH_GROWING = 0.05
-"""What growing ahead of time must bring in at least, as a part of what a scale-down must save."""
+"""The minimum saving of growing ahead of time, as a fraction of what a scale-down must save."""
 
 
 class _Hinges:
-    """A sum of functions w · max(0, count - x) at some counts; adding one is cheap however many counts there are."""
+    """A sum of functions w · max(0, count - x) at several counts. Adding one is cheap for any number of counts."""
 
     def __init__(self, counts: Sequence[int]) -> None:
         self._counts = counts
@@ -72,9 +72,9 @@ def worth_growing(past: Past, days: Sequence[LikeNow], current: int, cost: float
 
     Args:
         past: The last days.
-        days: Those that count, and where they are at the time in question.
+        days: The days that count, each with its position at that time.
         current: The open shards.
-        cost: Shard-hours that one would pay to spare one shard-hour of refused traffic.
+        cost: Shard-hours that the user would pay to avoid one shard-hour of throttled traffic.
         price: What a scale-down would have to save, in shard-hours.
     """
     horizons = (LEAD, LEAD + PER_DOUBLING, LEAD + 2 * PER_DOUBLING, HOUR)
@@ -96,7 +96,7 @@ def worth_growing(past: Past, days: Sequence[LikeNow], current: int, cost: float
             if need * day.scale > (have := max(current, shards * day.scale))
         ]
     if not any(lost_until.values()):
-        return None  # the shards that there are would have lost nothing
+        return None  # the current shards would have throttled nothing
     counts = _between(current, min(GROW_AT_MOST * current, math.ceil(peak / FULL)))
     held, spared = _Hinges(counts), _Hinges(counts)
     for day in days:
@@ -114,29 +114,29 @@ def worth_growing(past: Past, days: Sequence[LikeNow], current: int, cost: float
     best = max(gains)
     if best[0] < WORTH_GROWING * price * HOUR * len(days):
         return None
-    # What pays within the lead decides whether to grow; how far, what pays within the hour.
+    # The lead decides whether to grow, and the hour how far.
     return max(best[2], max((whole, count) for _, whole, count in gains)[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """A smaller count that pays."""
+    """A smaller count that pays off."""
 
     count: int
     hours: int
-    """Within how many it pays."""
+    """The hours within which it pays off."""
     days: int
-    """The days that it rests on; 0 where none is known."""
+    """The number of days behind it; 0 if none is known."""
 
 
 def worth_shrinking(past: Past, current: int, lowest: int, cost: float, price: float) -> Saving | None:
-    """The count to shrink to; None if no smaller one pays.
+    """The count to shrink to; None if no smaller one pays off.
 
     Args:
         past: The last days.
         current: The open shards.
-        lowest: The fewest that the present demand needs.
-        cost: Shard-hours that one would pay to spare one shard-hour of refused traffic.
+        lowest: The minimum for the current demand.
+        cost: Shard-hours that the user would pay to avoid one shard-hour of throttled traffic.
         price: What the call must save, in shard-hours.
     """
     if lowest >= current:
@@ -169,7 +169,7 @@ def worth_shrinking(past: Past, current: int, lowest: int, cost: float, price: f
 
 
 def _surprises(past: Past, counts: Sequence[int]) -> list[float]:
-    """What surprises would refuse of any period's demand at each count, up to a constant, if they came at any time."""
+    """The throttling by surprises at each count, up to a constant, if they may come at any time."""
     hinges = _Hinges(counts)
     level = past.reacting[-1] if past.reacting else 1.0
     for at, expected in past.surprises():
@@ -181,6 +181,6 @@ def _surprises(past: Past, counts: Sequence[int]) -> list[float]:
 
 
 def _between(low: int, high: int) -> tuple[int, ...]:
-    """All counts between two, or as many as are worth trying."""
+    """All counts between two, or a selection if there are too many."""
     steps = min(high - low, CANDIDATES)
     return tuple(low + round(step * (high - low) / steps) for step in range(steps + 1))

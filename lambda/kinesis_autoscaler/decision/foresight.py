@@ -1,4 +1,4 @@
-"""More shards before demand asks for them, and the plan that says when to look."""
+"""Scale-up before demand needs it, and the hourly plan."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .wording import number
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LEAST_DAYS = 2
-"""Growing ahead of time takes so many days: what came once may have been chance."""
+"""The minimum of days for growing ahead of time: traffic on a single day may have been chance."""
 
 
 def make_plan(situation: Situation) -> Plan:
-    """What the last days let expect of the next hour, and what would be worth doing."""
+    """The expected demand of the next hour, based on the last days, and the best counts."""
     case, past = Case(Action.SCALE_UP, situation), situation.past
     count, now = situation.stream.open_shard_count, situation.now
     at = now - (now - _EPOCH) % PLAN_PERIOD
@@ -43,7 +43,7 @@ def make_plan(situation: Situation) -> Plan:
 
 
 def what_came(situation: Situation, plan: Plan) -> float | None:
-    """The highest demand since a plan was made, in shards; None where that is not known, or not an hour yet."""
+    """The highest demand since a plan was made, in shards; None if it is unknown, or the hour is not over."""
     past, periods = situation.past, (situation.now - plan.made_at) // PLAN_PERIOD
     if past is None or not PLAN_LASTS // PLAN_PERIOD <= periods <= min(past.now, DAY):
         return None
@@ -51,9 +51,9 @@ def what_came(situation: Situation, plan: Plan) -> float | None:
 
 
 def decide_ahead(situation: Situation) -> Decision | None:
-    """More shards before demand needs them, if that is worth it going by the last days; None if it is not.
+    """More shards before demand needs them, if the last days show that it is worth it; None if not.
 
-    It only adds: never beyond the maximum or double, never with the calls that are kept for demand.
+    It only adds shards: never beyond the maximum or double, never with the reserved calls.
     """
     case, past = Case(Action.SCALE_UP, situation), situation.past
     stream, settings = situation.stream, situation.settings
@@ -77,7 +77,7 @@ def decide_ahead(situation: Situation) -> Decision | None:
 
 
 def _grow_to(case: Case, past: Past, offset: int = 0) -> int | None:
-    """The count to grow to so many periods from now, as far as one call may go."""
+    """The count to grow to `offset` periods from now, as far as one call allows."""
     settings, current = case.situation.settings, case.situation.stream.open_shard_count
     days = past.days_like_now(HOUR, offset)
     if len(days) < LEAST_DAYS:
@@ -92,7 +92,7 @@ def _grow_to(case: Case, past: Past, offset: int = 0) -> int | None:
 
 
 def _shrink_to(case: Case, past: Past) -> int:
-    """The count that would be worth shrinking to if nothing else forbade it; 0 for none."""
+    """The count worth shrinking to if no guard forbids it; 0 for none."""
     settings, current = case.situation.settings, case.situation.stream.open_shard_count
     lowest = max(math.ceil(current / 2), settings.min_shard_count, fewest_for(max(past.highest[-HOUR:]), settings))
     saving = floor.worth_shrinking(past, current, lowest, settings.throttling_cost, quota.price_of_a_call(case))

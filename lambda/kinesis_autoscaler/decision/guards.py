@@ -1,4 +1,4 @@
-"""What forbids a scaling, whatever the demand."""
+"""The guards that forbid a scaling regardless of the demand."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from .evidence import missing, unknown
 from .wording import ago, span
 
 CONSUMER_SILENCE = timedelta(minutes=15)
-"""The stretch over which consumers' lag is judged. Consumers that reported and then nothing for this long, while
-records arrive, count as behind. They report every minute, however much lag `max_iterator_age_minutes` allows, so that
-this does not follow from it."""
+"""The range over which consumers' lag is evaluated. Consumers that have stopped reporting for this long, while records
+arrive, count as behind. They report every minute, so this does not depend on `max_iterator_age_minutes`."""
 
 CONSUMER_MEMORY = timedelta(hours=24)
-"""Consumers that have reported nothing for longer than this are taken to be gone for good: a day, so that those of
-which a daily job consists are not."""
+"""Consumers that have not reported for longer than this are considered removed: a day, so that consumers of a daily job
+are not."""
 
 HEAT_LASTS = timedelta(hours=24)
 """For so long after a hot shard was split its keys are taken to be hot: what is hot by day may be cool at night."""
 
 
 def unscalable(case: Case) -> Decision | None:
-    """The stream can't be resharded at all, or not now."""
+    """The stream can't be resharded, or not now."""
     stream, now = case.situation.stream, case.situation.now
     if stream.on_demand:
         return case.skip(
@@ -88,7 +87,7 @@ def _too_young(case: Case) -> Decision | None:
 
 def _cooling_down(case: Case) -> Decision | None:
     settings, now = case.situation.settings, case.situation.now
-    # The minutes that made it grow must have left the window: the same data never argue both ways.
+    # The minutes that made it grow must have left the window: the same data must not cause both directions.
     after_growth = max(settings.scale_down_cooldown, settings.scale_down.window)
     for action, cooldown in ((Action.SCALE_UP, after_growth), (Action.SCALE_DOWN, settings.scale_down_cooldown)):
         if last := case.last_scaling(action, within=cooldown):
@@ -150,7 +149,7 @@ def _consumers_behind(case: Case) -> Decision | None:
         name = consumer.name if consumer is polling else f"its fan-out consumer {consumer.name}"
         are, have = ("are", "have") if consumer is polling else ("is", "has")
         recent = [lag for at, lag in consumer.lags if at >= now - CONSUMER_SILENCE]
-        # Of the middle one, so that a jump of single minutes, which KCL is known for, does not count.
+        # The median, so that spikes of single minutes, which KCL is known for, do not count.
         lag = sorted(recent)[len(recent) // 2] if recent else timedelta()
         if lag >= limit:
             return case.skip(

@@ -1,4 +1,4 @@
-"""Which shard is hot, put into words; and where nothing tells, how to find out and what that costs."""
+"""Names the hot shard in messages, or says how to find it and what that costs; and decides to split it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from .guards import scaled_up_just_now
 THROTTLING = "WriteProvisionedThroughputExceeded"
 
 SHARD_LEVEL_METRICS = (THROTTLING, "IncomingBytes", "IncomingRecords")
-"""What tells which shard is hot, the most telling first."""
+"""The metrics that show which shard is hot, the best first."""
 
 METRIC_PER_MONTH = 0.30
 """In dollars: each shard-level metric of each shard is charged like a custom metric (Developer Guide, monitoring)."""
 
 SPLITS_PER_DAY = 3
 SHARDS_PER_SPLIT = 4
-"""A day has three splits of hot shards, and one for each four shards, at most; one in any case."""
+"""The maximum of hot-shard splits per day is three, and one for each four shards, but at least one."""
 
 NEARLY_ALL = 0.8
-"""From this share of what is sent to both halves of a shard on, one has kept the heat; of many keys each gets half."""
+"""From this share of the records sent to both halves, one half is still hot. With many keys, each half gets half."""
 
 SPLITS_OF_A_KEY = 2
-"""A narrow range of keys may lie in one half by chance; in one half of that half again, hardly."""
+"""A narrow range of keys may lie in one half by chance, but hardly in one half of that half again."""
 
 
 def name_hot_shard(decision: Decision, stream: Stream, hottest: HottestShard | None) -> Decision:
-    """The decision on a hot shard, with the shard by name as far as the stream's shard-level metrics tell.
+    """The decision on a hot shard, with the shard's name if the stream's shard-level metrics show it.
 
     Args:
         decision: Its reason is HOT_SHARD_SUSPECTED.
         stream: The stream.
-        hottest: What its metrics say of the last hour; None if they say nothing, or could not be read.
+        hottest: The hottest shard of the last hour; None if its metrics are off, or could not be read.
     """
     because = decision.because.removesuffix(".")
     if hottest is not None:
@@ -51,12 +51,12 @@ def name_hot_shard(decision: Decision, stream: Stream, hottest: HottestShard | N
 
 
 def split_hot_shard(decision: Decision, situation: Situation, hottest: HottestShard | None) -> Decision:
-    """The decision to split the hot shard at its middle, where that was asked for and may help; else the very same.
+    """The decision to split the hot shard in the middle, if enabled and useful; otherwise the same decision.
 
-    It does not help where one half has kept nearly all the heat of two splits in a row: that is one key.
+    A split is useless if one half stayed hot after two splits in a row: then one key is hot.
 
     Args:
-        decision: As `name_hot_shard` has put it.
+        decision: The result of `name_hot_shard`.
         situation: What is known now.
         hottest: The shard.
     """

@@ -1,4 +1,4 @@
-"""A stream's last days as foresight sees them: what came, and what reacting alone would have had ready for it."""
+"""A stream's last days for foresight: the demand, and the shards that reacting alone would have had."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ from datetime import timedelta
 from ..model import OUTLOOK_DAYS, Period
 
 PERIOD = timedelta(minutes=5)
-"""The resolution: about as long as it takes to add shards."""
+"""The resolution: about the time that it takes to add shards."""
 
 HOUR = timedelta(hours=1) // PERIOD
 DAY = timedelta(days=1) // PERIOD
 
 LEVEL = HOUR // 2
-"""Today is compared with another day by the mean demand of the last half hour."""
+"""The mean demand of the last half hour compares today with another day."""
 
 MAX_LEVEL_RATIO = 1.5
-"""Another day counts for at most so many times what it was, or so many times less, however today compares."""
+"""The maximum factor by which another day is scaled up or down to today's level."""
 
 REACTION = 2
-"""Periods from a demand to the first record in the shards that it asked for: alarm, decision and reshard."""
+"""Periods from a demand to the first record in its new shards: alarm, decision and reshard."""
 
 WINDOW = HOUR
-"""Reacting alone, a stream keeps what the highest demand of an hour needs."""
+"""A stream that only reacts keeps the shards for the highest demand of an hour."""
 
 LOOKBACK = OUTLOOK_DAYS * DAY + WINDOW + REACTION + 1
-"""Periods that a look needs."""
+"""Periods that a check needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class LikeNow:
-    """The same time on another day: where it begins, and how many times today's level is of that day's."""
+    """The same time on another day: its first period, and today's level divided by that day's."""
 
     begins: int
     scale: float
 
 
 class Past:
-    """The last days in periods, oldest first; the present is at their end. It grows as time goes on.
+    """The last days in periods, oldest first, up to the present. It grows over time.
 
     Attributes:
-        highest: the highest demand of any minute of a period, in shards; 0 where nobody can tell.
+        highest: the highest demand of any minute of a period, in shards; 0 if unknown.
         mean: the mean demand of a period.
         reacting: the shards that reacting alone would have had in a period.
     """
 
     def __init__(self, periods: Iterable[Period] = (), *, fill: float) -> None:
-        """Begin with these periods; `fill` is how full the shards may be."""
+        """Begin with these periods. `fill` is the target utilization of the shards."""
         self.highest: list[float] = []
         self.mean: list[float] = []
         self.reacting: list[float] = []
@@ -61,15 +61,14 @@ class Past:
 
     @property
     def now(self) -> int:
-        """The number of the period that is about to begin."""
+        """The index of the period that is about to begin."""
         return len(self.highest)
 
     def append(self, period: Period) -> None:
-        """One more period has ended.
+        """Add a period that has ended.
 
-        A period without traffic, or without data, is known if most of the earlier days had none at that time. Otherwise
-        it is not: CloudWatch may have lost it, and an hour in which producers failed says nothing of one in which they
-        work.
+        A period without traffic or data is known if most of the earlier days had none at that time. Otherwise it is
+        unknown: CloudWatch may have lost it, or producers may have failed.
         """
         now = self.now
         highest, mean, known = period.highest, period.mean, True
@@ -88,11 +87,11 @@ class Past:
         return self._unknown_before[last] == self._unknown_before[first]
 
     def days_like_now(self, ahead: int, offset: int = 0) -> list[LikeNow]:
-        """The last days of which the next `ahead` periods are known, the latest first.
+        """The last days whose next `ahead` periods are known, the latest first.
 
         Args:
-            ahead: how many periods are to be known, from now on.
-            offset: so many periods from now instead, at the level of now.
+            ahead: the number of periods that must be known, from now on.
+            offset: starts this many periods from now, at the current level.
         """
         now = self.now
         if now < LEVEL or not self.is_known(now - LEVEL, now):
@@ -107,9 +106,9 @@ class Past:
         return days
 
     def surprises(self) -> Iterator[tuple[int, float]]:
-        """Surges of the last days that no other day had at that time: when, and the shards that were to be expected.
+        """Surges of the last days that no other day had at that time: their time, and the shards that were expected.
 
-        A surge is demand beyond what reacting alone would have had.
+        A surge is demand beyond the shards that reacting alone would have had.
         """
         since = self.now - OUTLOOK_DAYS * DAY
         while self._surges and self._surges[0] < since:
@@ -128,7 +127,7 @@ class Past:
         return max(1.0, enough)
 
     def _mostly_silent_at_this_time(self, now: int) -> bool:
-        """Whether there are earlier days, and most of those that are known had no traffic in this period."""
+        """Whether there are earlier days, and most known ones had no traffic in this period."""
         then = range(now - DAY, max(0, now - OUTLOOK_DAYS * DAY) - 1, -DAY)
         known = [period for period in then if self.is_known(period, period + 1)]
         return len(then) > 0 and 2 * sum(self.highest[period] > 0 for period in known) <= len(known)
@@ -150,5 +149,5 @@ class Past:
 
 
 def _ratio(now: float, then: float, most: float) -> float:
-    """How now compares with then, within bounds."""
+    """The ratio of two levels, within bounds."""
     return min(max(now / then, 1 / most), most) if then > 0 else 1.0

@@ -1,4 +1,4 @@
-"""Kinesis' quota of UpdateShardCount calls: what is left of it, what is kept for demand, and what a refusal means."""
+"""Kinesis' quota of UpdateShardCount calls: the remaining calls, the reserved calls, and the meaning of a refusal."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ..model import QUOTA_WINDOW, Decision, Reason
 from .case import Case
 
 UNEXPLAINED = timedelta(minutes=15)
-"""How long a refusal stands that our own count of calls does not explain. Asking again is harmless: a refused call
-changes nothing."""
+"""How long a refusal stands that our own count of calls does not explain. A retry is harmless: a refused call changes
+nothing."""
 
 PRICE = 1.0
-"""What a call must save, in hours of the whole stream, while calls are plenty."""
+"""What a call must save while enough calls are left, in hours of the whole stream."""
 
 PLENTY = 7
-"""With fewer calls left than this, each that is missing makes a call dearer by DEARER."""
+"""With fewer calls left than this, each missing call multiplies the price by DEARER."""
 
 DEARER = 1.6
 
@@ -27,7 +27,7 @@ def price_of_a_call(case: Case) -> float:
 
 
 def exhausted(case: Case) -> Decision | None:
-    """No call is left, by our count or by what Kinesis answered last."""
+    """No call is left, by our count or by Kinesis' last answer."""
     calls_per_day = case.situation.settings.update_calls_per_day
     if case.calls_left == 0:
         until = call_frees(case, len(case.calls) - calls_per_day + 1)
@@ -49,7 +49,7 @@ def exhausted(case: Case) -> Decision | None:
 
 
 def reserved(case: Case) -> Decision | None:
-    """The calls that are left are kept for growing demand."""
+    """The remaining calls are reserved for scale-up."""
     settings = case.situation.settings
     kept = settings.calls_reserved_for_scale_up
     if case.calls_left > kept:
@@ -69,7 +69,7 @@ def call_frees(case: Case, number: int) -> datetime:
 
 
 def _refused_until(case: Case) -> datetime | None:
-    """Until when Kinesis' last refusal stands; a call that it accepted since then ends it."""
+    """Until when Kinesis' last refusal stands. A later accepted call ends it."""
     intents = case.situation.history.intents
     latest = next((r for r in reversed(intents) if r.calls_used or r.reason is Reason.QUOTA_EXHAUSTED), None)
     return latest.started_at + UNEXPLAINED if latest and latest.reason is Reason.QUOTA_EXHAUSTED else None

@@ -1,4 +1,4 @@
-"""How many shards a demand needs, and counts that Kinesis reaches fast."""
+"""The shards that a demand needs, and the counts that Kinesis reaches fast."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ NOT_NEAR_THE_THRESHOLD = 0.95
 
 
 def fill_of(settings: Settings) -> float:
-    """How full a smaller stream may be: at the target, and in any case not near the next scale-up."""
+    """The maximum utilization after a scale-down: the target, but not near the scale-up threshold."""
     return min(settings.target_utilization, NOT_NEAR_THE_THRESHOLD * settings.scale_up.threshold)
 
 
 def fewest_for(demand: float, settings: Settings) -> int:
-    """The fewest shards that hold a demand."""
+    """The minimum of shards for a demand."""
     return max(1, math.ceil(round(demand / fill_of(settings), 9)))
 
 
 def round_up_to_quarter(wanted: float, current: int) -> int:
-    """The next multiple of 25% of the current count, where that is a whole number; else the next whole number.
+    """The next multiple of 25% of the current count, if that is a whole number; otherwise the next whole number.
 
     Kinesis reaches multiples of 25% faster than other counts (UpdateShardCount's reference).
     """

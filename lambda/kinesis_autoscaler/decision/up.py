@@ -1,4 +1,4 @@
-"""More shards: how many, and what speaks against it."""
+"""Scale-up: how many shards, and the reasons against it."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from .rounding import round_up_to_quarter
 from .wording import number, span
 
 GROWTH_LOOKBACK = timedelta(minutes=15)
-"""The stretch over which growth is measured: long enough to see through noise, short enough to be this wave."""
+"""The range over which growth is measured: long enough to average out noise, short enough to be recent."""
 
 LEAD_TIME = timedelta(minutes=5)
-"""From the look at the metrics to the new shards' first record: resharding takes "a few minutes"."""
+"""From reading the metrics to the new shards' first record: resharding takes "a few minutes"."""
 
 MAX_GROWTH = 0.5
-"""Growth counts for at most this fraction of the peak: a forecast may enlarge a step, never invent one."""
+"""Growth counts for at most this fraction of the peak: a forecast may enlarge a step, but not cause one."""
 
 SATURATED = 0.95
-"""At this utilization, accepted traffic no longer shows how much was offered."""
+"""At this utilization, accepted traffic no longer shows the real demand."""
 
 RETRIES = 0.5
-"""At most this share of what was sent is taken for demand that was refused: producers send it again and again."""
+"""At most this share of the sent records counts as refused demand, because producers retry them."""
 
 MUCH_THROTTLED = 0.001
-"""From this share of a minute's records on, what was refused is demand that nobody can measure."""
+"""From this share of a minute's records, the refused demand can't be measured."""
 
 HOT_SHARD_WINDOW = timedelta(hours=1)
-"""The stretch that is searched for throttled records; reconcile does so once in as long."""
+"""The range that reconcile searches for throttled records, once in this time."""
 
 HOT_SHARD_MINUTES = 3
-"""A hot shard throttles in so many minutes of it; those of a surge are fewer, or above the threshold."""
+"""A hot shard throttles in at least this many minutes of it. A surge has fewer, or is above the threshold."""
 
 
 def decide_scale_up(situation: Situation) -> Decision:
-    """More shards if the demand of the last minutes asks for them; what is known of it is enough.
+    """More shards if the known demand of the last minutes needs them.
 
     Never above the maximum or twice the current count; at most one step per cooldown; larger steps where demand is
     hidden behind throttling and where few of the day's calls are left.
@@ -61,7 +61,7 @@ def decide_scale_up(situation: Situation) -> Decision:
         seen += f" and {throttled:,} records were throttled"
 
     hot = hot_minutes(recent, situation.history, settings, stream.capacity)
-    # What a full stream refused was asked of it too: it may need more than the shards that have come since.
+    # The traffic that a full stream refused is demand too: it may exceed the shards that were added since.
     offered = max((_offered(minute, settings) for minute in recent if minute not in hot), default=0.0)
     fits = max(demand, offered) < settings.scale_up.threshold * stream.capacity
     splits = settings.split_hot_shards and stream.reports_by_shard(THROTTLING)
@@ -88,7 +88,7 @@ def decide_scale_up(situation: Situation) -> Decision:
 
 
 def enough(situation: Situation) -> bool:
-    """Whether the demand is gone that a stream's shards are being split for."""
+    """Whether the demand has dropped for which a stream's shards are being split."""
     settings, now = situation.settings, situation.now
     recent = situation.telemetry.since(now - settings.scale_up.window - METRIC_DELAY)
     known = [minute for minute in recent if minute.has_traffic_data]

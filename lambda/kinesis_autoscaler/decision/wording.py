@@ -1,4 +1,4 @@
-"""Numbers and times as people read them."""
+"""Formats numbers and times for messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def number(value: float) -> str:
 
 
 def span(duration: timedelta) -> str:
-    """A length of time in minutes, or in hours where it is a few full ones."""
+    """A duration in minutes, or in hours if it is a multiple of them."""
     minutes = round(duration / timedelta(minutes=1))
     if minutes >= 120 and minutes % 60 == 0:
         return f"{minutes // 60} hours"
@@ -19,5 +19,5 @@ def span(duration: timedelta) -> str:
 
 
 def ago(then: datetime, now: datetime) -> str:
-    """How long ago something was."""
+    """The time since something happened."""
     return f"{span(now - then)} ago"
