@@ -1,13 +1,13 @@
-"""One command that proves a deployment on a real account: it applies, scales, checks, measures and destroys.
+"""A test of a deployment in a real account: it applies, scales, checks, measures and destroys.
 
-`python -m acceptance` (`make acceptance`) is the command; docs/acceptance.md says what it does and what it takes.
+`python -m acceptance` (`make acceptance`) is the command; docs/acceptance.md describes it.
 
-- `account`: where it runs, and whether that is AWS; `consent`: what it will cost, and the question;
-- `root`: the Terraform root that it applies, in a folder that is kept; `terraform`: its commands;
-- `stack`: what was applied, as the steps see it; `waiting`: every wait, with its bound; `load`: traffic while it waits;
-- `walk`: the steps in order, and the destroy at the end whatever happens; `scaling`, `trust`, `healing`: the steps;
-- `diagnosis`: why something did not happen, in a sentence;
-- `probe`, `measurements`: what AWS does not document, measured; `leftovers`: that nothing is left;
-- `report`: the page and the JUnit file; `policy`: what whoever runs it has to be allowed; `rehearsal`: all of it on a
+- `account`: where it runs, and whether that is AWS; `consent`: the cost and the question;
+- `root`: the Terraform root that it applies, in a folder that remains; `terraform`: its commands;
+- `stack`: the applied resources; `waiting`: every wait, with its time limit; `load`: traffic while it waits;
+- `walk`: the steps in order, and the destroy at the end in any case; `scaling`, `trust`, `healing`: the steps;
+- `diagnosis`: the cause of a failure, in a sentence;
+- `probe`, `measurements`: measurements of what AWS does not document; `leftovers`: the check that nothing is left;
+- `report`: the page and the JUnit file; `policy`: the permissions that it needs; `rehearsal`: all of it on a
   local AWS, in virtual time.
 """

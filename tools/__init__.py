@@ -1,1 +1,1 @@
-"""Programs for people who run the autoscaler; nothing here is part of the module."""
+"""Tools for operators of the autoscaler. They are not part of the module."""

@@ -1,4 +1,4 @@
-"""The question before something that costs money."""
+"""Asks before something that costs money."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def asked(ask: Callable[[str], str]) -> bool | None:
-    """Ask; whatever is not yes is no. None: there is no terminal to answer at."""
+    """Ask. Any answer but yes means no. None: there is no terminal."""
     try:
         return ask("Go on? Type yes: ").strip() == "yes"
     except EOFError:

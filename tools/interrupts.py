@@ -1,7 +1,7 @@
-"""Ctrl-C while a command still loads its modules, which takes a second or two.
+"""Handles Ctrl-C while a command loads its modules, which takes a second or two.
 
-An exception that comes meanwhile may get lost in the import system. So until everything is loaded, the process ends
-itself.
+An exception during that time may get lost in the import system. So until everything is loaded, the process exits
+directly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 
 def end_while_loading(word: str) -> None:
-    """From now on Ctrl-C ends the process with this word and the status that a shell reports for it."""
+    """Make Ctrl-C end the process with this message and the status that a shell reports for it."""
 
     def stop(*_: object) -> None:
         os.write(sys.stdout.fileno(), f"\n{word}\n".encode())
@@ -22,5 +22,5 @@ def end_while_loading(word: str) -> None:
 
 
 def loaded() -> None:
-    """From now on Ctrl-C raises KeyboardInterrupt, as ever."""
+    """Make Ctrl-C raise KeyboardInterrupt again."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,7 +1,7 @@
-"""Writes to a Kinesis stream at a steady rate, to see a deployment scale on a real account.
+"""Writes to a Kinesis stream at a steady rate, to watch a deployment scale in a real account.
 
-It says what the run will cost and starts only on a yes. Throttled records are sent again until they are accepted, so
-what the autoscaler has to catch up with is real.
+It shows the cost of the run, and asks before it starts. Throttled records are retried until they are accepted, as with
+real producers.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ PRICE_PER_MILLION_UNITS = 0.014
 """Dollars in us-east-1, 2026-11; other regions cost up to twice as much. docs/benchmarks.md has the prices' sources."""
 
 MAX_RECORDS = 500
-"""PutRecords takes so many records a call,"""
+"""The maximum of records in a PutRecords call,"""
 MAX_CALL_BYTES = 5 * 1024 * 1024
-"""and so many bytes, partition keys included (Kinesis API reference)."""
+"""and of bytes, including partition keys (Kinesis API Reference)."""
 
 MAX_RECORD_BYTES = 1024 * 1024
-"""A record, its partition key included."""
+"""The maximum of bytes in a record, including its partition key."""
 
 MAX_RECORDS_PER_SECOND = 1_000_000
 MAX_MINUTES = 7 * 24 * 60
-"""A week. More is a mistake in the number, and costs accordingly."""
+"""A week. A larger number is probably a mistake, and expensive."""
 
 _KEY_BYTES = 32
 _INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
 
 class LoadError(Exception):
-    """What was asked for can't be done; the message says why and what to do."""
+    """The request can't be carried out. The message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Load:
     minutes: float
 
     def __post_init__(self) -> None:
-        """Refuse what Kinesis would refuse, or what is no load.
+        """Reject numbers that Kinesis would refuse, or that are no load.
 
         Raises:
             LoadError: A number is out of range; the message names it, the rule and the remedy.
@@ -89,7 +89,7 @@ class Load:
 
     @property
     def dollars(self) -> float:
-        """What the records cost; the stream's shards cost what they always do."""
+        """The cost of the records, without the stream's shards."""
         units = self.records * math.ceil((self.record_bytes + _KEY_BYTES) / PUT_UNIT_BYTES)
         return units / 1e6 * PRICE_PER_MILLION_UNITS
 
@@ -106,7 +106,7 @@ class Load:
 
 @dataclass
 class Result:
-    """What became of a load."""
+    """The result of a load."""
 
     accepted: int = 0
     throttled: int = 0
@@ -124,13 +124,13 @@ def run(
     sleep: Callable[[float], None] = time.sleep,
     report: Callable[[Result], None] = lambda _: None,
 ) -> Result:
-    """Write the load, second by second; what was throttled goes first in the next call.
+    """Write the load, second by second. Throttled records come first in the next call.
 
     Args:
         load: What to write.
         kinesis: The client to write with.
-        clock: Seconds, for pacing.
-        sleep: Waits so many seconds.
+        clock: Returns seconds, for pacing.
+        sleep: Waits for a number of seconds.
         report: Called after every call.
     """
     result = Result()
@@ -158,7 +158,7 @@ def run(
         result.seconds = clock() - begun
         report(result)
         if len(refused) == len(batch):
-            sleep(0.5)  # the stream is full: the next half second has room again
+            sleep(0.5)  # the stream is full: wait for new capacity
     return result
 
 

@@ -1,1 +1,1 @@
-"""Advice: the settings that fit a stream's traffic, what they cost, and what else there is."""
+"""Advice: the settings that fit a stream's traffic, their cost, and the alternatives."""

@@ -1,1 +1,1 @@
-"""What AWS does, on a virtual clock and without moto: Kinesis, CloudWatch with its metric math, dashboards, prices."""
+"""Models of AWS on a virtual clock, without moto: Kinesis, CloudWatch with its metric math, dashboards, prices."""

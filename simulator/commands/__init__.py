@@ -1,1 +1,1 @@
-"""The commands of `python -m simulator`, a module each: flags and printing. The work is done in the other packages."""
+"""The commands of `python -m simulator`, one module each: flags and output. The other packages do the work."""

@@ -1,1 +1,1 @@
-"""What a policy costs and throttles, beside others: policies, traffic, a fast closed loop, the bound."""
+"""Compares the cost and throttling of policies: policies, traffic, a fast closed loop, the bound."""

@@ -1,6 +1,6 @@
-"""What Terraform makes of the modules, in a local AWS: applied with the real Terraform, or as that was recorded.
+"""The resources that Terraform creates from the modules in a local AWS: applied, or from a recording.
 
-Also the inputs of modules/stream as flags, their presets, and what the function reads from the alarms they make.
+Also the inputs of modules/stream as flags, their presets, and the settings that the function reads from the alarms.
 """
 
 from simulator.deployment.without_terraform import (

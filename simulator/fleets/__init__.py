@@ -1,1 +1,1 @@
-"""What the function takes: by itself, and many invocations at once under the quotas of AWS."""
+"""The function's time and calls: on its own, and with many concurrent invocations under the quotas of AWS."""

@@ -1,20 +1,20 @@
-"""A local AWS on a virtual clock: moto, and what moto leaves out.
+"""A local AWS on a virtual clock: moto, with additions.
 
-moto keeps the state of every service and speaks their protocols. What it does not do is added by patching it, one
-module for each service, each saying what moto does instead:
+moto keeps the state of every service and implements their protocols. Patches add what it lacks, in one module for each
+service, which says what moto does instead:
 
-- `functions`: Lambda runs the uploaded code, retries asynchronous invocations, serves destinations;
-- `topics`: SNS invokes functions with the event that it really sends;
+- `functions`: Lambda runs the uploaded code, retries asynchronous invocations, and supports destinations;
+- `topics`: SNS invokes functions with its real event;
 - `schedules`: EventBridge Scheduler runs its schedules;
 - `streams`: Kinesis takes time to reshard and enforces its limits;
 - `alarms`: CloudWatch evaluates alarms, acts on their changes and computes metric data;
-- `faults`, `delivery`: what tests may let go wrong with metrics, alarms and reshards;
+- `faults`, `delivery`: failures of metrics, alarms and reshards for tests;
 - `shard_pages`: Kinesis lists shards by filters and in pages;
 - `queues`: SQS reports to CloudWatch how many messages wait;
 - `log_queries`: CloudWatch Logs keeps saved queries;
 - `partiql`: DynamoDB answers SELECT statements;
-- `queries`: DynamoDB looks only at items that a query can match;
-- `short_ways`: the hot calls of this process's own clients are answered without being written down as HTTP.
+- `queries`: DynamoDB reads only items that a query can match;
+- `short_ways`: frequent calls of this process's own clients are answered without HTTP.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Transport(Enum):
 class LocalAWS:
     """One account and region of AWS, on a virtual clock, as a context manager.
 
-    Inside the `with` block boto3, in this process, talks to it; with Transport.HTTP so does everything that is given
-    `environment`. Time moves by `advance_minute` alone. One local AWS exists at a time: moto's state is the process's.
+    Inside the `with` block, boto3 in this process uses it. With Transport.HTTP, so does everything that gets
+    `environment`. Only `advance_minute` moves time. Only one local AWS exists at a time: moto's state is the process's.
 
     Attributes:
         clock: the virtual clock.
@@ -91,8 +91,8 @@ class LocalAWS:
         environment: the variables that point a client at it.
         functions: Lambda.
         streams: Kinesis.
-        observer: sees, and may break, every API call that functions make.
-        faults: what goes wrong in CloudWatch, and what Kinesis refuses.
+        observer: sees every API call of functions, and may make it fail.
+        faults: failures of CloudWatch, and refusals of Kinesis.
 
     """
 
@@ -107,7 +107,7 @@ class LocalAWS:
         metric_delay_seconds: int = ASSUMED.metric_delay_seconds,
         **stream_options: Any,  # noqa: ANN401 - passed on
     ) -> None:
-        """Set the world up: a full minute to start at, how late metrics are, and options for every StreamModel.
+        """Configure the start, a full minute, the delay of metrics, and options for every StreamModel.
 
         Among these are `assumptions`, or single ones by their names (see `simulator.aws.assumptions`).
         """
@@ -129,7 +129,7 @@ class LocalAWS:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start an AWS in which nothing exists yet."""
+        """Start an empty AWS."""
         with ExitStack() as stack:
             stack.enter_context(self.clock)
             if self.transport is Transport.HTTP:
@@ -160,7 +160,7 @@ class LocalAWS:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Forget everything that existed."""
+        """Discard all resources."""
         self._stack.close()
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the class of a client at run time
@@ -168,9 +168,9 @@ class LocalAWS:
         return _client(service, self.region, self.environment.get("AWS_ENDPOINT_URL"))
 
     def advance_minute(self, traffic: Mapping[str, Traffic] | None = None) -> dict[str, Minute]:
-        """Let one minute go by: send `traffic` (by stream name), then carry out all that is due at the minute's end.
+        """Advance by one minute: send `traffic` (by stream name), then run everything due at the end of the minute.
 
-        Returns what became of the traffic. A stream that is not named in it reports no metrics for the minute.
+        Returns the result of the traffic. A stream that is not named in it reports no metrics for the minute.
         """
         minute = self.clock.now().replace(second=0, microsecond=0)
         outcome = self.streams.offer(minute, traffic or {})
@@ -185,14 +185,14 @@ class LocalAWS:
 
 @lru_cache(maxsize=32)
 def _client(service: str, region: str, endpoint: str | None) -> Any:  # noqa: ANN401 - boto3 makes its class at run time
-    """A client outlives its local AWS: making one takes longer than a hundred calls."""
+    """Clients are reused between local AWSs: creating one takes longer than a hundred calls."""
     make_client: Any = boto3.client  # its stubs know literal names only
     return make_client(service, region_name=region, endpoint_url=endpoint)
 
 
 @contextmanager
 def _mocked_boto3() -> Iterator[None]:
-    """Put moto behind boto3 alone: to stand behind `requests` as well takes it longer than a simulated hour."""
+    """Put moto behind boto3 only: patching `requests` as well takes longer than a simulated hour."""
     mock = mock_aws()
     with patch.object(models, "RESPONSES_METHODS", []):
         mock.start()

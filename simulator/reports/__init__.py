@@ -1,1 +1,1 @@
-"""What people look at: charts, pictures of dashboards, tables in Markdown pages. Nothing is measured here."""
+"""Charts, pictures of dashboards, and tables in Markdown pages. Other packages measure."""

@@ -180,7 +180,7 @@ def _cell(outcome: Outcome | Mean) -> str:
 
 
 def _sensitivity(benchmark: Benchmark) -> str:
-    """The default in a world that is slower or less even than assumed."""
+    """The default under conditions that are worse than assumed."""
     asked = [result.variants for result in benchmark.results if result.variants]
     rows = []
     for name in asked[0] if asked else ():
