@@ -311,7 +311,7 @@ class Executor:
         if settings is None:
             return "the settings can't be read now."
         if intent.by_splits and not (settings.split_hot_shards if intent.hot_shard else settings.split_beyond_quota):
-            return "shards are not to be split any more."
+            return "splitting shards is now disabled."
         low, high = settings.min_shard_count, settings.max_shard_count
         growing = intent.action is Action.SCALE_UP
         if intent.target > high if growing else intent.target < low:

@@ -85,7 +85,7 @@ class SplitShard:
         shards = self._streams.open_shards(stream)
         wanted = [shard for shard in shards if intent.hot_shard in (None, shard.id)]
         if not wanted:
-            return Answer(Outcome.REFUSED, why=f"{intent.hot_shard} does not take records any more.")
+            return Answer(Outcome.REFUSED, why=f"{intent.hot_shard} no longer takes records.")
         widest = max(wanted, key=lambda shard: (shard.width, -shard.first))
         return _answer(lambda: self._streams.split_shard(stream, widest))
 

@@ -140,7 +140,7 @@ def test_a_hot_shard_that_may_not_be_looked_up_is_on_record_without_its_name(w):
     w.before_call = deny
     w.run(65)
     assert set(w.reasons()) == {"HOT_SHARD_SUSPECTED"}
-    assert w.log()[-1]["message"].endswith("; which shard it is could not be read from its metrics.")
+    assert w.log()[-1]["message"].endswith("; the shard could not be identified from its metrics.")
 
 
 # Idle streams and consumers

@@ -481,7 +481,7 @@ def test_a_hot_range_is_split_until_it_is_cool(w):
     assert {shard_count(alarm) for alarm in w.alarms().values()} == {15}
     first = next(item for item in w.log() if "heat_kept" in item)
     assert first["message"].startswith("Scaled orders from 12 to 13 shards: ")
-    assert first["message"].endswith("; it is split at its middle.")
+    assert first["message"].endswith("; it is split in the middle.")
     assert (len(w.splits), w.reshards) == (3, []), "UpdateShardCount would make the ranges even again"
     held = [
         item["message"] for item in w.log() if (item["action"], item["reason"]) == ("scale-down", "HOT_SHARD_SPLIT")
@@ -499,8 +499,7 @@ def test_one_hot_key_is_found_out_after_two_splits(w):
     told = w.log()[-1]
     assert (told["status"], told["reason"]) == ("SKIPPED", "ONE_HOT_KEY")
     assert told["message"].endswith(
-        "; of two splits in a row one half has kept nearly all the heat: this is one key, which no number of shards "
-        "cools."
+        "; one half stayed hot after two splits in a row, so one key is hot, and more shards do not help."
     )
     assert w.reshards == []
 

@@ -73,4 +73,4 @@ def test_a_step_ends_where_splits_are_not_asked_for_any_more(w):
     assert w.shards() <= 10
     [step] = (item for item in w.log() if item.get("by_splits"))
     assert (step["status"], step["reason"]) == ("FAILED", "STOPPED_SHORT")
-    assert step["message"].endswith(": shards are not to be split any more.")
+    assert step["message"].endswith(": splitting shards is now disabled.")

@@ -168,7 +168,7 @@ class TestHotShards:
         decision = decide_scale_up(situation(telemetry_=telemetry(2.0, throttled=500)))
         metered = replace(stream(8), shard_level_metrics=frozenset({"IncomingBytes"}))
         named = name_hot_shard(decision, metered, None)
-        assert named.because.endswith("; which shard it is could not be read from its metrics.")
+        assert named.because.endswith("; the shard could not be identified from its metrics.")
         assert named.hot_shard is None
 
     def test_it_scales_where_the_user_wants_that(self):
@@ -234,7 +234,7 @@ class TestSplitsOfHotShards:
         decision = self.decide()
         assert (decision.target, decision.reason, decision.by_splits) == (13, Reason.HOT_SHARD_SPLIT, True)
         assert (decision.hot_shard, decision.heat_kept) == ("shardId-7", 0)
-        assert decision.because.endswith("; it is split at its middle.")
+        assert decision.because.endswith("; it is split in the middle.")
         assert self.decide(split_hot_shards=False).target is None
 
     def test_only_one_that_is_known_to_throttle(self):
@@ -247,7 +247,7 @@ class TestSplitsOfHotShards:
     def test_never_beyond_the_maximum(self):
         decision = self.decide(max_shard_count=12)
         assert decision.target is None
-        assert decision.because.endswith("; its maximum of 12 leaves no room to split it.")
+        assert decision.because.endswith("; its maximum of 12 does not allow a split.")
 
     def test_not_during_the_cooldown_of_a_scale_up(self):
         assert self.decide(scaling(3 * MINUTE)).target is None

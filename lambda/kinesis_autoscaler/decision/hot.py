@@ -40,7 +40,7 @@ def name_hot_shard(decision: Decision, stream: Stream, hottest: HottestShard | N
     if hottest is not None:
         return replace(decision, because=f"{because}; {_described(hottest)}", hot_shard=hottest.shard.id)
     if any(map(stream.reports_by_shard, SHARD_LEVEL_METRICS)):
-        return replace(decision, because=f"{because}; which shard it is could not be read from its metrics.")
+        return replace(decision, because=f"{because}; the shard could not be identified from its metrics.")
     names = ", ".join(f'"{metric}"' for metric in sorted(SHARD_LEVEL_METRICS))
     dollars = len(SHARD_LEVEL_METRICS) * METRIC_PER_MONTH * stream.open_shard_count
     advice = (
@@ -71,17 +71,19 @@ def split_hot_shard(decision: Decision, situation: Situation, hottest: HottestSh
     kept = (made_it.heat_kept or 0) + 1 if made_it and (hottest.kept_share or 0) >= NEARLY_ALL else 0
     told = any(r.reason is Reason.ONE_HOT_KEY and r.hot_shard == shard.id for r in history.records)
     if kept >= SPLITS_OF_A_KEY or told:
-        key = "of two splits in a row one half has kept nearly all the heat: this is one key, which no number of shards"
-        return replace(decision, reason=Reason.ONE_HOT_KEY, because=f"{because}; {key} cools.")
+        key = "one half stayed hot after two splits in a row, so one key is hot, and more shards do not help"
+        return replace(decision, reason=Reason.ONE_HOT_KEY, because=f"{because}; {key}.")
     lately = [split for split in splits if split.started_at > situation.now - QUOTA_WINDOW]
     if len(lately) >= min(SPLITS_PER_DAY, max(1, count // SHARDS_PER_SPLIT)):
-        return replace(decision, because=f"{because}; {len(lately)} of them were split within a day, which must do.")
+        return replace(
+            decision, because=f"{because}; {len(lately)} hot shards were split within a day, which is the limit."
+        )
     if count >= min(settings.max_shard_count, MAX_SHARDS):
-        return replace(decision, because=f"{because}; its maximum of {count} leaves no room to split it.")
+        return replace(decision, because=f"{because}; its maximum of {count} does not allow a split.")
     if scaled_up_just_now(case):
         return decision
     scaling = case.with_demand(decision.demand_shards or 0).scale(
-        count + 1, Reason.HOT_SHARD_SPLIT, f"{because}; it is split at its middle.", by_splits=True
+        count + 1, Reason.HOT_SHARD_SPLIT, f"{because}; it is split in the middle.", by_splits=True
     )
     return replace(scaling, hot_shard=shard.id, heat_kept=kept)
 
