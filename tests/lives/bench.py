@@ -116,7 +116,7 @@ class Root:
         code, told = self.terraform("init", "-no-color")
         assert code == 0, told
         if not self._has_provider:
-            self.environment |= self._bench.startrunning_provider(self.directory)
+            self.environment |= self._bench.start_provider(self.directory)
             self._has_provider = True
 
     def live(self, text: str | None = None, *options: str, minutes_pass: bool = False) -> Life:
@@ -177,7 +177,7 @@ class Bench:
         """A root module that is there, two levels deep in the copy. One with provider `aliases` starts its own."""
         return Root(self, directory, aliases=aliases)
 
-    def startrunning_provider(self, directory: Path) -> dict[str, str]:
+    def start_provider(self, directory: Path) -> dict[str, str]:
         """Start the provider of a root; the variable that tells Terraform where it is."""
         return self._stack.enter_context(running_provider(directory, self.environment))
 
