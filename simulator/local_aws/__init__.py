@@ -148,7 +148,7 @@ class LocalAWS:
                 self._log_queries,
                 self._partiql,
                 Queries(),
-                ShortWays(self.account_id, self._alarms.describe),
+                ShortWays(self.account_id, self._alarms.describe, endpoint=self.environment.get("AWS_ENDPOINT_URL")),
             ]
             for part in parts:
                 for each in part.patches():
