@@ -150,7 +150,7 @@ class LocalAWS:
                 Queries(),
             ]
             if self.transport is Transport.IN_PROCESS:  # over HTTP every call is to be seen at the server
-                parts.append(ShortWays(self.account_id, self._alarms.describe, endpoint=None))
+                parts.append(ShortWays(self.account_id, self._alarms.describe))
             for part in parts:
                 for each in part.patches():
                     stack.enter_context(each)

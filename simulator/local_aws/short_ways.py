@@ -52,18 +52,9 @@ SHORT: dict[tuple[str, str], Callable[[], BaseResponse]] = {
 class ShortWays:
     """Answers the hot calls of the boto3 clients of this process."""
 
-    def __init__(
-        self, account_id: str, describe_alarm: Callable[[Alarm], dict[str, Any]], *, endpoint: str | None
-    ) -> None:
-        """Answer for one account.
-
-        Args:
-            account_id: its number.
-            describe_alarm: gives an alarm in the form that DescribeAlarms gives it.
-            endpoint: where this AWS is served; None if it answers in the place of amazonaws.com.
-        """
+    def __init__(self, account_id: str, describe_alarm: Callable[[Alarm], dict[str, Any]]) -> None:
+        """Answer for one account; `describe_alarm` gives an alarm in the form that DescribeAlarms gives it."""
         self._account_id = account_id
-        self._endpoint = endpoint
         self._describe_alarm = describe_alarm
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
@@ -73,7 +64,7 @@ class ShortWays:
 
         def make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
             make_response = SHORT.get((client.meta.service_model.service_name, operation))
-            if make_response is None or _wire() != wire or not self._is_reached_by(client):
+            if make_response is None or _wire() != wire or not _would_arrive(client):
                 return long_way(client, operation, parameters)
             shape = client.meta.service_model.operation_model(operation).input_shape
             validate_parameters(parameters, shape)  # type: ignore[arg-type]  # each of these operations has input
@@ -89,13 +80,6 @@ class ShortWays:
             return {**self._plain(result or {}), "ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
 
         yield patch.object(BaseClient, "_make_api_call", make_api_call)
-
-    def _is_reached_by(self, client: BaseClient) -> bool:
-        """Whether the calls of a client would arrive here: it has credentials, and no other endpoint."""
-        endpoint = client.meta.endpoint_url
-        signer: Any = client._request_signer  # type: ignore[attr-defined]  # noqa: SLF001
-        here = endpoint == self._endpoint if self._endpoint else endpoint.endswith(".amazonaws.com")
-        return bool(here and signer._credentials is not None)  # noqa: SLF001
 
     def _plain(self, value: Any) -> Any:  # noqa: ANN401 - any shape of any service
         """A copy, so that neither side can change what the other keeps, with the types that boto3 uses."""
@@ -115,3 +99,9 @@ class ShortWays:
 def _wire() -> tuple[object, object]:
     """Where a call leaves botocore, and where it enters moto."""
     return vars(Endpoint)["_do_get_response"], vars(BotocoreStubber)["__call__"]
+
+
+def _would_arrive(client: BaseClient) -> bool:
+    """Whether the calls of a client would arrive at this AWS: it has credentials, and AWS's own endpoint."""
+    signer: Any = client._request_signer  # type: ignore[attr-defined]  # noqa: SLF001
+    return client.meta.endpoint_url.endswith(".amazonaws.com") and signer._credentials is not None  # noqa: SLF001
