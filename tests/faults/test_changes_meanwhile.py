@@ -51,11 +51,11 @@ def begins_a_dry_run(w: World) -> None:
 @pytest.mark.parametrize(
     ("load", "changes_their_mind", "why"),
     [
-        (7.0, pauses, "the actions of kinesis-autoscaler/orders/scale-up are disabled now"),
+        (7.0, pauses, "the actions of kinesis-autoscaler/orders/scale-up are now disabled"),
         (7.0, lowers_the_maximum, "the bounds are 1 to 10 now"),
         (7.0, breaks_the_settings, "the settings can't be read now"),
-        (7.0, begins_a_dry_run, "this is a dry run now"),
-        (1.0, pauses, "the actions of kinesis-autoscaler/orders/scale-down are disabled now"),
+        (7.0, begins_a_dry_run, "dry_run is now on"),
+        (1.0, pauses, "the actions of kinesis-autoscaler/orders/scale-down are now disabled"),
         (1.0, raises_the_minimum, "the bounds are 7 to 64 now"),
     ],
 )

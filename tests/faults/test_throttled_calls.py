@@ -90,6 +90,8 @@ def test_a_call_that_is_refused_for_long_heals_once_it_is_not(scenario_of):
                 assert refused
             w.calm()
             assert w.broken_rules() == [], (operation, w.log())
+            if not scenario.ends_with(w):
+                w.run(65)  # a hot shard is looked up once an hour
             given_up = scenario.kind == "scale" and w.dead_letters()  # nobody but who asked would ask again
             assert scenario.ends_with(w) or given_up, (operation, w.log())
 

@@ -155,9 +155,10 @@ def test_a_consumer_whose_concurrency_followed_a_scaling_leaves_nothing_to_plan(
 
 def test_a_hot_shard_that_was_split_leaves_nothing_to_plan(applied):
     applied.stage.aws.streams.model("skewed").keys = Keys(hot=(HotRange(0.02, 0.2, share=0.7),))
+    before = applied.shards("skewed")
     applied.run(12)
-    assert applied.shards("skewed") == 5
-    assert applied.shard_counts_in_alarms("skewed") == [5, 5]
+    assert applied.shards("skewed") == before + 1
+    assert applied.shard_counts_in_alarms("skewed") == [before + 1] * 2
     assert len({shard.width for shard in applied.stage.aws.streams.model("skewed").shards.newest}) > 1
     assert applied.root.plan().touched == NOTHING
 
