@@ -11,7 +11,7 @@ from rich.progress import track
 
 from simulator.advice.judging import FACTOR, LIMIT, SEEDS, Verdict, judge
 from simulator.comparison.results import geometric_mean
-from simulator.reports.markdown import table
+from simulator.reports.markdown import percent, table
 from simulator.traffic.generator import KINDS
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ def markdown(verdicts: Sequence[Verdict]) -> str:
     rows = [
         (
             f"{each.name} ({each.seed})",
-            _percent(each.promised) if each.is_promise else "none",
-            _percent(each.told),
-            _percent(each.unseen),
+            percent(each.promised) if each.is_promise else "none",
+            percent(each.told),
+            percent(each.unseen),
             "–" if not each.is_promise else "✓" if each.is_kept else "✗",
-            _percent(each.throttled_by_default),
+            percent(each.throttled_by_default),
             f"{each.shard_hours_of_default:.2f}",
         )
         for each in verdicts
@@ -47,21 +47,17 @@ def markdown(verdicts: Sequence[Verdict]) -> str:
         (
             "**mean**",
             "",
-            f"**{_percent(float(np.mean([each.told for each in verdicts])))}**",
-            f"**{_percent(float(np.mean([each.unseen for each in verdicts])))}**",
+            f"**{percent(float(np.mean([each.told for each in verdicts])))}**",
+            f"**{percent(float(np.mean([each.unseen for each in verdicts])))}**",
             "",
-            f"**{_percent(float(np.mean([each.throttled_by_default for each in verdicts])))}**",
+            f"**{percent(float(np.mean([each.throttled_by_default for each in verdicts])))}**",
             f"**{geometric_mean(ratios):.2f}**",
         )
     )
     kept = sum(each.is_kept for each in promised)
     head = ("trace (seed)", "promised", "told", "unseen weeks", "kept", "default there", "shard-hours / default's")
     return (
-        f"{_percent(LIMIT)} was named. Of {len(verdicts)} traces advice made a promise on {len(promised)}; it was kept "
-        f"within a factor of {FACTOR} on {kept}, and they throttled {_percent(unseen)} on average. The settings need "
+        f"{percent(LIMIT)} was named. Of {len(verdicts)} traces advice made a promise on {len(promised)}; it was kept "
+        f"within a factor of {FACTOR} on {kept}, and they throttled {percent(unseen)} on average. The settings need "
         f"{geometric_mean(ratios):.2f} of the default's shard-hours.\n\n{table(head, rows)}"
     )
-
-
-def _percent(share: float) -> str:
-    return f"{share:.3%}" if share else "0"

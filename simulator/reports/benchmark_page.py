@@ -24,7 +24,7 @@ from simulator.comparison.results import Match, Mean, Result, geometric_mean, ma
 from simulator.fleets import upkeep
 from simulator.reports import comparison_chart as chart
 from simulator.reports.function_figures import markdown as figures_of_function
-from simulator.reports.markdown import table
+from simulator.reports.markdown import percent, table
 from simulator.reports.upkeep import markdown as figures_of_upkeep
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def _summary(benchmark: Benchmark) -> str:
             f"**{each.name}**" if each.kind is Kind.OURS else each.name,
             "–" if each.shard_hours_of_bound is None else f"{each.shard_hours_of_bound:.2f}",
             f"{each.bill_of_bound:.2f}",
-            _percent(each.throttled_share),
-            _percent(each.throttled_minutes_share),
+            percent(each.throttled_share),
+            percent(each.throttled_minutes_share),
             "≤ 10" if each.calls_per_day is None else f"{each.calls_per_day:.1f}",
         )
         for each in means
@@ -156,7 +156,7 @@ def _daily(benchmark: Benchmark) -> str:
                 f"{result.case.likeness_of_days:.2f}",
                 f"{result.case.surge:.1f}",
                 f"{default.cost_of_bound:.2f}",
-                _percent(default.throttled_share),
+                percent(default.throttled_share),
                 "✓" if meets else "✗",
             )
         )
@@ -176,7 +176,7 @@ def _traces(benchmark: Benchmark) -> str:
 
 
 def _cell(outcome: Outcome | Mean) -> str:
-    return f"{outcome.cost_of_bound:.2f}, {_percent(outcome.throttled_share)}"
+    return f"{outcome.cost_of_bound:.2f}, {percent(outcome.throttled_share)}"
 
 
 def _sensitivity(benchmark: Benchmark) -> str:
@@ -185,7 +185,7 @@ def _sensitivity(benchmark: Benchmark) -> str:
     rows = []
     for name in asked[0] if asked else ():
         costs, shares = zip(*(variants[name] for variants in asked), strict=True)
-        rows.append((name, f"{geometric_mean(costs):.2f}", _percent(float(np.mean(shares))), _percent(max(shares))))
+        rows.append((name, f"{geometric_mean(costs):.2f}", percent(float(np.mean(shares))), percent(max(shares))))
     return table(("the default, if", "shard-hours × bound", "throttled, mean", "throttled, worst trace"), rows)
 
 
@@ -223,10 +223,6 @@ def _cost(benchmark: Benchmark) -> str:
     """What the autoscaler costs beside the shards."""
     with benchmark.console.status("Measuring what it costs"):
         return figures_of_upkeep(upkeep.measure())
-
-
-def _percent(share: float) -> str:
-    return f"{share:.3%}" if share else "0"
 
 
 SECTIONS: dict[str, Callable[[Benchmark], str]] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.progress import track
 
 from simulator.comparison.frontier import FRESH_SEEDS, SETTINGS, Served, Share, serve_under_all, traces
-from simulator.reports.markdown import table
+from simulator.reports.markdown import percent, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,4 +50,4 @@ def markdown(served: Sequence[Served]) -> str:
 
 def _cell(shares: Sequence[Share]) -> str:
     mean = Share.mean(shares)
-    return f"{mean.multiple:.2f}, {mean.throttled:.3%}" if mean.throttled else f"{mean.multiple:.2f}, 0"
+    return f"{mean.multiple:.2f}, {percent(mean.throttled)}"

@@ -15,6 +15,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, alignment, *rows))
 
 
+def percent(share: float) -> str:
+    """A share from 0 to 1 as a small percentage; 0 if there is nothing at all."""
+    return f"{share:.3%}" if share else "0"
+
+
 def with_sections(page: str, sections: Mapping[str, str]) -> str:
     """A page with each section's text between its marks, `<!-- begin NAME -->` and `<!-- end NAME -->`.
 
