@@ -6,6 +6,7 @@ import math
 from array import array
 
 import numpy as np
+from numpy.typing import NDArray
 
 MINUTE = 60
 """Seconds."""
@@ -54,26 +55,36 @@ class MinuteColumns:
         if not starts:
             return []
         first, size = starts[0] // MINUTE, len(starts) * length
-        folded = []
-        for column, neutral in zip(self._columns, self._NEUTRAL, strict=True):
-            known = column[max(0, first - self._first) : max(0, min(end, first + size) - self._first)]
-            lead = max(0, self._first - first)
-            minutes = np.full(size, neutral)
-            minutes[lead : lead + len(known)] = known
-            folded.append(minutes.reshape(len(starts), length))
-        present = np.flatnonzero(folded[1].sum(axis=1))
-        sums, counts, minima, maxima = (column[present] for column in folded)
+        sums, counts, minima, maxima = range(len(self._columns))
+
+        def folded(column: int) -> NDArray[np.float64]:
+            """The minutes of a column, by period."""
+            known = np.frombuffer(self._columns[column])
+            known = known[max(0, first - self._first) : max(0, min(end, first + size) - self._first)]
+            if len(known) < size:
+                lead = max(0, self._first - first)
+                minutes = np.full(size, self._NEUTRAL[column])
+                minutes[lead : lead + len(known)] = known
+                known = minutes
+            return known.reshape(len(starts), length)
+
+        def over(ufunc: np.ufunc, column: int) -> NDArray[np.float64]:
+            """An aggregate of each period with data. Periods of a minute are their own aggregates."""
+            values = folded(column)[present]
+            return values[:, 0] if length == 1 else ufunc.reduce(values, axis=1)
+
+        present = np.flatnonzero(folded(counts).any(axis=1) if length > 1 else folded(counts)[:, 0])
         match stat:
             case "Sum":
-                values = sums.sum(axis=1)
+                values = over(np.add, sums)
             case "Average":
-                values = sums.sum(axis=1) / counts.sum(axis=1)
+                values = over(np.add, sums) / over(np.add, counts)
             case "Minimum":
-                values = minima.min(axis=1)
+                values = over(np.minimum, minima)
             case "Maximum":
-                values = maxima.max(axis=1)
+                values = over(np.maximum, maxima)
             case _:
-                values = counts.sum(axis=1)
+                values = over(np.add, counts)
         found = starts.start + present * starts.step
         return list(zip(found.tolist(), values.tolist(), strict=True))
 
