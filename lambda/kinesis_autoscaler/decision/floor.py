@@ -149,6 +149,8 @@ def worth_shrinking(past: Past, current: int, lowest: int, cost: float, price: f
         sums = [hours * (count + surprise) for count, surprise in zip(counts, surprises, strict=True)]
         least = min(sums)
         return Saving(counts[sums.index(least)], hours, 0) if sums[-1] - least >= hours * (current // 2) else None
+    if HOURS_AHEAD * (current - lowest) < price:
+        return None  # not even without any traffic
     costs = _Hinges(counts)
     for hour in range(1, HOURS_AHEAD + 1):
         for day in days:

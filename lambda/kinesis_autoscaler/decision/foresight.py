@@ -31,12 +31,13 @@ def make_plan(situation: Situation) -> Plan:
         return Plan(at, count)
     days = past.days_like_now(HOUR)
     peaks = [max(past.highest[day.begins : day.begins + HOUR]) * day.scale for day in days]
-    grow_to = tuple(_grow_to(case, past, offset) or 0 for offset in range(PLAN_LASTS // PLAN_PERIOD))
+    price = quota.price_of_a_call(case)
+    grow_to = tuple(_grow_to(case, past, price, offset) or 0 for offset in range(PLAN_LASTS // PLAN_PERIOD))
     return Plan(
         made_at=at,
         shard_count=count,
         grow_to=grow_to,
-        shrink_to=_shrink_to(case, past),
+        shrink_to=_shrink_to(case, past, price),
         expected=fmean(peaks) if peaks else None,
         days=len(days),
     )
@@ -59,7 +60,7 @@ def decide_ahead(situation: Situation) -> Decision | None:
     stream, settings = situation.stream, situation.settings
     if past is None or settings.foresight is not Foresight.ON or stream.open_shard_count >= _maximum(settings):
         return None
-    target = _grow_to(case, past)
+    target = _grow_to(case, past, quota.price_of_a_call(case))
     if target is None:
         return None
     days = past.days_like_now(HOUR)
@@ -76,13 +77,13 @@ def decide_ahead(situation: Situation) -> Decision | None:
     )
 
 
-def _grow_to(case: Case, past: Past, offset: int = 0) -> int | None:
+def _grow_to(case: Case, past: Past, price: float, offset: int = 0) -> int | None:
     """The count to grow to `offset` periods from now, as far as one call allows."""
     settings, current = case.situation.settings, case.situation.stream.open_shard_count
     days = past.days_like_now(HOUR, offset)
     if len(days) < LEAST_DAYS:
         return None
-    target = floor.worth_growing(past, days, current, settings.throttling_cost, quota.price_of_a_call(case))
+    target = floor.worth_growing(past, days, current, settings.throttling_cost, price)
     if target is None:
         return None
     if settings.strategy is Strategy.DOUBLE:
@@ -91,11 +92,11 @@ def _grow_to(case: Case, past: Past, offset: int = 0) -> int | None:
     return target if target > current else None
 
 
-def _shrink_to(case: Case, past: Past) -> int:
+def _shrink_to(case: Case, past: Past, price: float) -> int:
     """The count worth shrinking to if no guard forbids it; 0 for none."""
     settings, current = case.situation.settings, case.situation.stream.open_shard_count
     lowest = max(math.ceil(current / 2), settings.min_shard_count, fewest_for(max(past.highest[-HOUR:]), settings))
-    saving = floor.worth_shrinking(past, current, lowest, settings.throttling_cost, quota.price_of_a_call(case))
+    saving = floor.worth_shrinking(past, current, lowest, settings.throttling_cost, price)
     return saving.count if saving else 0
 
 

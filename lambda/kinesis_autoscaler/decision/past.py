@@ -56,6 +56,8 @@ class Past:
         self._unknown_before: list[int] = [0]
         self._surges: list[int] = []
         self._others: dict[int, tuple[range, float]] = {}
+        self._scales: dict[int, float] = {}
+        self._scales_at = 0
         for period in periods:
             self.append(period)
 
@@ -96,14 +98,21 @@ class Past:
         now = self.now
         if now < LEVEL or not self.is_known(now - LEVEL, now):
             return []
-        level = sum(self.mean[now - LEVEL :])
         days = []
         for then in range(now - DAY, max(LEVEL, now - OUTLOOK_DAYS * DAY) - 1, -DAY):
             first, last = max(0, then - LEVEL, then + offset - WINDOW - REACTION), min(now, then + offset + ahead)
             if self.is_known(first, last):
-                scale = _ratio(level, sum(self.mean[then - LEVEL : then]), MAX_LEVEL_RATIO)
-                days.append(LikeNow(then + offset, scale))
+                days.append(LikeNow(then + offset, self._scale(then)))
         return days
+
+    def _scale(self, then: int) -> float:
+        """Today's level divided by that of another day, within bounds. A plan asks a dozen times for the same days."""
+        if self._scales_at != self.now:
+            self._scales_at, self._scales = self.now, {}
+        if then not in self._scales:
+            level, level_then = (sum(self.mean[at - LEVEL : at]) for at in (self.now, then))
+            self._scales[then] = _ratio(level, level_then, MAX_LEVEL_RATIO)
+        return self._scales[then]
 
     def surprises(self) -> Iterator[tuple[int, float]]:
         """Surges of the last days that no other day had at that time: their time, and the shards that were expected.
