@@ -1,14 +1,16 @@
-# What people see of the autoscaler: alarms on its own health, the fleet's dashboard, saved queries of its log.
+# Monitoring of the autoscaler: health alarms, the fleet's dashboard, saved queries of its log.
 
 locals {
   # In seconds, and a multiple of five minutes, for which CloudWatch keeps datapoints for 63 days.
   reconcile_period = 300 * ceil(var.reconcile_interval_minutes / 5)
 
-  # The function's own metrics (reporting.py) in total; those of a stream have the dimension StreamName instead.
+  # Dimensions of the function's own metrics (reporting.py), summed over all streams. Metrics per stream have the
+  # dimension StreamName instead.
   total = { FunctionName = var.name }
 
-  # Each alarm: a metric's statistic over periods of so many seconds, of the latest of which so many have to
-  # breach. A section of docs/operations.md is named after each, and says what to do.
+  # Each alarm: a statistic of a metric. `period` is in seconds, `periods` is the number of periods that are evaluated,
+  # and `datapoints` is the number of those that must breach. docs/operations.md has a section with the name of each
+  # alarm, which says what to do.
   health_alarms = {
     failures = {
       meaning = "The Kinesis autoscaler failed to scale a stream, update an alarm, set a consumer's concurrency, or handle an event."
@@ -16,7 +18,7 @@ locals {
       period  = 300, periods = 2, datapoints = 1
     }
 
-    # A single error is healed by Lambda's retry; an event of which every attempt fails goes to the dead-letter queue.
+    # Lambda's retry heals a single error. If every attempt fails, the event goes to the dead-letter queue.
     function-errors = {
       meaning = "Invocations of the Kinesis autoscaler's function fail repeatedly."
       metric  = { namespace = "AWS/Lambda", name = "Errors", stat = "Sum", dimensions = local.total }
@@ -36,15 +38,15 @@ locals {
       period  = 300, periods = 2, datapoints = 1
     }
 
-    # While the load lasts the reason is given again once an hour, at the next reconcile, so the alarm lasts as long.
+    # The reason is reported again once an hour while the load lasts, so the alarm stays on for as long.
     at-maximum = {
       meaning = "A stream has max_shard_count shards, and its traffic needs more."
       metric  = { namespace = "KinesisAutoscaler", name = "Skips", stat = "Sum", dimensions = merge(local.total, { Reason = "AT_MAXIMUM" }) }
-      # Such a stream is looked at once an hour, by the reconcile that is due then.
+      # One hour, plus two reconciles: the first reconcile after the hour reports the reason again.
       period = 300, periods = 12 + 2 * ceil(local.reconcile_period / 300), datapoints = 1
     }
 
-    # The reason is given once; until when it holds is in the record's retry_at.
+    # The reason is reported once. The record's retry_at says until when it applies.
     quota-exhausted = {
       meaning = "A stream needs another scaling, but has used all changes of its shard count that Kinesis allows in 24 hours."
       metric  = { namespace = "KinesisAutoscaler", name = "Skips", stat = "Sum", dimensions = merge(local.total, { Reason = "QUOTA_EXHAUSTED" }) }
@@ -60,7 +62,7 @@ locals {
   alarms_when_absent = ["no-reconcile"]
 
   health_alarm_prefix = "${var.name}-health-"
-  # An SNS topic is told as well when an alarm is over; other kinds of action, an incident for instance, are not for that.
+  # Only SNS topics are notified when an alarm ends. Other actions, for example those that open an incident, are not.
   recovery_actions = [for arn in var.alarm_actions : arn if strcontains(arn, ":sns:")]
 }
 
@@ -74,8 +76,8 @@ resource "aws_cloudwatch_metric_alarm" "health" {
   alarm_name        = "${local.health_alarm_prefix}${each.key}"
   alarm_description = "${each.value.meaning} What to do: docs/operations.md#${each.key}"
 
-  # What has not happened is not reported. Missing data alone would neither begin nor end an alarm in time: CloudWatch
-  # looks further back for datapoints, and believes old ones. FILL gives each period one.
+  # The function reports only what happened, so most periods have no datapoint. CloudWatch would then evaluate older
+  # datapoints, and the alarm would start and end late. FILL gives each period a datapoint.
   metric_query {
     id          = "happened"
     expression  = "FILL(reported, 0)"
@@ -106,24 +108,24 @@ resource "aws_cloudwatch_metric_alarm" "health" {
 
   tags = var.tags
 
-  # The schedule first, so that a reconcile is soon to be seen.
+  # The schedule comes first, so that the first reconcile soon reports a datapoint to no-reconcile.
   depends_on = [aws_scheduler_schedule.reconcile]
 }
 
 # ----------------------------------------------------------------------------------------------------------------------
-# The fleet's dashboard: streams are found by SEARCH, so it needs no change when one comes or goes
+# The fleet's dashboard: SEARCH finds the streams, so the dashboard does not change when a stream is added or removed
 # ----------------------------------------------------------------------------------------------------------------------
 
 locals {
-  # Two reconciles long, so that one that is a little late leaves no gap.
+  # Twice the interval of reconciles, so that a late reconcile leaves no gap.
   gauge_period = 2 * local.reconcile_period
   count_period = 900
 
-  # A cost for each period of a graph; over a single period as long as the time range, the cost of that.
+  # The cost of each period of a graph. With a single period as long as the time range, the cost of the time range.
   cost_expression = "shards * PERIOD(shards) / 3600 * ${var.shard_hour_price}"
 
   fleet_search = {
-    # Reported when it changes, and every six hours; in between it stays what it was.
+    # The function reports the count after each change and every six hours. Between reports, REPEAT fills in the last value.
     shards     = "FILL(SEARCH('{KinesisAutoscaler,StreamName} MetricName=\"ShardCount\"', 'Maximum', ${local.gauge_period}), REPEAT)"
     skips      = "SEARCH('{KinesisAutoscaler,FunctionName,Reason} FunctionName=\"${var.name}\" MetricName=\"Skips\"', 'Sum', ${local.count_period})"
     at_maximum = "SEARCH('{KinesisAutoscaler,StreamName,Reason} MetricName=\"Skips\" Reason=\"AT_MAXIMUM\"', 'Sum', ${local.count_period})"
@@ -134,13 +136,13 @@ locals {
   of_total    = ["FunctionName", var.name]
   of_stream   = "$${PROP('Dim.StreamName')}"
   from_zero   = { left = { min = 0 } }
-  log_as_path = replace(urlencode(urlencode(local.log_group_name)), "%", "$") # as the console's links have it
+  log_as_path = replace(urlencode(urlencode(local.log_group_name)), "%", "$") # the form that the console's links use
 
   fleet_widgets = [
     {
       type = "text", x = 0, y = 0, width = 12, height = 3
       properties = {
-        # Links within the console are relative, and so the same in every partition.
+        # Relative links within the console work in every partition.
         markdown = join("\n", [
           "## Kinesis autoscaler ${var.name}",
           "[Alarms](#alarmsV2:?search=${var.name}) · [Log](#logsV2:log-groups/log-group/${local.log_as_path}) · audit table `${local.audit_table_name}`",
@@ -190,7 +192,7 @@ locals {
     {
       type = "metric", x = 12, y = 6, width = 12, height = 7
       properties = merge(local.graph, {
-        title = "Estimated cost of all shards, at ${var.shard_hour_price} USD an hour each", period = 3600, yAxis = local.from_zero
+        title = "Estimated shard cost at ${var.shard_hour_price} USD per shard-hour", period = 3600, yAxis = local.from_zero
         metrics = [
           concat(["KinesisAutoscaler", "ShardCount"], local.of_total, [{ id = "shards", stat = "Average", visible = false }]),
           [{ expression = local.cost_expression, label = "USD an hour" }],
@@ -212,14 +214,14 @@ locals {
     {
       type = "metric", x = 12, y = 13, width = 12, height = 6
       properties = merge(local.graph, {
-        title   = "What is a worry, by reason", stacked = true, yAxis = local.from_zero
+        title   = "Problems by reason", stacked = true, yAxis = local.from_zero
         metrics = [[{ expression = "FILL(${local.fleet_search.skips}, 0)", label = "$${PROP('Dim.Reason')}" }]]
       })
     },
     {
       type = "metric", x = 0, y = 19, width = 12, height = 6
       properties = merge(local.graph, {
-        title   = "At the maximum, and more wanted: the first of each day", yAxis = local.from_zero
+        title   = "Streams that need more than max_shard_count (counted once a day)", yAxis = local.from_zero
         metrics = [[{ expression = "FILL(${local.fleet_search.at_maximum}, 0)", label = local.of_stream }]]
       })
     },
@@ -253,7 +255,7 @@ locals {
     {
       type = "metric", x = 6, y = 25, width = 6, height = 6
       properties = merge(local.graph, {
-        title = "Seconds that a scaling took", yAxis = local.from_zero
+        title = "Scaling time in seconds", yAxis = local.from_zero
         metrics = [
           concat(["KinesisAutoscaler", "ReshardSeconds"], local.of_total, [{ label = "longest", stat = "Maximum" }]),
           concat(["KinesisAutoscaler", "ReshardSeconds"], local.of_total, [{ label = "average", stat = "Average" }]),
@@ -270,8 +272,8 @@ locals {
     {
       type = "metric", x = 18, y = 25, width = 6, height = 6
       properties = merge(local.graph, {
-        title   = "Forecasts: how far off, as a fraction of what came", period = 3600, yAxis = local.from_zero
-        metrics = [concat(["KinesisAutoscaler", "ForecastError"], local.of_total, [{ label = "mean of the streams", stat = "Average", color = "#1f77b4" }])]
+        title   = "Forecast error, fraction of demand", period = 3600, yAxis = local.from_zero
+        metrics = [concat(["KinesisAutoscaler", "ForecastError"], local.of_total, [{ label = "mean of all streams", stat = "Average", color = "#1f77b4" }])]
       })
     },
   ]
@@ -281,7 +283,7 @@ locals {
     for arns in [local.health_alarm_arns] : {
       type = "alarm", x = 12, y = 0, width = 12, height = 3
       properties = {
-        title  = "Health"
+        title  = "Health alarms"
         alarms = arns
       }
     } if length(arns) > 0
@@ -312,7 +314,7 @@ locals {
       "| limit 200",
     ])
 
-    # Whatever the function logged as an error, and what Lambda itself says of runs that timed out or ran out of memory.
+    # Errors that the function logged, and Lambda's own records of runs that timed out or ran out of memory.
     failures = join("\n", [
       "fields @timestamp, stream, action, status, reason, message, error, errorType, errorMessage, record.status, requestId",
       "| filter level = \"ERROR\" or record.status in [\"error\", \"failure\", \"timeout\"]",
@@ -320,7 +322,7 @@ locals {
       "| limit 200",
     ])
 
-    # What was expected of each stream's last hour, and what came.
+    # The forecast of each stream's last hour next to the actual demand.
     forecasts = join("\n", [
       "fields @timestamp, stream, last_expected_shards, came_shards, expected_shards, days, shard_count, grow_to, shrink_to",
       "| filter message = \"Forecast.\"",

@@ -16,13 +16,13 @@ resource "aws_kinesis_stream" "fleet" {
   name        = each.key
   shard_count = each.value.initial_shard_count
 
-  # From the first apply on the number of shards is the autoscaler's.
+  # After the first apply, the autoscaler manages the number of shards.
   lifecycle {
     ignore_changes = [shard_count]
   }
 }
 
-# What a stream's entry leaves out is null here, for which the module takes its default.
+# An attribute that a stream's entry omits is null here. The module then uses its default.
 module "scaling" {
   source   = "../../modules/stream"
   for_each = var.streams

@@ -1,19 +1,19 @@
-# The stream's dashboard. It shows usage by the expressions of the alarms themselves, with one difference: they hold the
-# number of shards as a literal, and the dashboard takes it from the metric that the function reports. So it is right for
-# the past too, and a scaling leaves nothing to plan.
+# The stream's dashboard. It computes usage with the expressions of the alarms, with one difference: the alarms contain
+# the number of shards as a literal, and the dashboard uses the metric that the function reports. So the graphs are also
+# correct for the past, and Terraform plans no change of the dashboard after a scaling.
 
 locals {
   graph     = { region = local.region, view = "timeSeries", stacked = false, period = 60, stat = "Sum", yAxis = { left = { min = 0 } } }
   of_stream = ["StreamName", local.stream_name]
 
-  # The function reports the count when it changes, and every six hours; until the next time it stays what it was.
+  # The function reports the count after each change and every six hours. Between reports, REPEAT fills in the last value.
   reported_shard_count = concat(["KinesisAutoscaler", "ShardCount"], local.of_stream, [{ id = "reported", stat = "Maximum", visible = false }])
   shard_count          = { id = "shardCount", expression = "FILL(reported, REPEAT)", visible = false }
 
   usage_graphs = [
     {
       x           = 0
-      title       = "Usage, as the scale-up alarm sees it"
+      title       = "Usage as computed by the scale-up alarm"
       label       = "usage"
       period      = var.scale_up.period_seconds
       metrics     = local.scale_up_metrics
@@ -22,8 +22,8 @@ locals {
     },
     {
       x           = 12
-      title       = "Usage, as the scale-down alarm sees it"
-      label       = "usage, plus 1 at the minimum, minus 1 above the maximum"
+      title       = "Usage as computed by the scale-down alarm"
+      label       = "usage (plus 1 at the minimum, minus 1 above the maximum)"
       period      = var.scale_down.period_seconds
       metrics     = local.scale_down_metrics
       expressions = local.scale_down_expressions
@@ -50,11 +50,11 @@ locals {
     }
   ]
 
-  # What arrives or is read, and what the open shards take of it in a second.
+  # Written or read traffic a second, and the capacity of the open shards.
   traffic_graphs = [
-    { x = 0, title = "Bytes written, MiB a second", metric = "IncomingBytes", unit = 1024 * 1024, per_shard = local.shard_write_bytes },
-    { x = 8, title = "Records written a second", metric = "IncomingRecords", unit = 1, per_shard = local.shard_write_records },
-    { x = 16, title = "Bytes read without fan-out, MB a second", metric = "GetRecords.Bytes", unit = 1000 * 1000, per_shard = local.shard_read_bytes },
+    { x = 0, title = "Bytes written (MiB/s)", metric = "IncomingBytes", unit = 1024 * 1024, per_shard = local.shard_write_bytes },
+    { x = 8, title = "Records written (per second)", metric = "IncomingRecords", unit = 1, per_shard = local.shard_write_records },
+    { x = 16, title = "Bytes read without enhanced fan-out (MB/s)", metric = "GetRecords.Bytes", unit = 1000 * 1000, per_shard = local.shard_read_bytes },
   ]
 
   traffic_widgets = [
@@ -77,12 +77,12 @@ locals {
     {
       type = "text", x = 0, y = 0, width = 12, height = 3
       properties = {
-        # Links within the console are relative, and so the same in every partition.
+        # Relative links within the console work in every partition.
         markdown = join("\n", [
           "## ${local.stream_name}",
           "${var.min_shard_count} to ${var.max_shard_count} shards · [alarms](#alarmsV2:?search=${var.autoscaler.alarm_name_prefix}/${local.stream_name}/) · [fleet](#dashboards:name=${var.autoscaler.alarm_name_prefix}) · audit table `${var.autoscaler.audit_table_name}`",
           "",
-          "Why it was scaled, and why not: the module's output `scaling_log_command`. What to do: `docs/operations.md`.",
+          "Reasons of all decisions: the module's output `scaling_log_command`. What to do: `docs/operations.md` of the module.",
         ])
       }
     },
@@ -110,7 +110,7 @@ locals {
     {
       type = "metric", x = 12, y = 15, width = 12, height = 6
       properties = merge(local.graph, {
-        title = "What is a worry: the first of each day, by reason", stacked = true, period = 900
+        title = "Problems by reason (each counted once a day)", stacked = true, period = 900
         metrics = [[{
           expression = "FILL(SEARCH('{KinesisAutoscaler,StreamName,Reason} StreamName=\"${local.stream_name}\" MetricName=\"Skips\"', 'Sum', 900), 0)"
           label      = "$${PROP('Dim.Reason')}"
@@ -120,17 +120,17 @@ locals {
     {
       type = "metric", x = 0, y = 21, width = 8, height = 6
       properties = merge(local.graph, {
-        title = "Throttled"
+        title = "Throttling"
         metrics = [
-          concat(["AWS/Kinesis", "WriteProvisionedThroughputExceeded"], local.of_stream, [{ label = "records refused", color = "#d62839" }]),
-          concat(["AWS/Kinesis", "ReadProvisionedThroughputExceeded"], local.of_stream, [{ label = "reads refused", color = "#7b5ea7" }]),
+          concat(["AWS/Kinesis", "WriteProvisionedThroughputExceeded"], local.of_stream, [{ label = "throttled records", color = "#d62839" }]),
+          concat(["AWS/Kinesis", "ReadProvisionedThroughputExceeded"], local.of_stream, [{ label = "throttled reads", color = "#7b5ea7" }]),
         ]
       })
     },
     {
       type = "metric", x = 8, y = 21, width = 8, height = 6
       properties = merge(local.graph, {
-        title = "Minutes that consumers are behind"
+        title = "Iterator age in minutes"
         annotations = {
           horizontal = [for limit in var.max_iterator_age_minutes[*] : { label = "no scale-down", value = limit, color = "#e07b00", fill = "above" }]
         }
@@ -143,7 +143,7 @@ locals {
     {
       type = "metric", x = 16, y = 21, width = 8, height = 6
       properties = merge(local.graph, {
-        title = "Changes of the shard count left today"
+        title = "Shard count changes left today"
         yAxis = { left = { min = 0, max = var.update_calls_per_day } }
         metrics = [
           concat(["KinesisAutoscaler", "CallsLeftToday"], local.of_stream, [{ id = "left", stat = "Minimum", visible = false }]),
@@ -162,7 +162,7 @@ locals {
         metrics = [
           local.reported_shard_count,
           [local.shard_count],
-          [{ expression = "shardCount * ${var.consumer_functions[name]}", label = "concurrency for the open shards", color = "#1f3b57" }],
+          [{ expression = "shardCount * ${var.consumer_functions[name]}", label = "needed for the open shards", color = "#1f3b57" }],
           ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", name, { label = "in use", color = "#1f77b4", stat = "Maximum" }],
           ["AWS/Lambda", "Throttles", "FunctionName", name, { label = "throttles", color = "#d62839", yAxis = "right" }],
         ]
@@ -170,10 +170,10 @@ locals {
     }
   ]
 
-  # What came is known of every minute. What was expected the function reports every six hours, like the shard count: all
-  # forecasts, one an hour, are in its log.
+  # Kinesis reports the demand every minute. The function makes a forecast every hour, logs it, and reports it as a metric
+  # every six hours.
   forecast_widgets = [
-    for title in ["Demand in shards, and the highest that the last days let expect of an hour"] : {
+    for title in ["Demand and forecast, in shards"] : {
       type = "metric", x = 0, y = 27 + 6 * ceil(length(var.consumer_functions) / 3), width = 24, height = 6
       properties = merge(local.graph, {
         title = title
@@ -184,7 +184,7 @@ locals {
               "incomingBytes / (60 * ${local.shard_write_bytes})",
               "incomingRecords / (60 * ${local.shard_write_records})",
             ])}])", label = "demand", color = "#1f77b4" }],
-            concat(["KinesisAutoscaler", "ExpectedShards"], local.of_stream, [{ label = "expected within the hour", color = "#e07b00", stat = "Maximum" }]),
+            concat(["KinesisAutoscaler", "ExpectedShards"], local.of_stream, [{ label = "forecast for the hour", color = "#e07b00", stat = "Maximum" }]),
           ],
         )
       })
@@ -195,7 +195,8 @@ locals {
 resource "aws_cloudwatch_dashboard" "this" {
   count = var.enabled && var.dashboard_enabled ? 1 : 0
 
-  # A dashboard's name may have neither slashes nor periods. The digits tell streams apart whose names differ in nothing else.
+  # A dashboard's name may contain no slashes and no periods. The hash keeps the names of two streams different if their
+  # stream names differ only in such characters.
   dashboard_name = join("-", [
     var.autoscaler.alarm_name_prefix,
     replace(local.stream_name, ".", "_"),
@@ -203,7 +204,7 @@ resource "aws_cloudwatch_dashboard" "this" {
   ])
   dashboard_body = jsonencode({
     start = "-P1D"
-    # The alarms' expressions hold for their periods alone, so a graph keeps its period whatever the time range.
+    # The alarms' expressions are correct only for the alarms' periods, so a graph keeps its period in every time range.
     periodOverride = "inherit"
     widgets        = concat(local.stream_widgets, local.traffic_widgets, local.usage_widgets, local.consumer_widgets, local.forecast_widgets)
   })

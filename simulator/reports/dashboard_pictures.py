@@ -1,8 +1,8 @@
-"""Pictures of CloudWatch dashboards, with simulated metrics in them.
+"""Pictures of CloudWatch dashboards with simulated metrics.
 
 `python -m simulator.reports.dashboard_pictures` applies examples/fleet to a local AWS with the real Terraform,
-replays a day of traffic, and draws the dashboards that are there then. A picture shows what a dashboard's own JSON asks
-for, about where the console puts it.
+replays a day of traffic, and draws the dashboards. A picture shows the widgets of a dashboard's JSON, approximately at
+their positions in the console.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ EXAMPLE = "examples/fleet"
 _SOURCES = ("monitoring.tf", "modules/stream/dashboard.tf", "examples/fleet/main.tf")
 IMAGES = REPOSITORY / "docs" / "images"
 
-_COLUMN, _ROW = 0.66, 0.52  # inches of a unit of the console's grid, which is 24 columns wide
+_COLUMN, _ROW = 0.66, 0.52  # inches per unit of the console's grid, which is 24 columns wide
 _COLUMNS = 24
+_CHARACTER = 0.06  # inches, slightly more than the average in a label of size 7.5
 _PALETTE = (
     "#1f77b4",
     "#ff9f40",
@@ -54,7 +55,7 @@ _PALETTE = (
     "#5b4b9a",
 )
 _SIGNS = {"o": "●", "^": "▲", "s": "■", "D": "◆", "v": "▼", "X": "✖"}
-"""The shapes of lines' marks, and how legends write them."""
+"""The shapes of the lines' markers, and their characters in legends."""
 _MARKS_A_LINE = 12
 _REASON_COLORS = [color for name in ("tab20", "tab20b") for color in mpl.colormaps[name](range(20))]
 _STATES = {"OK": "#1b8a5a", "ALARM": "#d62839", "INSUFFICIENT_DATA": "#8a8a8a"}
@@ -65,7 +66,7 @@ _GRID = "#ececec"
 
 @dataclass(frozen=True)
 class Scene:
-    """What there is to see at one moment: metrics, the state of each alarm by its ARN, and the function's log."""
+    """The data that dashboards show at one moment: metrics, the state of each alarm by its ARN, the function's log."""
 
     store: MetricStore
     start: datetime
@@ -75,7 +76,7 @@ class Scene:
 
     @classmethod
     def of(cls, aws: LocalAWS, start: datetime) -> Scene:
-        """See the local AWS from `start` until now."""
+        """Return the data of the local AWS from `start` until now."""
         alarms = aws.client("cloudwatch").get_paginator("describe_alarms").paginate()
         states = {alarm["AlarmArn"]: alarm["StateValue"] for page in alarms for alarm in page["MetricAlarms"]}
         log = [line for invocation in aws.functions.invocations for line in invocation.logs]
@@ -83,7 +84,7 @@ class Scene:
 
 
 def draw(body: Mapping[str, Any], scene: Scene, path: Path) -> None:
-    """Write a picture of a dashboard.
+    """Write a picture of a dashboard to a file.
 
     Raises:
         UnsupportedWidgetError: a widget is invalid or not modelled.
@@ -103,14 +104,14 @@ def draw(body: Mapping[str, Any], scene: Scene, path: Path) -> None:
 
 
 def sources() -> list[Any]:
-    """The files that say what a dashboard shows, and the alarms' thresholds, which it shows as lines."""
+    """The files that define the dashboards, and the alarms' thresholds, which the dashboards show as lines."""
     recorded = json.loads(FILE.read_text())["streams"]["plain"]
     thresholds = [recorded[direction]["Threshold"] for direction in ("scale-up", "scale-down")]
     return [*((REPOSITORY / name).read_text() for name in _SOURCES), thresholds]
 
 
 class _Card:
-    """A widget's place in the picture."""
+    """The rectangle of a widget in the picture."""
 
     def __init__(self, figure: Figure, widget: Mapping[str, Any], height: int) -> None:
         self.width, self.height = widget["width"] * _COLUMN, widget["height"] * _ROW  # in inches
@@ -124,7 +125,7 @@ class _Card:
         frame.add_patch(box)
 
     def axes(self, left: float, top: float, right: float, bottom: float) -> Axes:
-        """Axes that leave these margins, in inches."""
+        """Axes with these margins, in inches."""
         whole_width, whole_height = self._whole
         return self._figure.add_axes(
             (
@@ -140,7 +141,7 @@ class _Card:
         self.write(0.18, 0.28, text, fontsize=9.5, fontweight="bold")
 
     def write(self, x: float, y: float, text: str, **style: Any) -> None:  # noqa: ANN401 - matplotlib's
-        """Write at a place that is given in inches from the upper left."""
+        """Write text at a position in inches from the upper left corner."""
         whole_width, whole_height = self._whole
         self._figure.text(self._left + x / whole_width, self._top - y / whole_height, text, va="center", **style)
 
@@ -204,7 +205,7 @@ def _draw_graph(card: _Card, properties: Mapping[str, Any], found: list[Line], s
 
 
 def _color(line: Line, index: int) -> str:
-    """That of the widget; a reason has the same one in every picture; anything else one of its own in the graph."""
+    """Return the widget's color, or else a reason's own color, which all pictures share, or else the palette's next."""
     reasons = [str(reason) for reason in Reason]
     if not line.color and line.label in reasons:
         place = reasons.index(line.label)
@@ -213,7 +214,7 @@ def _color(line: Line, index: int) -> str:
 
 
 def _shape(found: Sequence[Line], index: int) -> str:
-    """The mark by which lines are told apart without their colours; a line that is alone has dots."""
+    """The marker that distinguishes a line without its color. A single line has dots."""
     return list(_SIGNS)[index % len(_SIGNS)] if len(found) > 1 else "o"
 
 
@@ -234,7 +235,7 @@ def _legend_rows(found: list[Line], width: float) -> list[list[Line]]:
 
 
 def _plot(axes: Axes, line: Line, color: str, shape: str) -> None:
-    """Draw a line; where datapoints are missing it is interrupted, and a lonely one is a mark."""
+    """Draw a line. Missing datapoints interrupt it, and an isolated datapoint is drawn as a marker."""
     stretches: list[list[int]] = []
     for moment in sorted(line.points):
         if stretches and moment - stretches[-1][-1] == line.period:
@@ -243,7 +244,7 @@ def _plot(axes: Axes, line: Line, color: str, shape: str) -> None:
             stretches.append([moment])
     for stretch in stretches:
         every = max(1, len(stretch) // _MARKS_A_LINE)
-        # Each shape begins elsewhere: where lines lie on each other, all their marks are seen.
+        # Each shape starts at a different datapoint, so the markers of lines with equal values do not hide each other.
         first = list(_SIGNS).index(shape) * every // len(_SIGNS)
         points = [line.points[at] for at in stretch]
         axes.plot(stretch, points, color=color, linewidth=1.3, marker=shape, markersize=3.5, markevery=(first, every))
@@ -291,14 +292,15 @@ def _draw_text(card: _Card, properties: Mapping[str, Any], scene: Scene) -> None
 
 def _draw_alarms(card: _Card, properties: Mapping[str, Any], scene: Scene) -> None:
     card.title(properties["title"])
-    columns = 4
-    for index, arn in enumerate(properties["alarms"]):
+    names = [arn.rpartition(":alarm:")[2].removeprefix("kinesis-autoscaler-") for arn in properties["alarms"]]
+    widest = 0.25 + _CHARACTER * max(map(len, names))
+    columns = max(1, min(4, int((card.width - 0.3) / widest)))
+    for index, (arn, name) in enumerate(zip(properties["alarms"], names, strict=True)):
         x = 0.2 + index % columns * (card.width - 0.3) / columns
         y = 0.64 + index // columns * 0.46
         state = scene.alarm_states[arn]
         card.write(x, y, "●", color=_STATES[state], fontsize=11)
-        name = arn.rpartition(":alarm:")[2]
-        card.write(x + 0.2, y, name.removeprefix("kinesis-autoscaler-"), fontsize=7.5)
+        card.write(x + 0.2, y, name, fontsize=7.5)
         card.write(x + 0.2, y + 0.17, state.replace("_", " "), fontsize=7, color=_STATES[state])
 
 

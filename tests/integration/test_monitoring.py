@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import combinations
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError
+from matplotlib.figure import Figure
 
 from kinesis_autoscaler.model import Reason
 from simulator.aws import log_queries, metric_math
@@ -177,10 +180,10 @@ def test_every_graph_can_be_computed(w, widget):
     [
         (FLEET, "Now", {"streams", "open shards", "USD a day at this size"}),
         (FLEET, "Open shards of the 20 largest streams", {"plain", "full", "falling", "denied"}),
-        (FLEET, "What is a worry, by reason", {"AT_MAXIMUM"}),
-        (FLEET, "At the maximum, and more wanted: the first of each day", {"full"}),
+        (FLEET, "Problems by reason", {"AT_MAXIMUM"}),
+        (FLEET, "Streams that need more than max_shard_count (counted once a day)", {"full"}),
         (FLEET, "Failures", {"failures", "refused events"}),
-        (STREAM, "Usage, as the scale-up alarm sees it", {"usage"}),
+        (STREAM, "Usage as computed by the scale-up alarm", {"usage"}),
         (STREAM, "Shards and scalings", {"open shards", "scaled up"}),
     ],
 )
@@ -205,7 +208,7 @@ def test_the_numbers_of_the_fleet_are_those_of_its_streams(w):
 @pytest.mark.parametrize("action", ["scale-up", "scale-down"])
 def test_usage_is_drawn_as_the_alarm_computes_it(w, action):
     alarm = w.alarms("plain")[action]
-    title = f"Usage, as the {action} alarm sees it"
+    title = f"Usage as computed by the {action} alarm"
     [widget] = [each for each in STREAM["widgets"] if each["properties"].get("title") == title]
     [drawn] = lines(widget["properties"], w.aws.store, w.now - timedelta(hours=2), w.now)
     computed = AlarmEvaluator(w.aws.store, w.aws.clock).datapoints(alarm)
@@ -223,7 +226,7 @@ def test_usage_is_drawn_as_the_alarm_computes_it(w, action):
 def test_the_alarms_expressions_and_the_dashboards_are_the_same_but_for_the_shard_count(name):
     for action, alarm in RECORDED["streams"][name].items():
         in_the_alarm = {query["Id"]: query["Expression"] for query in alarm["Metrics"] if "Expression" in query}
-        title = f"Usage, as the {action} alarm sees it"
+        title = f"Usage as computed by the {action} alarm"
         [widget] = [each for each in dashboard_of(name)["widgets"] if each["properties"].get("title") == title]
         rows = [row[-1] for row in widget["properties"]["metrics"] if "expression" in row[-1]]
         on_the_dashboard = {row["id"]: row["expression"] for row in rows}
@@ -252,12 +255,20 @@ def test_nothing_of_a_dashboard_changes_with_a_scaling():
         assert not re.search(r'"expression": "[\d.]+", "id": "shardCount"', json.dumps(body, sort_keys=True))
 
 
-def test_a_picture_of_each_dashboard_can_be_drawn(w, tmp_path):
+@pytest.mark.parametrize("body", [pytest.param(FLEET, id="fleet"), pytest.param(STREAM, id="stream")])
+def test_in_the_picture_of_a_dashboard_titles_fit_their_widgets_and_texts_do_not_overlap(w, tmp_path, body):
     add_health_alarms(w.aws, [])
     scene = Scene.of(w.aws, w.now - timedelta(hours=1))
-    for name, body in (("fleet", FLEET), ("stream", STREAM)):
-        draw(body, scene, tmp_path / f"{name}.png")
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    with patch.object(Figure, "savefig", autospec=True) as savefig:
+        draw(body, scene, tmp_path / "dashboard.png")
+    figure = savefig.call_args.args[0]
+    figure.draw_without_rendering()
+    boxes = [(text.get_text(), text.get_window_extent()) for text in figure.texts if text.get_text()]
+    for (one, box), (other, other_box) in combinations(boxes, 2):
+        assert not box.overlaps(other_box), (one, other)
+    for properties, right in ((each["properties"], each["x"] + each["width"]) for each in body["widgets"]):
+        [box, *_] = [box for text, box in boxes if text == properties.get("title")] or [None]
+        assert box is None or box.x1 < figure.bbox.width * right / 24 - 10, properties["title"]
 
 
 # Saved queries

@@ -140,7 +140,7 @@ run "consumers_that_do_not_count_have_no_limit" {
   }
 
   assert {
-    condition     = one([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget.properties.annotations.horizontal if try(widget.properties.title, "") == "Minutes that consumers are behind"]) == []
+    condition     = one([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget.properties.annotations.horizontal if try(widget.properties.title, "") == "Iterator age in minutes"]) == []
     error_message = "Where no limit holds, none may be drawn."
   }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -10,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from kinesis_autoscaler.model import Reason
+from simulator.aws.metrics import MetricStore
 from simulator.comparison.outcomes import Kind
 from simulator.local_aws.replay_loop import Minute, StreamReplay
 from simulator.reports import charts, comparison_chart, dashboard_pictures
@@ -83,3 +85,14 @@ def test_lines_of_a_graph_differ_in_shape_as_well():
     found = [line(name) for name in ("failures", "function errors", "function throttles", "refused events")]
     shapes = [dashboard_pictures._shape(found, index) for index in range(len(found))]
     assert len(set(shapes)) == len(found)
+
+
+@pytest.mark.parametrize("length", [10, 40, 100])
+def test_the_names_of_alarms_on_a_dashboard_do_not_overlap(drawn, tmp_path, length):
+    arns = [f"arn:aws:cloudwatch:us-east-1:123456789012:alarm:{'n' * length}{number}" for number in range(2)]
+    widget = {"type": "alarm", "x": 0, "y": 0, "width": 12, "height": 3, "properties": {"title": "A", "alarms": arns}}
+    start = datetime(2026, 10, 5, tzinfo=UTC)
+    scene = dashboard_pictures.Scene(MetricStore(), start, start + timedelta(hours=1), dict.fromkeys(arns, "OK"), [])
+    figure = drawn(dashboard_pictures.draw, {"widgets": [widget]}, scene, tmp_path / "dashboard.png")
+    boxes = [text.get_window_extent() for text in figure.texts]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
