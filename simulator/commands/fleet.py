@@ -1,7 +1,7 @@
 """Let the alarms of a whole fleet fire in the same minute, under AWS's API quotas and Lambda's rules.
 
-The function is that of package.zip with botocore's own retries, hundreds of invocations side by side in virtual time.
-How long it takes until every stream is settled is held against the least that the quotas allow. Then the same for one
+The function runs from package.zip with botocore's own retries, in hundreds of concurrent invocations in virtual time.
+The time until every stream is settled is compared with the minimum that the quotas allow. The same is measured for one
 reconcile of a larger fleet, some streams of which were resharded by hand.
 """
 
@@ -28,24 +28,32 @@ STREAMS, SWEEP = 1000, 5000
 def markdown(streams: int, sweep_streams: int, console: Console) -> str:
     """The figures as a section of docs/benchmarks.md."""
     drained, swept = _both(streams, sweep_streams, CONCURRENCY, console)
-    header = ("what", "takes", "the quotas' least", "ratio")
+    header = ("measurement", "time", "minimum under the quotas", "ratio")
     return f"{table(header, rows(drained, swept))}\n\n{in_words(drained, swept)}"
 
 
 def _both(streams: int, sweep_streams: int, concurrency: int, console: Console) -> tuple[Drain, Sweep]:
-    with console.status("Setting a fleet up") as status:
+    with console.status("Setting up a fleet") as status:
         drained = drain(streams, concurrency=concurrency, report=status.update)
-        status.update("Setting a larger fleet up")
+        status.update("Setting up a larger fleet")
         return drained, sweep(sweep_streams, report=status.update)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Name what the command line takes."""
+    """Add the command line's arguments."""
     parser.add_argument(
-        "--streams", type=number(int, 1, 100_000), default=STREAMS, metavar="N", help=f"whose alarms fire ({STREAMS})"
+        "--streams",
+        type=number(int, 1, 100_000),
+        default=STREAMS,
+        metavar="N",
+        help=f"streams with alarms ({STREAMS})",
     )
     parser.add_argument(
-        "--sweep", type=number(int, 1, 100_000), default=SWEEP, metavar="N", help=f"streams of the reconcile ({SWEEP})"
+        "--sweep",
+        type=number(int, 1, 100_000),
+        default=SWEEP,
+        metavar="N",
+        help=f"streams to reconcile ({SWEEP})",
     )
     parser.add_argument(
         "--concurrency",
@@ -57,9 +65,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace, console: Console) -> bool:
-    """Run both; whether nothing was lost."""
+    """Run both measurements. Return whether nothing was lost."""
     drained, swept = _both(options.streams, options.sweep, options.concurrency, console)
-    result = Table("", "takes", "the quotas' least", "ratio")
+    result = Table("measurement", "time", "minimum under the quotas", "ratio")
     for row in rows(drained, swept):
         result.add_row(*row)
     console.print(result)

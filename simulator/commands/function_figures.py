@@ -1,9 +1,9 @@
 """Measure the function itself: its calls, its package, its start, its own time and its memory.
 
-What a machine's speed decides is measured side by side in one run and told as a ratio. The start is that of fresh
-interpreters, one kind after the other: of the package as Lambda unpacks it, whose sources are compiled at every start
-since Lambda mounts them read-only, and for comparison of one that was compiled before; against importing boto3 and
-making the same clients.
+Results that depend on the machine's speed are measured side by side in one run and given as a ratio. The start is
+measured in fresh interpreters, in turns: with the package as Lambda unpacks it, with a package that was compiled
+before, and with boto3 and the same clients only. Lambda mounts the package read-only, so Python compiles its sources at
+every start.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Name what the command line takes."""
+    """Add the command line's arguments."""
     parser.add_argument(
         "--starts", type=number(int, 1, 1000), default=15, metavar="N", help="fresh interpreters of each kind (15)"
     )
 
 
 def run(options: Namespace, console: Console) -> bool:
-    """Measure and tell; always True."""
+    """Measure and print the figures. Always return True."""
     with console.status("Measuring"):
         figures = measure(starts=options.starts)
-    result = Table("", "measured", title="The function itself")
+    result = Table("figure", "value", title="The function itself")
     for row in rows(figures):
         result.add_row(*row)
     console.print(result)

@@ -50,7 +50,7 @@ class Kind:
 
 KINDS = {
     "spent": Kind(
-        "traffic doubles when the day's calls are spent",
+        "traffic doubles after the daily calls are used up",
         "split_beyond_quota",
         8,
         (6.0, 12.0),

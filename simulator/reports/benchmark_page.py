@@ -132,12 +132,12 @@ def _aims(benchmark: Benchmark) -> str:
     groups = {**benchmark.groups, _ALL: benchmark.results}
     by_group = {group: {match.other.name: match for match in matches(results)} for group, results in groups.items()}
     rows = [(name, *(_match(found[name]) for found in by_group.values())) for name in benchmark.names(Kind.OTHER)]
-    return table(("other policy", *groups), rows)
+    return table(("other autoscaler", *groups), rows)
 
 
 def _match(match: Match) -> str:
     if match.preset is None or match.ratio is None:
-        return "none throttles as little"
+        return "no preset throttles as little"
     return f"{'✓' if match.ratio <= RATIO_AIM else '✗'} {match.preset.name}, {match.ratio:.2f}"
 
 
@@ -160,8 +160,8 @@ def _daily(benchmark: Benchmark) -> str:
                 "✓" if meets else "✗",
             )
         )
-    header = ("trace", "likeness of days", "surge", "shard-hours × bound", "throttled", "aim")
-    return f"Reached on {reached} of {len(daily)} traces.\n\n{table(header, rows)}"
+    header = ("trace", "correlation of days", "surge", "shard-hours × bound", "throttled", "goal")
+    return f"The goal is met on {reached} of {len(daily)} traces.\n\n{table(header, rows)}"
 
 
 def _traces(benchmark: Benchmark) -> str:
@@ -186,7 +186,7 @@ def _sensitivity(benchmark: Benchmark) -> str:
     for name in asked[0] if asked else ():
         costs, shares = zip(*(variants[name] for variants in asked), strict=True)
         rows.append((name, f"{geometric_mean(costs):.2f}", percent(float(np.mean(shares))), percent(max(shares))))
-    return table(("the default, if", "shard-hours × bound", "throttled, mean", "throttled, worst trace"), rows)
+    return table(("conditions", "shard-hours × bound", "throttled (mean)", "throttled (worst trace)"), rows)
 
 
 def _corpus(benchmark: Benchmark) -> str:
@@ -203,7 +203,7 @@ def _corpus(benchmark: Benchmark) -> str:
         )
         for case in benchmark.cases
     ]
-    return table(("trace", "group", "days", "mean shards", "peak / mean", "likeness of days", "surge"), rows)
+    return table(("trace", "group", "days", "mean shards", "peak / mean", "correlation of days", "surge"), rows)
 
 
 def _run(benchmark: Benchmark) -> str:

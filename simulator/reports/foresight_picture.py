@@ -1,6 +1,6 @@
-"""Draws what foresight is about: a stream with a nightly batch, once with it and once without.
+"""Draws the effect of foresight on a stream with a nightly batch.
 
-`python -m simulator.reports.foresight_picture` writes docs/images/foresight.png anew.
+`python -m simulator.reports.foresight_picture` writes docs/images/foresight.png.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 PICTURE = REPOSITORY / "docs" / "images" / "foresight.png"
 
 DAYS = 9
-"""As many are served; the last one is drawn."""
+"""Number of days that are served. The last one is drawn."""
 
 _SHARDS = 8
-_DEMAND, _REACTING, _FORESEEING, _THROTTLED = "#9ecae9", "#e07b00", "#1f3b57", "#d62839"
+_DEMAND, _WITHOUT, _WITH, _THROTTLED = "#9ecae9", "#e07b00", "#1f3b57", "#d62839"
 _STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 10, "axes.edgecolor": "#999999", "text.color": "#333333"}
 
 
@@ -42,17 +42,17 @@ class Day:
 
     @property
     def shard_hours(self) -> float:
-        """What Kinesis charges for."""
+        """The shard-hours of the day."""
         return float(self.shards.sum()) / 60
 
     @property
     def throttled_share(self) -> float:
-        """The share of the day's traffic that was refused."""
+        """The share of the day's traffic that was throttled, from 0 to 1."""
         return float(np.maximum(0, self.demand - self.shards).sum() / self.demand.sum())
 
 
 def day(foresight: str) -> Day:
-    """Serve the days and cut out the last one."""
+    """Serve the days and return the last one."""
     demand = dict(generate(1, days=DAYS))["nightly batch"]
     inputs = {"max_shard_count": 64, "foresight": foresight}
     run: Run = ClosedLoop(demand, _SHARDS).run(Autoscaler(foresight, settings(inputs)))
@@ -65,7 +65,7 @@ def draw(path: Path = PICTURE) -> None:
     without, with_it = day("off"), day("on")
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(11, 4), dpi=110)
-        panel = figure.add_axes((0.055, 0.13, 0.93, 0.72))
+        panel = figure.add_axes((0.055, 0.13, 0.915, 0.72))
         _draw(panel, without, with_it)
         figure.text(0.012, 0.93, "A day with a nightly batch", fontsize=14, fontweight="bold")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,18 +73,18 @@ def draw(path: Path = PICTURE) -> None:
 
 
 def shown(without: Day, with_it: Day) -> list[list[float]]:
-    """What the picture shows: demand and shards by the minute."""
+    """The data in the picture: demand and shards per minute."""
     return [np.round(each, 3).tolist() for each in (without.demand, without.shards, with_it.shards)]
 
 
 def _draw(panel: Axes, without: Day, with_it: Day) -> None:
     hours = np.arange(MINUTES_PER_DAY) / 60
     panel.fill_between(hours, without.demand, color=_DEMAND, linewidth=0, label="demand")
-    for each, color, name in ((without, _REACTING, "reacting alone"), (with_it, _FORESEEING, "with foresight")):
+    for each, color, name in ((without, _WITHOUT, "without foresight"), (with_it, _WITH, "with foresight")):
         label = f"{name}: {each.shard_hours:.0f} shard-hours, {each.throttled_share:.2%} throttled"
         panel.step(hours, each.shards, where="post", color=color, linewidth=2, label=label)
-        refused = each.demand > each.shards
-        panel.fill_between(hours, each.shards, each.demand, where=refused, color=_THROTTLED, linewidth=0)
+        throttled = each.demand > each.shards
+        panel.fill_between(hours, each.shards, each.demand, where=throttled, color=_THROTTLED, linewidth=0)
     panel.set_xlim(0, 24)
     panel.set_ylim(0, None)
     panel.set_xticks(range(0, 25, 2), [f"{hour:02}:00" for hour in range(0, 25, 2)])

@@ -1,4 +1,4 @@
-"""The figures of the function itself, as rows and as a table."""
+"""The figures of the function itself, as rows and as a Markdown table."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from simulator.aws.assumptions import ASSUMED
 from simulator.fleets.alone import Figures, measure
 
 A_CALL = ASSUMED.call_seconds
-"""What an AWS call is taken to last, in seconds, where the function's own time is held against it: an assumption."""
+"""The assumed duration of an AWS call in seconds, for comparison with the function's own time."""
 
 
 def rows(figures: Figures) -> list[tuple[str, str]]:
-    """The figures, each with what it is of."""
+    """The figures, each with its label."""
     scaling, start, compiled = figures.scaling, figures.start, figures.compiled_start
     waiting = scaling.count * A_CALL
     return [
         *((f"AWS calls of a {kind}", _in_words(calls)) for kind, calls in figures.calls.items()),
         ("package", f"{figures.package_bytes:,} bytes; unpacked {figures.source_bytes:,}"),
         (
-            "start, against importing boto3 and making the same clients",
-            f"{start.ratio:.2f} × its CPU time; with bytecode from an earlier start {compiled.ratio:.2f} ×",
+            "start, compared with importing boto3 and creating the same clients",
+            f"{start.ratio:.2f} × the CPU time; {compiled.ratio:.2f} × with bytecode from an earlier start",
         ),
         (
-            "memory once started, against the same",
-            f"{start.bytes / 2**20:.1f} MiB of Python objects at the most against {start.bare_bytes / 2**20:.1f} MiB",
+            "memory after the start, in the same comparison",
+            f"at most {_mebibytes(start.bytes)} of Python objects, compared with {_mebibytes(start.bare_bytes)}",
         ),
         (
-            f"a warm scaling's own time, where its {scaling.count} calls take {A_CALL * 1000:.0f} ms each",
-            f"{scaling.own / (scaling.own + waiting):.1%} of its duration",
+            f"own time of a warm scaling whose {scaling.count} calls take {A_CALL * 1000:.0f} ms each",
+            f"{scaling.own / (scaling.own + waiting):.1%} of the duration",
         ),
     ]
+
+
+def _mebibytes(number: int) -> str:
+    return f"{number / 2**20:.1f} MiB"
 
 
 def _in_words(calls: Counter[str]) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def markdown(outcomes: Sequence[Outcome]) -> str:
     """A row for each stream with its setting and without."""
-    header = ("stream", "setting", "shards", "splits", "throttled, first hour", "throttled, sixth hour", "on record")
+    header = ("stream", "setting", "shards", "splits", "throttled (first hour)", "throttled (sixth hour)", "reasons")
     rows = [
         (
             each.kind.title,

@@ -1,4 +1,4 @@
-"""What the autoscaler costs beside the shards, as tables of docs/benchmarks.md."""
+"""The autoscaler's own cost, without the shards, as tables of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ def markdown(measured: Measured) -> str:
     """A table by kind of stream, and one by the number of streams."""
     rows = [_row(kind, upkeep) for kind, upkeep in measured.streams.items()]
     of_kinds = table(
-        ("a stream with this traffic", "alarms", "its metrics", "GetMetricData", "the rest", "USD a month"),
-        [*rows, _row("the fleet, whatever its streams do", measured.fleet)],
+        ("traffic of the stream", "alarms", "custom metrics", "GetMetricData", "other", "USD a month"),
+        [*rows, _row("fixed cost of the fleet", measured.fleet)],
     )
     of_sizes = table(
-        ("streams", "USD a month", "for each"),
+        ("streams", "USD a month", "USD per stream"),
         [(f"{size:,}", f"{measured.of_fleet(size):,.2f}", f"{measured.of_fleet(size) / size:.2f}") for size in SIZES],
     )
     return (
-        f"Mean of a stream: ${measured.mean:.2f} a month, over {measured.days} days of each kind.\n\n"
+        f"Mean cost of a stream: ${measured.mean:.2f} a month, measured over {measured.days} days of each kind of "
+        f"traffic.\n\n"
         f"{of_kinds}\n\n{of_sizes}"
     )
 

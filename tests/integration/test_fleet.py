@@ -97,7 +97,7 @@ def test_both_are_told_in_a_table_and_in_words(drained, swept):
     text = in_words(drained, swept)
     assert "ended by" not in text, "no invocation failed"
     assert f"besides {drained.throttled:,} that were throttled" in text
-    assert "Lost or wrong in the end: 0; events in the dead-letter queue: 0." in text
+    assert "Lost or wrong at the end: 0. Events in the dead-letter queue: 0." in text
     assert "repaired the alarms of 3 streams" in text
 
 

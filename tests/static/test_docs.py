@@ -10,10 +10,13 @@ from pathlib import Path
 import hcl2
 import pytest
 
+from simulator.reports.markdown import LINE
 from tests.static.terraform_code import REPOSITORY
 
 LINK = re.compile(r"(?<!\!)\[[^\]]*\]\(([^)\s]+)\)|\!\[[^\]]*\]\(([^)\s]+)\)")
 SNIPPET = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+
+GENERATED = re.compile(r"<!-- begin (\w+) -->.*?<!-- end \1 -->", re.DOTALL)
 
 
 def pages() -> list[Path]:
@@ -87,6 +90,15 @@ def test_every_python_file_that_a_page_names_exists(page):
     tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     files = [f"/{line}" for line in tracked.stdout.split()]
     assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
+
+
+@PAGES
+def test_no_line_of_prose_is_longer_than_140_characters(page):
+    by_hand = GENERATED.sub(
+        "", SNIPPET.sub("", page.read_text())
+    )  # simulator/reports/markdown.py wraps what is generated
+    prose = [line for line in by_hand.splitlines() if not line.lstrip().startswith("|")]
+    assert [line for line in prose if len(LINK.sub("", line)) > LINE] == []
 
 
 def test_the_readme_is_among_the_pages():

@@ -1,4 +1,4 @@
-"""kenzanlabs/custom-resource-auto-scaling-kinesis-demo (2018), as coded and as it was meant."""
+"""kenzanlabs/custom-resource-auto-scaling-kinesis-demo (2018), as coded and with its units corrected."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ _MONITOR_MINUTES = 10
 _TARGET_PERCENT = 75.0
 _MAX_SHARDS = 10  # src/config.py
 _SHARD_PERCENT = 100.0 * 30
-"""A full shard's utilization as src/monitoring_resource.py computes it: it holds the bytes of a minute, up to
-60 MiB, against 2 MiB, and the records of a minute, up to 60,000, against 1,000. Bytes weigh 30-fold here."""
+"""The utilization of a full shard as src/monitoring_resource.py computes it. It divides the bytes of a minute (up to
+60 MiB) by 2 MiB, and the records of a minute (up to 60,000) by 1,000. For bytes, the result is 30 times too high."""
 
 
 class Kenzan:
-    """Application Auto Scaling tracks a utilization of 75%, measured every 10 minutes; up only, to 10 shards.
+    """Application Auto Scaling tracks a utilization of 75%, measured every 10 minutes. It scales up only, to 10 shards.
 
-    Since its utilization is 30 times too high, it asks for its maximum from the first measurement on. That maximum is
-    src/config.py's; README.md registers the stream with one of 5, which would throttle more. The two calls a day that
-    Kinesis allowed when it was written are not held against it.
+    Its utilization is 30 times too high, so it requests its maximum at the first measurement. The maximum is that of
+    src/config.py. README.md registers the stream with a maximum of 5, which would throttle more. Kinesis allowed two
+    calls a day when this autoscaler was written. The model allows it ten.
     """
 
     name = "KENZAN, as coded"
 
     def __init__(self, *, units_right: bool = False) -> None:
-        """Take it as coded, or with its units put right and without its maximum."""
+        """Take it as coded, or with its units corrected and without its maximum."""
         self._full_shard = 100.0 if units_right else _SHARD_PERCENT
         self._maximum = 10_000 if units_right else _MAX_SHARDS
         if units_right:
-            self.name = "KENZAN, units put right"
+            self.name = "KENZAN, units corrected"
 
     def start(self, loop: ClosedLoop) -> None:
         """Set up the monitor."""
@@ -52,4 +52,4 @@ class Kenzan:
         try:
             loop.update_shard_count(desired)
         except KinesisError:
-            return  # the next measurement asks again
+            return  # the next measurement repeats the request

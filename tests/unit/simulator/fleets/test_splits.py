@@ -13,5 +13,5 @@ def test_a_stream_is_measured_with_splits_and_without():
     assert with_splits.splits in (0, with_splits.shards - 8), "counted once the step has ended"
     assert without.throttled[0] > 2 * with_splits.throttled[0]
     _, _, first, second = markdown([without, with_splits]).splitlines()
-    assert first.startswith("| traffic doubles when the day's calls are spent | – | 8 → 8 | 0 | ")
+    assert first.startswith("| traffic doubles after the daily calls are used up | – | 8 → 8 | 0 | ")
     assert " | `split_beyond_quota` | 8 → " in second

@@ -26,6 +26,13 @@ def test_a_page_without_a_place_for_a_section_is_refused(page):
         with_sections(page, {"one": "text"})
 
 
+def test_long_lines_of_prose_are_wrapped_and_tables_are_not():
+    row = f"| {'cell | ' * 40}"
+    page = with_sections(PAGE, {"one": f"{'word ' * 60}\n\n{row}"})
+    assert row.strip() in page
+    assert max(len(line) for line in page.splitlines() if not line.startswith("|")) == 139
+
+
 def test_a_table_has_a_header_and_a_line_for_each_row():
     assert table(("name", "number"), [("a", "1"), ("b", "2")]).splitlines() == [
         "| name | number |",

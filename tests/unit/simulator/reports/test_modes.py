@@ -6,11 +6,13 @@ import pytest
 
 from simulator.aws.prices import US_EAST_1
 from simulator.deployment.terraform import REPOSITORY
-from simulator.reports.modes import PAGE, Traffic, markdown, modes
+from simulator.reports.markdown import with_sections
+from simulator.reports.modes import PAGE, SECTION, Traffic, markdown, modes
 
 
 def test_the_page_has_the_table_that_the_prices_give():
-    assert markdown() in PAGE.read_text(), "run python -m simulator.reports.modes"
+    page = PAGE.read_text()
+    assert with_sections(page, {SECTION: markdown()}) == page, "run python -m simulator.reports.modes"
 
 
 def test_the_front_page_quotes_the_table():
