@@ -29,8 +29,6 @@ from tests.world import NOBODY, Running, World, kind_of
 A_CALL = timedelta(milliseconds=40)
 """How long a call takes."""
 
-_make_call: Callable[..., Any] = BaseClient._make_api_call
-
 
 class Actor:
     """One invocation. It has stopped before the call `waits_for`; None: it has ended."""
@@ -179,17 +177,19 @@ class Stage:
         ]
 
     def _observed(self) -> Callable[..., Any]:
+        make_call = BaseClient._make_api_call  # as the local AWS has patched it, with its short ways
+
         def observed(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
             actor = self.actors.get(threading.get_ident())
             if actor is None or actor.within_call:
-                return _make_call(client, operation, parameters)
+                return make_call(client, operation, parameters)
             actor.stop_before(operation)
             self.w.aws.clock.advance(A_CALL)
             call = ApiCall(client.meta.service_model.service_name, operation, parameters, self.w.now)
             self.w.running, actor.within_call = actor.running, True
             try:
                 self.w.aws.observer.before(call)
-                answer = _make_call(client, operation, parameters)
+                answer = make_call(client, operation, parameters)
                 self._note(actor, call)
                 self.w.aws.observer.after(call)
             finally:
