@@ -1,10 +1,39 @@
-"""How many tests run side by side, and which begin."""
+"""How many tests run side by side, which begin, and the simulator's command line for all of them."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def simulator(monkeypatch, capsys) -> Callable[..., Done]:
+    """Runs `python -m simulator` with arguments in this process: a process of its own loads for seconds."""
+
+    def run(*arguments: object) -> Done:
+        from simulator.commands.line import main  # noqa: PLC0415 - most tests do without
+
+        monkeypatch.setattr(sys, "argv", ["simulator", *map(str, arguments)])
+        try:
+            status = main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return Done(status, *capsys.readouterr())
+
+    return run
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

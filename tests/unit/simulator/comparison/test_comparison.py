@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from simulator.aws.prices import OnDemandPrices, Prices
 from simulator.comparison.outcomes import BOUND, FIXED, ON_DEMAND, OTHERS, UNLIMITED, YOURS, Demand, Kind, outcomes
 from simulator.deployment.presets import PRESETS, settings
-from simulator.deployment.terraform import REPOSITORY
 from simulator.reports import comparison_chart as chart
 from simulator.traffic import Trace, Traffic
 
@@ -97,21 +95,21 @@ def test_the_chart_names_every_policy(results, tmp_path):
     assert "a wave" in text
 
 
-def compare(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "simulator", "compare", *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+@pytest.fixture
+def compare(simulator):
+    return partial(simulator, "compare")
 
 
-def test_the_command_shows_a_table_and_leaves_charts_and_figures(tmp_path):
+def test_the_command_shows_a_table_and_leaves_charts_and_figures(compare, tmp_path):
     trace = tmp_path / "orders.csv"
     lines = [f"2026-01-05T{hour:02}:{minute:02}:00Z,{1 + hour % 6}" for hour in range(24) for minute in (0, 30)]
     trace.write_text("timestamp,value\n" + "\n".join(lines))
     done = compare(str(trace), "--mean-shards", "4", "--min-shard-count", "3", "--output", str(tmp_path / "out"))
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.err
     report = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert report["mean_shards"] == pytest.approx(4)
     for each in report["outcomes"]:
-        assert each["name"] in done.stdout
+        assert each["name"] in done.out
     assert report["outcomes"][0]["name"] == YOURS
     assert (tmp_path / "out" / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "out" / "comparison.svg").read_text()
@@ -119,20 +117,20 @@ def test_the_command_shows_a_table_and_leaves_charts_and_figures(tmp_path):
     assert all(f">{each['name']}</td>" in page for each in report["outcomes"])
 
 
-def test_the_command_says_what_is_wrong_with_a_trace(tmp_path):
+def test_the_command_says_what_is_wrong_with_a_trace(compare, tmp_path):
     done = compare(str(tmp_path / "missing.csv"))
-    assert done.returncode == 1
-    assert "missing.csv" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.status == 1
+    assert "missing.csv" in done.err
+    assert "Traceback" not in done.err
 
 
-def test_the_command_refuses_a_mean_that_is_no_traffic():
+def test_the_command_refuses_a_mean_that_is_no_traffic(compare):
     done = compare("orders.csv", "--mean-shards", "0")
-    assert done.returncode == 2
-    assert "'0' is not a number above 0" in done.stderr
+    assert done.status == 2
+    assert "'0' is not a number above 0" in done.err
 
 
-def test_the_command_refuses_settings_that_the_module_refuses():
+def test_the_command_refuses_settings_that_the_module_refuses(compare):
     done = compare("orders.csv", "--min-shard-count", "0")
-    assert done.returncode in (1, 2)
-    assert "--min-shard-count must be a whole number" in done.stderr
+    assert done.status in (1, 2)
+    assert "--min-shard-count must be a whole number" in done.err
