@@ -100,7 +100,6 @@ class Advice:
         question: what was asked.
         choice: the settings, and what else was tried.
         split: the first minute that the choice did not see.
-        run: the whole traffic under the settings.
         options: the settings, and what else there is, in the order of `Kind`.
 
     """
@@ -108,7 +107,6 @@ class Advice:
     question: Question
     choice: Choice
     split: int
-    run: Run
     options: tuple[Option, ...]
 
     def of(self, kind: Kind) -> Option | None:
@@ -164,15 +162,14 @@ def advise(question: Question, *, every: bool = True, tell: Callable[[], object]
         raise TraceError(f"{trace.name} has no traffic at all: a single shard is sufficient")
     split = int(len(demand) * FIRST_PART)
     ladder = rungs(question.pinned, float(demand[:split].max()))
-    choice = choose(demand[:split], ladder, question.limit, shards=question.shards, every=every, tell=tell)
-    run = serve(demand, choice.inputs, question.shards)
-    return Advice(question, choice, split, run, tuple(_options(question, choice, split, run, with_defaults=every)))
+    choice = choose(demand, ladder, question.limit, split, shards=question.shards, every=every, tell=tell)
+    return Advice(question, choice, split, tuple(_options(question, choice, split, with_defaults=every)))
 
 
-def _options(question: Question, choice: Choice, split: int, run: Run, *, with_defaults: bool) -> list[Option]:
+def _options(question: Question, choice: Choice, split: int, *, with_defaults: bool) -> list[Option]:
     demand, trace = question.demand, question.trace
     bill = _Bill(question, Demand.of(Trace(trace.name, trace.start, trace.minutes[split:])))
-    options = [bill.scaled(Kind.ADVISED, str(Kind.ADVISED), Part.of(run, split))]
+    options = [bill.scaled(Kind.ADVISED, str(Kind.ADVISED), Part.of(choice.run, split))]
     ceiling = {name: choice.inputs[name] for name in ("max_shard_count",)}
     if with_defaults and not question.pinned.keys() - ceiling.keys():
         by_default = serve(demand, ceiling, question.shards)

@@ -52,9 +52,28 @@ class Part:
         return cls(float(shards.sum()) / _MINUTES_PER_HOUR, max(0.0, refused) / total if total else 0.0)
 
 
+class Trial:
+    """A stream that is served under settings, as far as somebody wants to know."""
+
+    def __init__(self, demand: Series, inputs: Mapping[str, Any], shards: int | None = None) -> None:
+        """Start with so many shards, or with what the first hour needs."""
+        self.inputs = inputs
+        self._loop = ClosedLoop(demand, first_count(demand, inputs, shards))
+        Autoscaler("advised", settings(inputs)).start(self._loop)
+
+    def until(self, minute: int) -> Run:
+        """The run before a minute. A later minute continues it."""
+        return self._loop.run_until(minute)
+
+
+def serve(demand: Series, inputs: Mapping[str, Any], shards: int | None = None) -> Run:
+    """Serve a whole demand under settings."""
+    return Trial(demand, inputs, shards).until(len(demand))
+
+
 @dataclass(frozen=True)
 class Tried:
-    """Settings that were tried, and what they came to on the first part."""
+    """Settings that were tried, and their result on the first part."""
 
     inputs: Mapping[str, Any]
     first: Part
@@ -66,9 +85,10 @@ class Choice:
 
     Attributes:
         inputs: of modules/stream.
-        keeps: whether they throttle no more than was named, on the first part.
-        first: what they came to there.
-        tried: all that were tried, in the ladder's order.
+        keeps: whether they throttle no more than the limit, on the first part.
+        first: their result on the first part.
+        tried: all settings that were tried, in the ladder's order.
+        run: the whole traffic under the settings.
 
     """
 
@@ -76,11 +96,7 @@ class Choice:
     keeps: bool
     first: Part
     tried: Sequence[Tried]
-
-
-def serve(demand: Series, inputs: Mapping[str, Any], shards: int | None = None) -> Run:
-    """Serve a demand under settings; the stream starts with so many shards, or with what its first hour needs."""
-    return ClosedLoop(demand, first_count(demand, inputs, shards)).run(Autoscaler("advised", settings(inputs)))
+    run: Run
 
 
 def first_count(demand: Series, inputs: Mapping[str, Any], shards: int | None = None) -> int:
@@ -94,23 +110,34 @@ def choose(
     demand: Series,
     ladder: Sequence[Mapping[str, Any]],
     limit: float,
+    split: int,
     *,
     shards: int | None = None,
     every: bool = True,
     tell: Callable[[], object] = lambda: None,
 ) -> Choice:
-    """The cheapest settings of a ladder that throttle no more than `limit`, a share from 0 to 1.
+    """The cheapest settings of a ladder that throttle no more than `limit` before the minute `split`.
 
-    The ladder leads from the thriftiest to the most careful. With `every` each rung is tried; otherwise the first one
-    that keeps the limit is searched for by halves, as if each rung throttled less than the one before. Where none keeps
-    it, a throttled shard-hour is taken to be worth WORTH shard-hours. `tell` is called after every trial.
+    The ladder leads from the cheapest to the most careful. If none of its settings keeps the limit, a throttled
+    shard-hour counts as WORTH shard-hours.
+
+    Args:
+        demand: the traffic, in shards.
+        ladder: inputs of modules/stream.
+        limit: the maximum share of throttled traffic, from 0 to 1.
+        split: the first minute that must not influence the choice.
+        shards: the count at the start; None for what the first hour needs.
+        every: whether to try each rung. Otherwise the first one that keeps the limit is found by bisection, as if each
+            rung throttled less than the one before.
+        tell: called after each trial.
     """
+    trials = [Trial(demand, inputs, shards) for inputs in ladder]
     tried: dict[int, Tried] = {}
 
     def keeps(rung: int) -> bool:
         if rung not in tried:
-            run = serve(demand, ladder[rung], shards)
-            tried[rung] = Tried(ladder[rung], Part.of(run, int(len(demand) * WARM_UP)))
+            first = Part.of(trials[rung].until(split), int(split * WARM_UP))
+            tried[rung] = Tried(ladder[rung], first)
             tell()
         return tried[rung].first.throttled_share <= limit
 
@@ -127,9 +154,15 @@ def choose(
     best = (
         min(kept, key=lambda rung: (tried[rung].first.shard_hours, rung))
         if kept
-        else min(tried, key=lambda rung: (_cost(tried[rung].first, demand), rung))
+        else min(tried, key=lambda rung: (_cost(tried[rung].first, demand[:split]), rung))
     )
-    return Choice(ladder[best], bool(kept), tried[best].first, [tried[rung] for rung in sorted(tried)])
+    return Choice(
+        inputs=ladder[best],
+        keeps=bool(kept),
+        first=tried[best].first,
+        tried=[tried[rung] for rung in sorted(tried)],
+        run=trials[best].until(len(demand)),
+    )
 
 
 def _cost(part: Part, demand: Series) -> float:

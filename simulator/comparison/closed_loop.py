@@ -272,7 +272,10 @@ class ClosedLoop:
     def run(self, policy: Policy) -> Run:
         """Serve all the traffic under a policy."""
         policy.start(self)
-        end = len(self._demand)
+        return self.run_until(len(self._demand))
+
+    def run_until(self, end: int) -> Run:
+        """Serve the traffic before a minute under a policy that has started; a later call continues from there."""
         while self.now < end:
             stop = min(end, self.now + _STRETCH, *(timer[0] for timer in self._timers[:1]))
             if self._next_count is not None:
@@ -280,7 +283,7 @@ class ClosedLoop:
             self._serve(stop)
             if not self._evaluate_until(stop - 1):
                 self._arrive(stop)
-        return Run(self._demand, self._shards, self.changes, self._key_skew)
+        return Run(self._demand[:end], self._shards[:end], self.changes, self._key_skew)
 
     def _serve(self, until: int) -> None:
         """Let the stream take its traffic up to a minute at which its shards are the same as now."""

@@ -144,13 +144,13 @@ def advised(advice: Advice, findings: Sequence[str], code: str, read: str) -> Pa
     )
     marks = [
         Mark(advice.at(change.minute), change.before, change.after, f"{change.before} to {change.after} shards")
-        for change in advice.run.changes
+        for change in advice.choice.run.changes
     ]
     chart = page_charts.over_time(
         "Under these settings",
         question.trace.start,
-        advice.run.demand,
-        advice.run.shards,
+        advice.choice.run.demand,
+        advice.choice.run.shards,
         marks,
         kept_back=advice.at(advice.split),
     )

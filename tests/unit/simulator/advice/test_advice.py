@@ -15,7 +15,7 @@ from simulator.advice import dials
 from simulator.advice.advice import Kind, Question, advise
 from simulator.advice.block import SOURCE, block, identifier
 from simulator.advice.findings import findings
-from simulator.advice.search import choose, serve, surges
+from simulator.advice.search import Trial, choose, serve, surges
 from simulator.advice.several import Wish, rows
 from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1, Readers
 from simulator.comparison.closed_loop import accepted
@@ -105,7 +105,7 @@ def test_the_choice_knows_nothing_of_the_rest():
 
 def test_what_is_promised_is_what_happened_on_the_rest():
     advice = advice_for("swinging")
-    shards = advice.run.shards[advice.split :]
+    shards = advice.choice.run.shards[advice.split :]
     demand = advice.question.demand[advice.split :]
     assert advice.split == 2 * DAY
     assert advice.advised.throttled_share == pytest.approx(1 - accepted(demand, shards).sum() / demand.sum(), abs=1e-9)
@@ -114,13 +114,23 @@ def test_what_is_promised_is_what_happened_on_the_rest():
     assert advice.advised.dollars_per_month == pytest.approx(bill / 24 * HOURS_PER_MONTH)
 
 
+def test_a_trial_that_goes_on_into_the_rest_serves_it_as_a_stream_would():
+    demand = swinging(days=4) + with_surges(days=4) / 3
+    trial = Trial(demand, {"max_shard_count": 40})
+    first = trial.until(2 * DAY + 77).shards.copy()
+    whole = serve(demand, {"max_shard_count": 40})
+    assert trial.until(len(demand)).shards.tolist() == whole.shards.tolist()
+    assert first.tolist() == whole.shards[: 2 * DAY + 77].tolist()
+    assert len(whole.changes) > 4
+
+
 def test_halving_finds_the_same_as_trying_all_with_fewer_trials():
     demand = swinging()[: 2 * DAY]
     ladder = dials.rungs({}, 8.0)
-    few = choose(demand, ladder, 0.0005, every=False)
+    few = choose(demand, ladder, 0.0005, len(demand), every=False)
     assert len(few.tried) <= math.ceil(math.log2(len(ladder))) + 1
     assert few.keeps
-    assert few.first.shard_hours <= 1.1 * choose(demand, ladder, 0.0005).first.shard_hours
+    assert few.first.shard_hours <= 1.1 * choose(demand, ladder, 0.0005, len(demand)).first.shard_hours
 
 
 def test_where_nothing_keeps_the_limit_a_compromise_is_chosen_and_called_one():
@@ -254,7 +264,7 @@ def test_no_two_blocks_have_one_name():
 
 def test_advice_for_a_stream_below_one_shard_is_one_shard():
     advice = advice_for("idle")
-    assert set(advice.run.shards) == {1.0}
+    assert set(advice.choice.run.shards) == {1.0}
     assert replace(advice.question, limit=0.1).peak == 1
 
 
