@@ -15,7 +15,7 @@ import numpy as np
 from simulator.advice.dials import rungs
 from simulator.advice.search import FIRST_PART, Choice, Part, choose, first_count, serve
 from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1, Prices, Readers
-from simulator.comparison.closed_loop import Run, Series
+from simulator.comparison.closed_loop import Series
 from simulator.comparison.outcomes import Demand
 from simulator.comparison.policies.fixed import on_demand
 from simulator.deployment import module_inputs
