@@ -33,7 +33,7 @@ def rows(figures: Figures) -> list[tuple[str, str]]:
     ]
 
 
-def _mebibytes(number: int) -> str:
+def _mebibytes(number: float) -> str:
     return f"{number / 2**20:.1f} MiB"
 
 

@@ -94,9 +94,8 @@ def test_every_python_file_that_a_page_names_exists(page):
 
 @PAGES
 def test_no_line_of_prose_is_longer_than_140_characters(page):
-    by_hand = GENERATED.sub(
-        "", SNIPPET.sub("", page.read_text())
-    )  # simulator/reports/markdown.py wraps what is generated
+    # simulator/reports/markdown.py wraps generated sections.
+    by_hand = GENERATED.sub("", SNIPPET.sub("", page.read_text()))
     prose = [line for line in by_hand.splitlines() if not line.lstrip().startswith("|")]
     assert [line for line in prose if len(LINK.sub("", line)) > LINE] == []
 
