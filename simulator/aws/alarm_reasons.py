@@ -1,4 +1,4 @@
-"""Why an alarm changed its state, in CloudWatch's words."""
+"""The reason for an alarm's change of state, in CloudWatch's words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an alarm's datapoints to its state: the rules are those that `simulator.aws.cloudwatch` lists."""
+"""The rules by which an alarm's datapoints determine its state. `simulator.aws.cloudwatch` lists them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Datapoint(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A state, the datapoints that led to it and how many missing ones were taken as `filler`."""
+    """A state, the datapoints that led to it, and the number of missing datapoints that were treated as `filler`."""
 
     state: str
     evaluated: list[Datapoint]
@@ -34,7 +34,7 @@ class Decision(NamedTuple):
 
 
 def decide(alarm: Mapping[str, Any], datapoints: list[Datapoint]) -> Decision | None:
-    """Decide on a state; None keeps the current one."""
+    """Return the new state, or None to keep the current one."""
     breaches, _ = BREACHES[alarm["ComparisonOperator"]]
     threshold, needed, treatment = alarm["Threshold"], datapoints_to_alarm(alarm), treatment_of(alarm)
     real = [point for point in datapoints if point.value is not None][: alarm["EvaluationPeriods"]]

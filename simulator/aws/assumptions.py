@@ -1,7 +1,7 @@
-"""What AWS does not document, and quotas that it raises on request, in one place: measured values go here.
+"""Values that AWS does not document, and quotas that it raises on request. Measured values can replace them.
 
-Each assumption is known by the name of its field: docs/measured.md lists them under these names, and a run of
-`make acceptance` on AWS writes what it measured under them, for `measured` to put in their place.
+The name of a field identifies its assumption. docs/measured.md lists the assumptions by these names. A run of
+`make acceptance` on AWS writes its measurements by these names, and `measured` applies them.
 """
 
 # ruff: noqa: RUF009 - `_assumed` makes a dataclass field
@@ -15,9 +15,9 @@ Counts: TypeAlias = Callable[[int, int], int]
 
 
 def reshard_seconds(current: int, target: int) -> float:
-    """Estimate how long UpdateShardCount takes: an assumption, not a figure of AWS.
+    """Estimate how long UpdateShardCount takes, in seconds: an assumption, not a figure of AWS.
 
-    Three minutes, and a second more for each shard that comes or goes; half as long again where the target is not a
+    Three minutes, plus a second for each shard that is added or removed. 1.5 times as long if the target is not a
     multiple of 25% of the current count, which the API Reference says is slower.
     """
     seconds = 180.0 + abs(target - current)
@@ -25,13 +25,13 @@ def reshard_seconds(current: int, target: int) -> float:
 
 
 def count_before(current: int, target: int) -> int:
-    """OpenShardCount while the stream is UPDATING: what it was before."""
+    """OpenShardCount while the stream is UPDATING: the count before the reshard."""
     del target
     return current
 
 
 def count_after(current: int, target: int) -> int:
-    """OpenShardCount while the stream is UPDATING: what it will be."""
+    """OpenShardCount while the stream is UPDATING: the count after the reshard."""
     del current
     return target
 
@@ -41,16 +41,16 @@ _NOWHERE = "no source: AWS does not document it"
 
 
 def _assumed(default: Any, what: str, source: str, shown: str | None = None) -> Any:  # noqa: ANN401 - a field of any type
-    """A field that says of itself what it is about and where its value comes from; `shown` is its value for people."""
+    """Return a field with its meaning, the source of its value, and the value as text (`shown`)."""
     return field(default=default, metadata={"what": what, "source": source, "shown": shown or str(default)})
 
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What the simulated AWS does where its documents are silent, and its default quotas.
+    """Assumptions about AWS where its documents say nothing, and its default quotas.
 
-    Of each field the metadata tell `what` it is, the `source` of its value or that there is none, and how it is
-    `shown`.
+    The metadata of each field contain its meaning (`what`), the `source` of its value or that there is none, and the
+    value as text (`shown`).
     """
 
     metric_delay_seconds: int = _assumed(
@@ -103,23 +103,23 @@ class Assumptions:
     call_seconds: float = _assumed(0.02, "how long AWS takes for an answer to an API call", _NOWHERE, "20 milliseconds")
 
     def update_seconds(self, current: int, target: int) -> float:
-        """How long UpdateShardCount takes from one count to another."""
+        """Return how long UpdateShardCount takes from one count to another, in seconds."""
         seconds = self.reshard_seconds
         return seconds(current, target) if callable(seconds) else seconds
 
 
 ASSUMED = Assumptions()
-"""What is assumed unless a simulation says otherwise."""
+"""The assumptions of a simulation that sets no others."""
 
 
 _IN_WORDS: Mapping[str, Any] = {"before": count_before, "after": count_after, "zeros": True, "nothing": False}
-"""What a measurement says in words."""
+"""The values of measurements that are words."""
 
 
 def measured(values: Mapping[str, float | str], assumptions: Assumptions = ASSUMED) -> Assumptions:
-    """These assumptions with measured values in their place, by name: `{"split_seconds": 41.5}`.
+    """Return the assumptions with measured values in their place, by name: `{"split_seconds": 41.5}`.
 
-    A measurement of anything else is left out: a run measures more than is assumed.
+    Measurements of other values are ignored, because a run also measures what is not an assumption.
     """
     names = {each.name for each in fields(assumptions)}
     return replace(

@@ -12,29 +12,29 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """Whatever tells the time, in UTC."""
+    """A source of the current time, in UTC."""
 
     def now(self) -> datetime:
-        """Return the present moment."""
+        """Return the current time."""
         ...
 
 
 class VirtualClock:
-    """A clock that stands still until it is moved, as a context manager.
+    """A clock that changes only when it is advanced, as a context manager.
 
-    Inside the `with` block all of Python sees its time: `datetime.now`, `time.time` and so the function under test,
-    boto3 and moto, in every thread. It stands still while code runs, so a simulated minute holds any amount of work.
-    Real waiting (`time.sleep`, sockets, threads) is unaffected.
+    Inside the `with` block all of Python uses its time: `datetime.now`, `time.time`, and so the function under test,
+    boto3 and moto, in every thread. The time does not change while code runs, so a simulated minute can contain any
+    amount of work. Real waiting (`time.sleep`, sockets, threads) is unaffected.
     """
 
     def __init__(self, start: datetime) -> None:
-        """Set the clock to `start`, which must be aware of its time zone."""
+        """Set the clock to `start`, which must have a time zone."""
         self._now = _utc(start)
         self._travel: time_machine.travel | None = None
         self._traveller: time_machine.Traveller | None = None
 
     def __enter__(self) -> Self:
-        """Make Python see this clock's time."""
+        """Make Python use this clock's time."""
         self._travel = time_machine.travel(self._now, tick=False)
         self._traveller = self._travel.start()
         return self
@@ -42,7 +42,7 @@ class VirtualClock:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give Python the real time back. The clock keeps its own."""
+        """Restore Python's real time. The clock keeps its own time."""
         if self._travel is not None:
             self._travel.stop()
         self._travel = self._traveller = None
@@ -56,7 +56,7 @@ class VirtualClock:
         self.travel_to(self._now + step)
 
     def travel_to(self, moment: datetime) -> None:
-        """Move the clock to `moment`, which must be aware of its time zone."""
+        """Set the clock to `moment`, which must have a time zone."""
         moment = _utc(moment)
         if self._traveller is not None:
             self._traveller.shift(moment - self._now)
@@ -65,5 +65,5 @@ class VirtualClock:
 
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
-        raise ValueError(f"{moment} does not say in which time zone it is")
+        raise ValueError(f"{moment} has no time zone")
     return moment.astimezone(UTC)

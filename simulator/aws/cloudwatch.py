@@ -9,23 +9,22 @@ The rules:
   period need not lie at :00 and :05.
 - The alarm is in ALARM if at least M (DatapointsToAlarm) of the N (EvaluationPeriods) most recent datapoints breach;
   they need not be consecutive. Otherwise it is OK.
-- More than N datapoints are retrieved: the *evaluation range*. With N or more real ones the most recent N of them
-  decide and TreatMissingData is ignored. With fewer, as many fillers as N lacks join the real ones.
-- `breaching` and `notBreaching` say what a filler is. With `missing` and `ignore` it is neither: M breaching datapoints
-  still make an ALARM, and otherwise one that does not breach makes an OK.
+- More than N datapoints are retrieved: the *evaluation range*. With N or more real datapoints, the most recent N of
+  them decide, and TreatMissingData is ignored. With fewer, fillers are added until there are N.
+- `breaching` and `notBreaching` define what a filler is. With `missing` and `ignore` it is neither: M breaching
+  datapoints still cause ALARM, and otherwise a datapoint that does not breach causes OK.
 - If all real datapoints breach but are fewer than M, `ignore` keeps the state. With `missing` the alarm goes to ALARM
-  once the oldest of them is M or more periods old (the guide's "premature alarm state"); until then, and without any
+  once the oldest of them is M or more periods old (the guide's "premature alarm state"). Until then, and without any
   datapoint, it is INSUFFICIENT_DATA.
-- What was measured before the alarm was made counts as well.
-- Actions happen only on a change of state, and only if ActionsEnabled. SetAlarmState lasts until the next evaluation,
-  because an evaluation starts from whatever state the alarm is in.
-
-Where the documents are silent:
+- Datapoints from before the creation of the alarm count as well.
+- Actions run only on a change of state, and only if ActionsEnabled. The effect of SetAlarmState lasts until the next
+  evaluation, because an evaluation starts from the current state of the alarm.
+Assumptions where the documents say nothing:
 
 - Their only example of an evaluation range has 5 datapoints for N = 3. Here it is N + 2 for every N.
 - The window ends at the newest minute for which the store can have data. If CloudWatch's window ended at the present
-  while metrics were late, the newest minute would always be empty: the guide warns of that for FILL, which then makes
-  up the most recent datapoint. `window_lag_seconds=0` is that world.
+  while metrics were late, the newest minute would always be empty. The guide warns of that for FILL, which then
+  creates the most recent datapoint. `window_lag_seconds=0` simulates this.
 """
 
 from __future__ import annotations
@@ -66,10 +65,10 @@ class StateChange:
     Attributes:
         alarm_name: the alarm's name.
         old_state: OK, ALARM or INSUFFICIENT_DATA.
-        new_state: the same, but another.
+        new_state: OK, ALARM or INSUFFICIENT_DATA, but not the old state.
         reason: a sentence like CloudWatch's, as in StateReason.
         reason_data: JSON like CloudWatch's, as in StateReasonData.
-        at: when it happened.
+        at: the time of the change.
         actions: the ARNs of the actions to take: none if the alarm's actions are disabled.
     """
 
@@ -83,7 +82,7 @@ class StateChange:
 
 
 class AlarmEvaluator:
-    """Evaluates alarms as DescribeAlarms returns them. It keeps no state of theirs: that is the caller's."""
+    """Evaluates alarms as DescribeAlarms returns them. The caller keeps their states."""
 
     def __init__(
         self,
@@ -96,10 +95,10 @@ class AlarmEvaluator:
         """Evaluate over the metrics in `store`, at the time of `clock`.
 
         Args:
-            store: where the metrics are.
-            clock: what the present is.
-            window_lag_seconds: how long before the present the window ends; the store's delay unless given.
-            extra_datapoints: how many more datapoints than N the evaluation range has.
+            store: the metrics.
+            clock: the current time.
+            window_lag_seconds: how long before the present the window ends; by default the store's delay.
+            extra_datapoints: the number of datapoints in the evaluation range beyond N.
         """
         self._store = store
         self._clock = clock
@@ -108,7 +107,7 @@ class AlarmEvaluator:
         self._sources: dict[str, _DatapointSource] = {}
 
     def evaluate(self, alarm: Mapping[str, Any]) -> StateChange | None:
-        """Return the change of state that an evaluation at this moment brings about; None if the state stays.
+        """Return the change of state that an evaluation at this moment causes, or None if the state stays.
 
         Raises:
             InvalidAlarmError: the alarm is invalid or not modelled.
@@ -139,7 +138,7 @@ class AlarmEvaluator:
         return source.read(self._store, starts, self._store.horizon(now))
 
     def _source(self, alarm: Mapping[str, Any]) -> _DatapointSource:
-        """Return what computes the alarm's datapoints, made anew when the alarm's metrics have changed."""
+        """Return what computes the alarm's datapoints. It is created again when the alarm's metrics have changed."""
         definition = _definition(alarm)
         source = self._sources.get(alarm["AlarmName"])
         if source is None or source.definition != definition:
@@ -149,14 +148,14 @@ class AlarmEvaluator:
 
 
 class _DatapointSource:
-    """Computes an alarm's datapoints, each once.
+    """Computes each datapoint of an alarm once.
 
-    Sliding by a minute brings one new datapoint; the others were seen before. They are kept as long as nobody rewrites
-    the past and the alarm's metrics and expressions stay the same.
+    A window that slides by a minute contains one new datapoint. The other datapoints are cached until the past is
+    rewritten or the alarm's metrics or expressions change.
     """
 
     def __init__(self, definition: Sequence[Mapping[str, Any]]) -> None:
-        self.definition = copy.deepcopy(definition)  # the caller may go on to change the alarm in place
+        self.definition = copy.deepcopy(definition)  # the caller may later change the alarm in place
         self._program = MetricProgram(definition)
         returned = [query["Id"] for query in definition if query.get("ReturnData", True)]
         if len(returned) != 1:
@@ -188,7 +187,7 @@ class _DatapointSource:
 
     def read(self, store: MetricStore, starts: range, horizon: int) -> list[Datapoint]:
         """Return the datapoints that start at these moments."""
-        slides = self.period // MINUTE  # so many windows go by until datapoints are seen again
+        slides = self.period // MINUTE  # number of windows until the same datapoints are used again
         if self._revision != store.revision or len(self._seen) > 2 * len(starts) * slides:
             self._revision = store.revision
             self._seen.clear()
@@ -198,14 +197,14 @@ class _DatapointSource:
                 value = seen[start]
             except KeyError:
                 value = self._program.value(self._result, store, start, horizon)
-                if start + self.period <= horizon:  # a period that is not over yet will change
+                if start + self.period <= horizon:  # a period that has not ended can change
                     seen[start] = value
             datapoints.append(Datapoint(start, value))
         return datapoints
 
 
 def _definition(alarm: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return the alarm's metric queries; an alarm on a single metric is given the form of the others."""
+    """Return the alarm's metric queries. An alarm on a single metric gets the same form."""
     if alarm.get("Metrics"):
         metrics: Sequence[Mapping[str, Any]] = alarm["Metrics"]
         return metrics

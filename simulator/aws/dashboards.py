@@ -17,11 +17,11 @@ from simulator.aws.metric_math import Call, Node, Number, Reference, Text
 from simulator.aws.metrics import MetricStore, metric_key
 
 Points = dict[int, float]
-"""A line's datapoints by the start of their period, in epoch seconds; a missing one is absent."""
+"""A line's datapoints by the start of their period, in epoch seconds. Missing datapoints are absent."""
 
 
 class UnsupportedWidgetError(ValueError):
-    """A widget is invalid, or asks for something that is not modelled."""
+    """A widget is invalid or not modelled."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Line:
 
 
 def lines(properties: Mapping[str, Any], store: MetricStore, start: datetime, end: datetime) -> list[Line]:
-    """Return what a metric widget shows of a stretch of time, in the order of its rows.
+    """Return the lines of a metric widget for a time range, in the order of its rows.
 
     Raises:
         UnsupportedWidgetError: the widget, or an expression of it, is invalid or not modelled.
@@ -106,8 +106,8 @@ class _Row:
 class _Graph:
     """The rows of one widget, computed.
 
-    Metric math that looks at one moment at a time is `metric_math`'s. Expressions that look across time or for metrics
-    (FILL with REPEAT, SEARCH, SORT) are computed here, and have to stand on their own in a row.
+    `metric_math` computes expressions on single moments. Expressions across time or on searched metrics (FILL with
+    REPEAT, SEARCH, SORT) are computed here, and must be the whole expression of a row.
     """
 
     def __init__(self, store: MetricStore, start: int, end: int, period: int) -> None:
@@ -123,7 +123,7 @@ class _Graph:
         ]
 
     def prepare(self, row: _Row) -> None:
-        """Compute an expression across time, or leave it to metric math."""
+        """Compute an expression across time, or keep it for metric math."""
         assert row.expression is not None
         root = metric_math.parse(_with_quoted_words(row.expression)).root
         if isinstance(root, Call) and root.function in ("FILL", "SEARCH", "SORT"):
@@ -132,7 +132,7 @@ class _Graph:
             self._math[row.id] = row.expression
 
     def compute(self) -> dict[str, list[Line]]:
-        """All rows by their id."""
+        """Return the lines of all rows by id."""
         series = {id_: found[0].points for id_, found in self._lines.items() if len(found) == 1}
         computed = metric_math.evaluate(self._math, series, self._moments(self._period), self._period)
         helpers: dict[str, list[Line]] = {id_: [] for id_ in self._math}
@@ -198,5 +198,5 @@ class _Graph:
 
 
 def _with_quoted_words(expression: str) -> str:
-    """Put words that stand for themselves (REPEAT, MAX as an order) between quotes, for `metric_math` to read."""
+    """Quote bare words (REPEAT, MAX as an order) so that `metric_math` can parse them."""
     return re.sub(r"\b(REPEAT|LINEAR|MIN|MAX|AVG|SUM|ASC|DESC)(?=\s*[,)])", r'"\1"', expression)

@@ -1,4 +1,4 @@
-"""CloudWatch Logs Insights: as much of its language as the saved queries speak.
+"""CloudWatch Logs Insights: the part of its language that the saved queries use.
 
 Source: Amazon CloudWatch Logs User Guide, "CloudWatch Logs Insights language query syntax".
 """
@@ -21,14 +21,14 @@ _CONDITIONS: tuple[tuple[str, Callable[..., Callable[[Line], bool]]], ...] = (
 
 
 class UnsupportedQueryError(ValueError):
-    """The query is invalid, or says something that is not modelled."""
+    """The query is invalid or not modelled."""
 
 
 def run(query: str, lines: Iterable[Line]) -> list[Row]:
-    """Run a query over log lines as `Invocation.logs` has them.
+    """Run a query over log lines in the form of `Invocation.logs`.
 
     Returns:
-        A row for each line that is found, with the fields that the query names; one that a line lacks is absent.
+        A row for each matching line, with the fields that the query names. A field that a line lacks is absent.
     """
     found = list(lines)
     for command in (part.strip() for part in query.split("|")):
@@ -57,8 +57,8 @@ def columns(query: str) -> list[str]:
     return [name.strip() for name in match[1].split(",")] if match else []
 
 
-def field(line: Line, name: str) -> Any:  # noqa: ANN401 - whatever a log line holds
-    """Return a field of a line; None if it has none. Logs Insights finds fields of JSON by their path."""
+def field(line: Line, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a field of a line, or None. Logs Insights finds fields of JSON by their path."""
     if name == "@timestamp":
         return line.get("timestamp")
     value: Any = line

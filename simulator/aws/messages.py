@@ -1,7 +1,7 @@
-"""What CloudWatch publishes to an SNS topic when an alarm changes its state.
+"""The messages that CloudWatch publishes to an SNS topic when an alarm changes its state.
 
-The form is that of recorded messages: the one that aws-samples/kinesis-auto-scaling keeps in a comment (2020), and
-newer ones, which add the alarm's actions, DatapointsToAlarm and AlarmConfigurationUpdatedTimestamp.
+The form is that of recorded messages: one that aws-samples/kinesis-auto-scaling keeps in a comment (2020), and newer
+ones, which add the alarm's actions, DatapointsToAlarm and AlarmConfigurationUpdatedTimestamp.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def alarm_message(alarm: Mapping[str, Any], change: StateChange, region: str, account: str) -> dict[str, Any]:
-    """Return the message, to be serialised as JSON, that tells of an alarm's change of state.
+    """Return the message about an alarm's change of state, to be serialized as JSON.
 
     Args:
         alarm: the alarm as DescribeAlarms returns it.
-        change: what happened to it.
+        change: the change of state.
         region: the region's code, for instance ``us-east-2``.
         account: the account's 12 digits.
     """
@@ -57,7 +57,7 @@ def alarm_subject(change: StateChange, region: str) -> str:
 
 @cache
 def region_name(region: str) -> str:
-    """Return a region's display name, for instance ``US East (Ohio)``; its code where botocore knows no name."""
+    """Return a region's display name, for instance ``US East (Ohio)``, or its code if botocore has no name for it."""
     for partition in create_loader().load_data("endpoints")["partitions"]:
         if region in partition["regions"]:
             name: str = partition["regions"][region]["description"]
@@ -98,5 +98,5 @@ def _metric_query(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dimensions(metric: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return a metric's dimensions as messages have them, in lower case."""
+    """Return a metric's dimensions in the form of messages, with keys in lower case."""
     return [{"value": dimension["Value"], "name": dimension["Name"]} for dimension in metric.get("Dimensions") or ()]

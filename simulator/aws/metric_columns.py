@@ -1,4 +1,4 @@
-"""How the datapoints of a metric are kept and added up."""
+"""Storage and aggregation of the datapoints of a metric."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MINUTE = 60
 class MinuteColumns:
     """The minutes of one metric, in columns: sum, number of samples, minimum, maximum.
 
-    An absent minute is the neutral element of each column, so that aggregating needs no special case.
+    An absent minute contains the neutral element of each column, so aggregation needs no special case.
     """
 
     _NEUTRAL = (0.0, 0.0, math.inf, -math.inf)
 
     def __init__(self, first: int) -> None:
-        """Start without datapoints; `first`, in minutes since the epoch, is about where they will be."""
+        """Start without datapoints. `first`, in minutes since the epoch, is approximately their first minute."""
         self._first = first
         self._columns = [array("d") for _ in self._NEUTRAL]
 
@@ -48,7 +48,7 @@ class MinuteColumns:
         """Return a statistic of each period in which there is data before the minute `end`; `starts` are seconds."""
         length = starts.step // MINUTE
         end = min(end, self._first + len(self._columns[0]))
-        # Of periods that end before the first minute or start after the last there is nothing to say.
+        # Periods that end before the first minute or start after the last one have no data.
         before = max(0, self._first - starts.start // MINUTE) // length
         after = max(0, -((starts.start // MINUTE - end) // length))
         starts = starts[before:after]

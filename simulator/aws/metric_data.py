@@ -33,7 +33,7 @@ _DEFAULT_MAX_DATAPOINTS = 100_800
 _MAX_QUERIES = 500
 _FROM_WORST = ("Forbidden", "InternalError", "PartialData")
 
-# How long CloudWatch keeps datapoints, by the shortest period they are kept for.
+# How long CloudWatch keeps datapoints, by their shortest available period.
 _RETENTION = (
     (3600, timedelta(days=455)),
     (300, timedelta(days=63)),
@@ -43,7 +43,7 @@ _RETENTION = (
 
 @dataclass(frozen=True, slots=True)
 class _Metric:
-    """A metric, a statistic of it and the length of its periods in seconds."""
+    """A metric, a statistic, and the length of the periods in seconds."""
 
     key: MetricKey
     stat: str
@@ -54,11 +54,11 @@ class MetricProgram:
     """The queries of one alarm or one GetMetricData request, compiled: metrics to read, expressions to evaluate."""
 
     def __init__(self, queries: Sequence[Mapping[str, Any]]) -> None:
-        """Compile queries as boto3 has them (MetricDataQueries, or an alarm's Metrics).
+        """Compile queries in boto3's form (MetricDataQueries, or an alarm's Metrics).
 
         Raises:
             UnsupportedRequestError: a query is invalid or not modelled.
-            UnsupportedExpressionError: an expression is.
+            UnsupportedExpressionError: an expression is invalid or not modelled.
         """
         self._metrics: dict[str, _Metric] = {}
         self._expressions: dict[str, str] = {}
@@ -79,19 +79,19 @@ class MetricProgram:
         return {metric.key for metric in self._metrics.values()}
 
     def worst(self, id_: str, bad: Mapping[MetricKey, BadAnswer]) -> BadAnswer | None:
-        """Return the bad answer that a query shares in; None if nothing is wrong with what it reads."""
+        """Return the worst of the bad answers that affect a query, or None."""
         read = {self._metrics[id_].key} if id_ in self._metrics else self.keys()
         answers = [bad[key] for key in read if key in bad]
         return min(answers, key=lambda answer: _FROM_WORST.index(answer.status), default=None)
 
     @property
     def metric_count(self) -> int:
-        """How many metrics are read."""
+        """The number of metrics that are read."""
         return len(self._metrics)
 
     @property
     def expression_count(self) -> int:
-        """How many expressions are evaluated."""
+        """The number of expressions that are evaluated."""
         return len(self._expressions)
 
     def check_result(self, id_: str) -> int:
@@ -147,12 +147,11 @@ def _metric(metric_stat: Mapping[str, Any]) -> _Metric:
 
 @dataclass(frozen=True, slots=True)
 class BadAnswer:
-    """How GetMetricData answers for a metric when something is wrong with it.
+    """A faulty answer of GetMetricData for a metric.
 
     Attributes:
-        status: InternalError or Forbidden, which come without data, or PartialData, which comes with half of them.
-        next_token: whether NextToken leads to the rest, which it never does with Forbidden or in a request with
-            expressions.
+        status: InternalError or Forbidden, which have no data, or PartialData, which has half of them.
+        next_token: whether NextToken leads to the other half. Never with Forbidden or in a request with expressions.
 
     """
 
@@ -166,18 +165,18 @@ def get_metric_data(
     now: datetime,
     bad_answer: Callable[[MetricKey], BadAnswer | None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Answer a GetMetricData request, both as boto3 has them.
+    """Answer a GetMetricData request. Both have boto3's form.
 
     Metric queries and expressions, ScanBy, MaxDatapoints and NextToken are modelled. As in CloudWatch, the newest
-    period may be only partly filled, datapoints older than CloudWatch keeps them for the period are gone, and a
-    request with expressions is answered on one page.
+    period may be incomplete, datapoints expire after the retention of their period, and a request with expressions is
+    answered on one page.
 
-    `bad_answer` says whether something is wrong with a metric; it is asked once for each in a request. An expression
-    shares the fate of the metrics beside it in the request: an assumption.
+    `bad_answer` returns the faulty answer for a metric, or None. It is called once for each metric of a request. A
+    faulty answer for one metric of a request also applies to all expressions of the request, which is an assumption.
 
     Raises:
-        UnsupportedRequestError: the request is invalid or asks for something that is not modelled.
-        UnsupportedExpressionError: an expression is.
+        UnsupportedRequestError: the request is invalid or not modelled.
+        UnsupportedExpressionError: an expression is invalid or not modelled.
     """
     queries: Sequence[Mapping[str, Any]] = request["MetricDataQueries"]
     if not 0 < len(queries) <= _MAX_QUERIES:
@@ -196,7 +195,7 @@ def get_metric_data(
         points = _points(store, program, query["Id"], start, min(end, epoch_seconds(now)), now)
         if descending:
             points.reverse()
-        # A page is the next `room` datapoints of all results laid end to end.
+        # A page is the next `room` datapoints of all results in sequence.
         id_, first, last = query["Id"], max(0, offset - position), max(0, offset + room - position)
         first = owed.get(id_, first)
         position += len(points)
@@ -224,12 +223,12 @@ def get_metric_data(
 
 @lru_cache(maxsize=100_000)
 def _moment(epoch: int) -> datetime:
-    """A moment of a datapoint, the same object each time: a week of minutes is asked for over and over."""
+    """Return a datapoint's timestamp. It is cached because the same week of minutes is requested many times."""
     return datetime.fromtimestamp(epoch, UTC)
 
 
 def _read_token(token: str | None) -> tuple[int, dict[str, int]]:
-    """How far the results are told, all laid end to end; and of those that lag behind, from which datapoint on."""
+    """Return the position in the sequence of all results, and the next datapoint of results that are behind it."""
     offset, owed = json.loads(token) if token else (0, {})
     return offset, owed
 

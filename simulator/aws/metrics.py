@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MetricKey: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
-"""Namespace, name and sorted dimensions: what makes a metric unique."""
+"""Namespace, name and sorted dimensions, which identify a metric."""
 
 
 class UnsupportedRequestError(ValueError):
-    """The request is invalid, or asks for something that this simulator does not model."""
+    """The request is invalid or not modelled."""
 
 
 class MetricStore:
     """The datapoints of every metric.
 
-    A datapoint becomes visible `delay_seconds` after its minute has ended. How late the metrics of Kinesis really are
-    is not documented; the people who scale streams by them speak of a minute.
+    A datapoint becomes visible `delay_seconds` after the end of its minute. AWS does not document the delay of Kinesis
+    metrics. People who scale streams by them report about a minute.
 
     Attributes:
-        delay_seconds: how late metrics are.
-        revision: changes whenever the past is rewritten: when a datapoint is put into a period that `aggregate` has
-            already answered for. Whoever caches aggregates discards them then.
+        delay_seconds: the delay of metrics.
+        revision: changes when the past is rewritten, that is, when a datapoint is put into a period that `aggregate`
+            has already returned. A cache of aggregates is then invalid.
     """
 
     def __init__(self, delay_seconds: int = ASSUMED.metric_delay_seconds) -> None:
@@ -51,9 +51,9 @@ class MetricStore:
         minimum: float | None = None,
         maximum: float | None = None,
     ) -> None:
-        """Add a statistic set to the minute in which `timestamp` lies, as PutMetricData does.
+        """Add a statistic set to the minute that contains `timestamp`, as PutMetricData does.
 
-        Minimum and maximum default to the mean of the samples. What the minute already holds is added to.
+        Minimum and maximum default to the mean of the samples. The set is added to the existing samples of the minute.
         """
         if sample_count <= 0:
             raise ValueError("a datapoint has at least one sample")
@@ -69,7 +69,7 @@ class MetricStore:
             self.revision += 1
 
     def keys(self) -> Iterable[MetricKey]:
-        """Return every metric that there is."""
+        """Return every metric."""
         return self._series.keys()
 
     def horizon(self, now: datetime) -> int:
@@ -77,9 +77,9 @@ class MetricStore:
         return (epoch_seconds(now) - self.delay_seconds) // MINUTE * MINUTE
 
     def aggregate(self, key: MetricKey, stat: str, start: int, period_seconds: int, horizon: int) -> float | None:
-        """Return a statistic of the period that starts at epoch second `start`, a full minute; None if it is missing.
+        """Return a statistic of the period that starts at epoch second `start`, a full minute. None if it is missing.
 
-        Only what is visible up to `horizon` counts. The period need not be aligned.
+        Only datapoints that are visible up to `horizon` count. The period may be unaligned.
         """
         end = min(start + period_seconds, horizon)
         self._answered_until = max(self._answered_until, end)
@@ -87,9 +87,9 @@ class MetricStore:
         return None if minutes is None else minutes.aggregate(stat, start // MINUTE, end // MINUTE)
 
     def aggregates(self, key: MetricKey, stat: str, starts: range, horizon: int) -> list[tuple[int, float]]:
-        """Return what `aggregate` does for many periods, one after another, as (start, value); missing ones are not in.
+        """Return the results of `aggregate` for many consecutive periods as (start, value), without missing ones.
 
-        `starts` are the starts of the periods; its step is their length.
+        `starts` contains the starts of the periods. Its step is their length.
         """
         if starts:
             self._answered_until = max(self._answered_until, min(starts[-1] + starts.step, horizon))
@@ -108,9 +108,9 @@ class MetricStore:
         *,
         now: datetime | None = None,
     ) -> dict[datetime, float]:
-        """Return the datapoints of a metric by the start of their period; a missing datapoint is an absent key.
+        """Return the datapoints of a metric by the start of their period. Missing datapoints are absent.
 
-        Periods are aligned to the epoch. The first one is that in which `start` lies, the last one starts before `end`.
+        Periods are aligned to the epoch. The first period contains `start`, and the last one starts before `end`.
 
         Args:
             namespace: for instance ``AWS/Kinesis``.
@@ -120,7 +120,7 @@ class MetricStore:
             period_seconds: a multiple of 60.
             start: inclusive.
             end: exclusive.
-            now: what is not visible yet at this moment is left out; None shows everything.
+            now: the time that determines which datapoints are visible; None shows all of them.
         """
         check_stat(stat)
         check_period(period_seconds)
@@ -148,7 +148,7 @@ def check_period(period_seconds: int) -> None:
 
 
 def periods_within(start: int, end: int, period: int) -> range:
-    """Return the starts of the aligned periods from that in which `start` lies to the last one before `end`."""
+    """Return the starts of the aligned periods from the one that contains `start` to the last one before `end`."""
     return range(start // period * period, end, period)
 
 

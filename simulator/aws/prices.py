@@ -1,8 +1,8 @@
-"""What AWS charges, as data: Kinesis for streams, and other services for the autoscaler beside them.
+"""The prices of AWS as data: Kinesis for streams, and other services for the autoscaler itself.
 
-The prices of Kinesis are in prices.json, with region, date and source. What is counted and how it is rounded says the
-Amazon Kinesis Data Streams pricing page (https://aws.amazon.com/kinesis/data-streams/pricing). Its tables are not part
-of the copies that could be read; the figures are those which public sources quote from them.
+The prices of Kinesis are in prices.json, with region, date and source. The Amazon Kinesis Data Streams pricing page
+(https://aws.amazon.com/kinesis/data-streams/pricing) defines what is counted and how it is rounded. Its tables could
+not be read; the figures are those that public sources quote from them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOURS_PER_MONTH = 730
-"""A mean month, as in AWS's own examples."""
+"""An average month, as in AWS's own examples."""
 
 RETENTION_HOURS = 24
-"""How long a stream keeps records without further charge."""
+"""How long a stream keeps records without an extra charge."""
 LONGEST_RETENTION_HOURS = 7 * 24
-"""Up to here the prices of retention apply; what is kept longer has prices of its own, which are not here."""
+"""The longest retention with these prices. Longer retention has other prices, which are not included."""
 
 _PUT_UNIT_BYTES = 25 * 1024
 _GIGABYTE = 1024**3
@@ -26,12 +26,12 @@ _GIGABYTE = 1024**3
 
 @dataclass(frozen=True)
 class Readers:
-    """What reads a stream, and for how long it keeps its records.
+    """The consumers of a stream, and the retention of its records.
 
     Attributes:
         shared: consumers that poll with GetRecords, each of which reads everything.
         fan_out: consumers with enhanced fan-out, each of which reads everything.
-        retention_hours: for how long records are kept.
+        retention_hours: how long records are kept.
 
     """
 
@@ -41,7 +41,7 @@ class Readers:
 
     @property
     def further_hours(self) -> int:
-        """Of retention, those that are charged for."""
+        """The hours of retention that are charged."""
         return max(0, min(self.retention_hours, LONGEST_RETENTION_HOURS) - RETENTION_HOURS)
 
 
@@ -51,11 +51,11 @@ class OnDemandPrices:
 
     Attributes:
         stream_hour: for the stream.
-        gigabyte_in: for data written; each record is rounded up to a whole KB, which is the caller's business.
+        gigabyte_in: for data written. The caller rounds each record up to a whole KB.
         gigabyte_out: for data read by a polling consumer.
         fan_out_gigabyte: for data read by a consumer with enhanced fan-out.
         retention_gigabyte_month: for data kept after the first day, up to the seventh.
-        least_bytes_per_second: that all streams of the account and region pay for, in and out each.
+        least_bytes_per_second: minimum that all streams of the account and region together pay for, both in and out.
 
     """
 
@@ -67,14 +67,14 @@ class OnDemandPrices:
     least_bytes_per_second: float
 
     def of(self, hours: float, bytes_in: float, readers: Readers = Readers()) -> float:
-        """Dollars for one stream, without what the account pays at least."""
+        """Return the dollars for one stream, without the account's minimum."""
         written = bytes_in / _GIGABYTE
         read = readers.shared * self.gigabyte_out + readers.fan_out * self.fan_out_gigabyte
         kept = written / hours * readers.further_hours * hours / HOURS_PER_MONTH if hours else 0.0
         return hours * self.stream_hour + written * (self.gigabyte_in + read) + kept * self.retention_gigabyte_month
 
     def least(self, hours: float) -> float:
-        """Dollars that all streams of an account and region pay together at least, for data in and out."""
+        """Return the minimum in dollars that all streams of an account and region together pay for data in and out."""
         gigabytes = hours * 3600 * self.least_bytes_per_second / _GIGABYTE
         return gigabytes * (self.gigabyte_in + self.gigabyte_out)
 
@@ -85,15 +85,15 @@ class Prices:
 
     Attributes:
         region: where they apply.
-        date: the month in which they were read. Check the pricing page before you rely on a sum.
+        date: the month in which they were read. Check the pricing page before you rely on a figure.
         shard_hour: provisioned mode, for an open shard.
         million_put_units: provisioned mode, for a million records of up to 25 KB; a larger one counts several times.
         fan_out_shard_hour: provisioned mode, for each consumer with enhanced fan-out and open shard.
         fan_out_gigabyte: provisioned mode, for data that such a consumer reads.
         retention_shard_hour: provisioned mode, for an open shard whose records are kept for more than a day.
         on_demand: on-demand mode, standard.
-        advantage: on-demand mode, Advantage, which an account chooses for all its on-demand streams of a region.
-        source: where they were read.
+        advantage: on-demand Advantage, which an account selects for all its on-demand streams in a region.
+        source: the source of the prices.
 
     """
 
@@ -111,7 +111,7 @@ class Prices:
     def provisioned(
         self, shard_hours: float, records: float, record_bytes: float, readers: Readers = Readers()
     ) -> float:
-        """Dollars for open shards and the records written to them, which are `record_bytes` long each."""
+        """Return the dollars for open shards and the records written to them, which have `record_bytes` each."""
         units = records * max(1, math.ceil(record_bytes / _PUT_UNIT_BYTES))
         a_shard_hour = self.shard_hour + readers.fan_out * self.fan_out_shard_hour
         if readers.further_hours:
@@ -132,16 +132,16 @@ US_EAST_1 = Prices.read(Path(__file__).with_name("prices.json"))
 
 @dataclass(frozen=True)
 class Running:
-    """Prices of what the autoscaler uses beside the streams, in one region, in US dollars, without free tiers.
+    """Prices of what the autoscaler uses besides the streams, in one region, in US dollars, without free tiers.
 
     Sources: the pricing pages of CloudWatch, DynamoDB (on-demand) and Lambda (arm64).
 
     Attributes:
         alarm_metric_month: for each metric in an alarm.
         custom_metric_hour: for a custom metric in each hour in which it is reported: 0.30 a month.
-        data_metric: for each metric that a GetMetricData call asks for.
-        request: for another call of CloudWatch's API.
-        log_byte: for a byte of the log, taken in; the overhead of an event included in the bytes.
+        data_metric: for each metric requested from GetMetricData.
+        request: for any other call of CloudWatch's API.
+        log_byte: for an ingested byte of the log, which includes the overhead of an event.
         write_unit: for a write of 1 KB to DynamoDB.
         read_unit: for a strongly consistent read of 4 KB.
         gigabyte_second: for Lambda's memory over time.

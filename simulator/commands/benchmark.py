@@ -1,7 +1,7 @@
-"""Write the tables and charts of docs/benchmarks.md anew, from seeded traffic and from a folder of traces.
+"""Write the tables and charts of docs/benchmarks.md, from generated traffic and from a folder of traces.
 
-Every policy, preset and the clairvoyant bound serve every trace (see `compare` for what is modelled). The same seeds
-and files give the same figures.
+Every policy, preset and the clairvoyant bound serve every trace (`compare` describes the model). The same seeds and
+files give the same figures.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ SECTIONS: dict[str, Callable[[Benchmark], str]] = {
     "splits": lambda _: table_of_splits(measure_splits()),
     "fleet": lambda benchmark: fleet.markdown(fleet.STREAMS, fleet.SWEEP, benchmark.console),
 }
-"""What is generated on the page: each section's name in its marks, and what writes it."""
+"""The generated sections of the page: each section's name in its marks, and its generator."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Name what the command line takes."""
+    """Add the command line's arguments."""
     parser.add_argument(
-        "--traces", type=Path, metavar="FOLDER", help="CSV and JSON files to serve as well, as for replay"
+        "--traces", type=Path, metavar="FOLDER", help="folder of CSV and JSON files to serve as well (see replay)"
     )
     parser.add_argument(
         "--seeds",
@@ -52,29 +52,29 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         default=SEEDS,
         metavar="N",
-        help="of the generated traffic (1 2 3)",
+        help="seeds of the generated traffic (1 2 3)",
     )
     parser.add_argument(
         "--days",
         type=number(int, LEAST_DAYS, MOST_DAYS),
         default=DAYS,
         metavar="N",
-        help=f"length of a generated trace ({DAYS})",
+        help=f"days of each generated trace ({DAYS})",
     )
     names = list(SECTIONS)
     parser.add_argument(
         "--sections", nargs="+", choices=names, default=names, metavar="NAME", help=f"only these: {', '.join(names)}"
     )
-    parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE", help="the page that is written")
+    parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE", help="the page to write")
 
 
 def run(options: Namespace, console: Console) -> bool:
-    """Write the sections; always True.
+    """Write the sections. Always return True.
 
     Raises:
         TraceError: the folder has no trace, or one that cannot be read.
         OutputError: the page cannot be read or written.
-        MissingSectionError: the page has no place for a section.
+        MissingSectionError: the page lacks the marks of a section.
 
     """
     try:
@@ -84,7 +84,7 @@ def run(options: Namespace, console: Console) -> bool:
         raise OutputError(
             f"{options.page} cannot be read: {reason}; name the page to write, as docs/benchmarks.md"
         ) from None
-    with_sections(page, dict.fromkeys(options.sections, ""))  # better refused now than in minutes
+    with_sections(page, dict.fromkeys(options.sections, ""))  # refuse now instead of after minutes
     check_writable(options.page.parent)
     images = options.page.parent / "images"
     hears = partial(tell, console=console)

@@ -1,15 +1,15 @@
-"""Serve a trace under this module, every other policy, on-demand mode and a clairvoyant, and compare.
+"""Serve a trace under this module, every other policy, on-demand mode and the clairvoyant bound, and compare.
 
-This module is modelled with the very code that decides in the function, with its alarms and its reconcile, under the
-settings given and under every documented preset. The others are modelled as they are documented or coded, with their
-own defaults: aws-samples/kinesis-auto-scaling, epsagon/kinesis-autoscaler, KENZAN's demonstration (as coded, and with
-its units put right) and theburningmonk's recipe. On-demand mode takes double the peak of the last 30 days, but not of
-the last 15 minutes. The bound is that of a clairvoyant who throttles nothing with at most ten changes a day.
+This module runs with the function's own decision code, its alarms and its reconcile, under the given settings and under
+every documented preset. The other autoscalers run as documented or coded, with their own defaults:
+aws-samples/kinesis-auto-scaling, epsagon/kinesis-autoscaler, KENZAN's demonstration (as coded, and with its units
+corrected) and theburningmonk's recipe. On-demand mode accepts double the peak of the last 30 days, without the last 15
+minutes. The bound throttles nothing, with at most ten changes a day and full knowledge of the traffic.
 
-Modelled are: what a stream accepts with even keys, how long a reshard takes, metrics that are a minute late, alarms,
-what Kinesis refuses, and its prices. Not modelled are: uneven keys, consumers that fall behind, producers that send
-again what was throttled, an account's quotas, and what the autoscalers themselves cost. `replay` runs the real function
-on a simulated AWS, with more of that.
+The model includes the capacity of a stream with even keys, the duration of a reshard, metrics that are a minute late,
+alarms, Kinesis's refusals, and its prices. It does not include uneven keys, consumers with lag, producers that retry
+throttled records, an account's quotas, and the cost of the autoscalers themselves. `replay` runs the real function on a
+simulated AWS, which includes more of these.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Name what the command line takes."""
+    """Add the command line's arguments."""
     parser.usage = "%(prog)s FILE|--stream NAME|--sample NAME [--preset NAME] [settings] [--output FOLDER]"
     add_traffic_arguments(parser)
     parser.add_argument(
@@ -57,7 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace, console: Console) -> bool:
-    """Compare; always True.
+    """Compare. Always return True.
 
     Raises:
         TraceError: the trace cannot be read.
@@ -67,7 +67,7 @@ def run(options: Namespace, console: Console) -> bool:
     """
     presets = {name: {**UNLIMITED, **inputs} for name, inputs in PRESETS.items()}
     base = presets[options.preset or DEFAULT]
-    module_inputs.inputs(options, base=base)  # better refused before anything is read
+    module_inputs.inputs(options, base=base)  # refuse before anything is read
     if options.output:
         check_writable(options.output)
     read = read_given(options, console)
@@ -108,7 +108,7 @@ def run(options: Namespace, console: Console) -> bool:
 
 
 def table(results: Sequence[Outcome]) -> Table:
-    """The outcomes as a table; this module's are coloured."""
+    """Return the outcomes as a table, with this module's in color."""
     result = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     result.add_column("\npolicy", no_wrap=True)
     for title in (

@@ -1,6 +1,6 @@
 """The demonstration: the real Terraform, the real package, a day of traffic in virtual time.
 
-Everything that Terraform creates lives in a local AWS: no account is needed, and nothing is left behind but the chart.
+All resources of Terraform are in a local AWS. No account is needed, and only the chart and the page remain.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ EXAMPLE = "examples/simple"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Name what the command line takes."""
-    parser.add_argument("--trace", type=Path, metavar="FILE", help="traffic, in a file as for replay")
-    parser.add_argument("--stream", metavar="NAME", help="whose traffic, where the trace has several streams'")
+    """Add the command line's arguments."""
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="file with traffic (see replay)")
+    parser.add_argument("--stream", metavar="NAME", help="the stream, if the trace has several streams")
     parser.add_argument("--mean-shards", type=mean_shards, metavar="N", help="scale its mean to N shards (4)")
     parser.add_argument(
         "--days", type=number(int, 1, MOST_DAYS), default=1, metavar="N", help="days to replay, for each stream (1)"
@@ -58,7 +58,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace, console: Console) -> bool:
-    """Run the demo; whether everything happened that should: a plan without changes, and of generated days scalings.
+    """Run the demo. Return whether the plan has no changes and generated days have scalings.
 
     Raises:
         TerraformMissingError: Terraform is missing or too old.
@@ -116,7 +116,7 @@ def run(options: Namespace, console: Console) -> bool:
 
 
 def _traces(stream_names: Sequence[str], trace: Trace | None, days: int) -> dict[str, Trace]:
-    """What each stream gets: a generated day; or a part of the trace of its own, if that is long enough."""
+    """Return each stream's traffic: a generated day, or a separate part of the trace if it is long enough."""
     if trace is None:
         steady = generated_day("a generated day", base=0.9, peak=6, peak_hour=13, seed=1)
         bursty = generated_day("another generated day", base=0.8, peak=4, peak_hour=14, burst_hour=11, seed=2)
@@ -166,7 +166,7 @@ def _event_line(stream_name: str, event: Scaling) -> str:
 
 @contextmanager
 def _step(console: Console, title: str) -> Iterator[Any]:
-    """Show a step as it runs, with the last line it wrote, and how long it took."""
+    """Show a step while it runs, with its last line of output and its duration."""
     started = time.perf_counter()
     with console.status(title) as status:
 
@@ -179,13 +179,13 @@ def _step(console: Console, title: str) -> Iterator[Any]:
 
 
 def _last_words(plan: str) -> str:
-    """Return what Terraform concluded."""
+    """Return the conclusion of Terraform's output."""
     conclusions = [line for line in plan.splitlines() if line.startswith(("No changes.", "Plan:"))]
     return conclusions[-1] if conclusions else plan
 
 
 def _say_the_same(command: str, aws: Mapping[str, str], console: Console) -> None:
-    """Show the command that prints the log, run as a user would, but with this environment's AWS CLI."""
+    """Show the command that prints the log. It runs as for a user, but with the AWS CLI of this environment."""
     environment = with_aws(aws)
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     answer = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)  # noqa: S602
@@ -197,7 +197,7 @@ def _say_the_same(command: str, aws: Mapping[str, str], console: Console) -> Non
 
 
 def _summary_rows(replays: Sequence[StreamReplay]) -> PageTable:
-    """What became of each stream, and what its shards cost, beside a fixed count that carries its highest minute."""
+    """Return each stream's result, and the cost of its shards compared with a fixed count for its highest minute."""
     a_month = US_EAST_1.shard_hour * HOURS_PER_MONTH
     head = (
         "stream",
@@ -240,7 +240,7 @@ def _summary(replays: Sequence[StreamReplay]) -> Table:
 
 
 def _proof(aws: LocalAWS) -> str:
-    """Say how the scalings came about."""
+    """Return how the scalings were made."""
     invocations = aws.functions.invocations
     scalings = [
         [call.operation for call in invocation.api_calls]
@@ -256,6 +256,6 @@ def _proof(aws: LocalAWS) -> str:
 
 
 def _scaled_as_it_should(replays: Sequence[StreamReplay], *, is_own: bool) -> bool:
-    """Whether the generated days were scaled both ways; traffic of one's own may need no scaling."""
+    """Return whether the generated days were scaled up and down. The user's own traffic may need no scaling."""
     directions = {event.to_shards > event.from_shards for each in replays for event in each.events}
     return is_own or directions == {True, False}

@@ -1,4 +1,4 @@
-"""Flags that commands share, which say what is wrong with a value, and the check of where results go."""
+"""Flags that several commands share, with validation, and the check of the output folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class OutputError(ValueError):
-    """Results cannot be written where they are to go; the message says why and what to do."""
+    """Results cannot be written. The message contains the reason and the remedy."""
 
 
 def number(kind: type[float], least: float, most: float, *, above: bool = False) -> Callable[[str], float]:
-    """The type of a flag whose value is a number within bounds; with `above` the least is not one of them."""
+    """Return the type of a numeric flag with bounds. With `above`, the lower bound is excluded."""
     whole = "a whole number" if kind is int else "a number"
     bounds = f"above {least:,g} and up to {most:,g}" if above else f"from {least:,g} to {most:,g}"
 
@@ -39,17 +39,17 @@ def number(kind: type[float], least: float, most: float, *, above: bool = False)
 
 
 mean_shards = number(float, 0, MOST_SHARDS, above=True)
-"""The type of a flag to which traffic is scaled."""
+"""The type of a flag for the mean of scaled traffic."""
 
 seconds = number(float, 0, 24 * 60 * 60, above=True)
-"""The type of a flag that is a duration of a day at most."""
+"""The type of a flag for a duration of at most a day."""
 
 
 def output_folder(chosen: Path | None, default: Path, trace: Trace) -> Path:
-    """Where a command's results go: the folder that was chosen, or one of the trace's name in the default.
+    """Return the folder for a command's results: the chosen one, or one with the trace's name in the default folder.
 
     Raises:
-        OutputError: nothing can be written there. Better refused now than when the work is done.
+        OutputError: it is not writable. This is checked before the work begins.
 
     """
     folder = chosen or default / (trace.name.strip(".") or "trace")
@@ -58,10 +58,10 @@ def output_folder(chosen: Path | None, default: Path, trace: Trace) -> Path:
 
 
 def check_writable(folder: Path) -> None:
-    """Make a folder, and see that a file can be written to it.
+    """Create a folder, and check that it is writable.
 
     Raises:
-        OutputError: it cannot.
+        OutputError: it is not writable.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""The flags that say whose traffic a command is about, and the reading of it."""
+"""The flags that select a command's traffic, and its reading."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from simulator.traffic import ReadTrace
 
 KEPT = REPOSITORY / "build" / "traffic"
-"""Where what was read from AWS is kept."""
+"""The folder for traffic that was read from AWS."""
 
 DAYS = 14
-"""That are read from AWS."""
+"""The number of days to read from AWS."""
 
 
 def add_traffic_arguments(parser: ArgumentParser, *, several: bool = False) -> None:
-    """Name the ways in which traffic is given: a file, a stream in AWS, or a sample; with `several` more of each."""
+    """Add the flags for traffic: a file, a stream in AWS, or a sample; with `several`, also several of each."""
     ways = "FILEs, a --stream or --all in AWS, or a --sample" if several else "a FILE, a --stream in AWS, or a --sample"
     group = parser.add_argument_group("traffic", ways)
     a_file = "a CSV or JSON file: see docs/your-traffic.md"
@@ -42,21 +42,19 @@ def add_traffic_arguments(parser: ArgumentParser, *, several: bool = False) -> N
         help="read this stream's traffic, settings and shards from AWS; with FILE: which of the file's streams",
     )
     group.add_argument(
-        "--days", type=number(int, 1, MOST_DAYS), metavar="N", help=f"of --stream in AWS, up to {MOST_DAYS} ({DAYS})"
+        "--days", type=number(int, 1, MOST_DAYS), metavar="N", help=f"days of --stream, up to {MOST_DAYS} ({DAYS})"
     )
-    group.add_argument("--region", metavar="NAME", help="of --stream in AWS (AWS_REGION, or the profile's)")
-    group.add_argument("--profile", metavar="NAME", help="of the AWS configuration, for --stream in AWS")
-    group.add_argument(
-        "--sample", choices=sorted(SAMPLES), help="traffic that comes with the project: a week of a shop"
-    )
+    group.add_argument("--region", metavar="NAME", help="region of --stream in AWS (AWS_REGION, or the profile's)")
+    group.add_argument("--profile", metavar="NAME", help="profile of the AWS configuration, for --stream in AWS")
+    group.add_argument("--sample", choices=sorted(SAMPLES), help="sample traffic of the project: a week of a shop")
     group.add_argument("--mean-shards", type=mean_shards, metavar="N", help="scale the traffic's mean to N shards")
 
 
 def read_given(options: Namespace, console: Console) -> ReadTrace:
-    """Read the traffic that the flags name, and say in a line how it was read.
+    """Read the traffic that the flags select, and print how it was read.
 
     Raises:
-        TraceError: it cannot be read, or the flags do not name it clearly.
+        TraceError: it cannot be read, or the flags do not select exactly one source.
 
     """
     from_aws = options.stream is not None and options.file is None
@@ -89,14 +87,14 @@ def read_given(options: Namespace, console: Console) -> ReadTrace:
 
 
 def tell(read: ReadTrace, console: Console) -> None:
-    """Say how a trace was read."""
+    """Print how a trace was read."""
     console.print(read.summary, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def given_settings(options: Namespace, read: ReadTrace, *, base: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The inputs of modules/stream: what flags say goes before a preset that was asked for, and both before `read`'s.
+    """Return the inputs of modules/stream: flags override a preset, and both override the settings of `read`.
 
-    A preset leaves the bounds of the stream as its alarms have them.
+    A preset does not change the bounds of the stream in its alarms.
 
     Raises:
         InvalidInputError: the module would refuse them.

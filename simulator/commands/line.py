@@ -1,4 +1,4 @@
-"""The simulator's command line: every command, and how each ends."""
+"""The simulator's command line: every command, and its exit status."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from simulator.reports.markdown import MissingSectionError
 from simulator.traffic import TraceError
 
 INTERRUPTED = 130
-"""What a shell reports for a command that Ctrl-C ended."""
+"""The exit status for a command that Ctrl-C ended."""
 _PLAIN_ERRORS = (InvalidInputError, MissingSectionError, OutputError, TerraformError, TerraformMissingError, TraceError)
-"""What a person can mend by what the message says."""
+"""Errors whose message tells the user the remedy."""
 
 _COMMANDS = {
     "demo": demo,
@@ -29,11 +29,11 @@ _COMMANDS = {
     "function": function_figures,
 }
 """Modules with a first docstring line that says what the command does, `add_arguments(parser)`, and
-`run(arguments, console)`, which tells whether everything happened that should."""
+`run(arguments, console)`, which returns whether the command succeeded."""
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Every command and its flags."""
+    """Return the parser with every command and its flags."""
     parser = argparse.ArgumentParser(
         prog="python -m simulator", description="The Kinesis autoscaler on a simulated AWS."
     )
@@ -45,8 +45,8 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run the command that was asked for; the exit status."""
-    console = Console(file=sys.stdout)  # the very file: functions run with another sys.stdout
+    """Run the given command. Return the exit status."""
+    console = Console(file=sys.stdout)  # the file itself, because functions run with another sys.stdout
     try:
         arguments = command_line().parse_args()
         return 0 if _COMMANDS[arguments.command].run(arguments, console) else 1

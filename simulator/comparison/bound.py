@@ -1,17 +1,18 @@
-"""The clairvoyant bound: the fewest shard-hours that throttle nothing, for someone who knows the traffic in advance.
+"""The clairvoyant bound: the fewest shard-hours that throttle nothing, if the traffic is known in advance.
 
-No policy can do with less, since the clairvoyant
+No policy can use fewer shard-hours, because the clairvoyant policy
 
-- knows all demand beforehand, and starts with whatever number of shards is best;
+- knows all demand in advance, and starts with the best number of shards;
 - reshards in no time, at the start of any minute, once a minute;
-- changes the count at most ten times a calendar day (UTC), which every policy within ten calls in any 24 hours obeys;
-- is bound, as all are, to go at most to double and at least to half (rounded up) with each change.
+- changes the count at most ten times per calendar day (UTC), a limit that every policy with at most ten calls in any
+  24 hours obeys;
+- changes the count to at most double and at least half (rounded up), as all policies must.
 
-Method: dynamic programming over minutes. The state is the number of open shards and how many of the day's changes
-are used; its value is the least number of shard-minutes so far. Each minute it grows by the shards, states with fewer
-shards than the demand are dropped, and each state may be reached by a change from any state within half and double that
-had a change left. At midnight the changes used are forgotten. The result is exact: the tests hold it against trying
-every sequence of counts.
+Method: dynamic programming over minutes. The state is the number of open shards and the number of changes used on the
+day. Its value is the smallest number of shard-minutes so far. Each minute the value grows by the number of shards.
+States with fewer shards than the demand are removed. A change leads to a state from any state within half and double
+with a remaining change. At midnight the used changes are reset. The result is exact: tests compare it with an
+exhaustive search.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ _MINUTES_PER_DAY = 1440
 def clairvoyant_shard_hours(
     demand: Series, *, changes_per_day: int = CALLS_PER_DAY, minutes_per_day: int = _MINUTES_PER_DAY
 ) -> float:
-    """The least shard-hours that serve a demand, in shards minute by minute, without throttling."""
+    """Return the fewest shard-hours that serve a demand, in shards per minute, without throttling."""
     needed = np.maximum(1, np.ceil(np.asarray(demand) - 1e-9)).astype(np.int64)
     reachable = _RangeMinimum(int(needed.max()))
-    # value[k, c - 1]: the least shard-minutes so far, at c shards with k of the day's changes used.
+    # value[k, c - 1]: the fewest shard-minutes so far, with c shards and k changes used on the day.
     value = np.full((changes_per_day + 1, int(needed.max())), np.inf)
     value[0] = 0.0
     counts = np.arange(1, value.shape[1] + 1, dtype=np.float64)
@@ -53,7 +54,7 @@ def clairvoyant_shard_hours(
 
 
 class _RangeMinimum:
-    """For every count the best of the counts from which one change leads to it: from half, rounded up, to double."""
+    """For every count, the minimum over the counts from which one change leads to it: half, rounded up, to double."""
 
     def __init__(self, counts: int) -> None:
         to = np.arange(1, counts + 1)
@@ -64,7 +65,7 @@ class _RangeMinimum:
         self._levels = int(self._power.max()) + 1
 
     def of(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The minimum over that range, for every row: of two overlapping ranges whose lengths are powers of two."""
+        """Return the minimum over that range for every row, from two overlapping ranges of a power of two."""
         table = np.full((self._levels, *value.shape), np.inf)
         table[0] = value
         for level in range(1, self._levels):

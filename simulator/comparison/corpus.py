@@ -1,4 +1,4 @@
-"""The traces of the benchmark: generated ones, and those of files that are given."""
+"""The traces of the benchmark: generated traces, and those of given files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.comparison.outcomes import Demand
 from simulator.traffic import ReadTrace, TraceError, read_trace
 
 DEVELOPMENT_SEED = 1
-"""The module's defaults and presets were chosen on this seed's traces and the given ones; other seeds are held out."""
+"""The defaults and presets were chosen on this seed's traces and the given ones. Other seeds are held out."""
 
 DEVELOPMENT = "development"
 
@@ -22,7 +22,7 @@ _NOISE = 0.08
 _NOISE_SEED = 7
 _HOURS_TO_COMPARE = 48
 _SURGE_MINUTES = 10
-_LEAST_LEVEL = 0.1  # after an outage every traffic would be a surge without end
+_LEAST_LEVEL = 0.1  # otherwise all traffic after an outage would be an infinite surge
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Case:
 
     Attributes:
         name: the kind of stream, or the file's name.
-        group: what it is averaged with: DEVELOPMENT, or a held-out seed.
+        group: the traces with which it is averaged: DEVELOPMENT, or a held-out seed.
         is_generated: whether it comes from `simulator.traffic.generator`.
         demand: its traffic.
     """
@@ -43,12 +43,12 @@ class Case:
 
     @property
     def days(self) -> float:
-        """How long it is."""
+        """The length in days."""
         return len(self.demand.shards) / MINUTES_PER_DAY
 
     @property
     def likeness_of_days(self) -> float:
-        """The correlation of every hour's traffic with that of the same hour a day later."""
+        """The correlation between every hour's traffic and that of the same hour one day later."""
         shards = self.demand.shards
         hours = shards[: len(shards) // 60 * 60].reshape(-1, 60).mean(axis=1)
         if len(hours) <= _HOURS_TO_COMPARE or not (hours[24:].std() and hours[:-24].std()):
@@ -57,9 +57,9 @@ class Case:
 
     @property
     def surge(self) -> float:
-        """How suddenly traffic grows: a minute as a multiple of the highest of the hour that ended ten minutes before.
+        """How suddenly traffic grows: a minute divided by the highest minute of the hour that ended ten minutes before.
 
-        The 99.9th percentile of all minutes, so that it comes about once a day.
+        The 99.9th percentile of all minutes, which occurs about once a day.
         """
         shards = self.demand.shards
         hours = np.lib.stride_tricks.sliding_window_view(shards[:-_SURGE_MINUTES], 60).max(axis=1)
@@ -74,7 +74,7 @@ def cases(
     days: int = DAYS,
     tell: Callable[[ReadTrace], object] = lambda _: None,
 ) -> Iterator[Case]:
-    """Every trace: those of the folder's files, and each seed's. `tell` is given what is to be said of a file.
+    """Return every trace: those of the folder's files, and each seed's. `tell` receives every file that was read.
 
     Raises:
         TraceError: the folder has no such file, or one that cannot be read.
@@ -100,6 +100,6 @@ def cases(
 
 
 def _with_noise(shards: Series) -> Series:
-    """Log-normal noise from minute to minute, as real streams have it, which the lines between a file's points lack."""
+    """Add log-normal noise per minute, which interpolated files lack and real streams have."""
     noisy = shards * np.random.default_rng(_NOISE_SEED).lognormal(0, _NOISE, len(shards))
     return noisy * (float(shards.mean()) / float(noisy.mean()))

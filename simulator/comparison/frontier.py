@@ -1,6 +1,6 @@
-"""What the dial buys: presets and values of `throttling_cost` on generated traffic that nothing was chosen by.
+"""The effect of `throttling_cost`: its values and the presets, on generated traffic that no number was chosen on.
 
-Each stream's first week, in which its days are not known yet, is told apart from the rest.
+Each stream's first week, in which its days are not yet known, is evaluated separately.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from simulator.comparison.results import geometric_mean
 from simulator.deployment.presets import PRESETS, settings
 
 FRESH_SEEDS = (4, 5)
-"""Seeds of traffic that no number was chosen by."""
+"""Seeds of traffic that no number was chosen on."""
 
 DIAL = (10, 50, 1000)
-"""Values of `throttling_cost` that are tried beside those of the presets, all else being as the module has it."""
+"""Values of `throttling_cost` besides those of the presets, with the module's defaults for the other inputs."""
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     **PRESETS,
     **{f"throttling_cost = {cost}": {"throttling_cost": cost} for cost in DIAL},
     'foresight = "off"': {"foresight": "off"},
 }
-"""Inputs of modules/stream by what they are called on the page."""
+"""Inputs of modules/stream, by their name on the page."""
 
 WEEK = 7 * MINUTES_PER_DAY
 
 
 @dataclass(frozen=True)
 class Share:
-    """What a setting costs and refuses.
+    """The cost and throttling of a setting.
 
     Attributes:
         multiple: shard-hours as a multiple of the clairvoyant bound's.
-        throttled: the share of the traffic that was refused, from 0 to 1.
+        throttled: the share of the traffic that was throttled, from 0 to 1.
     """
 
     multiple: float
@@ -49,7 +49,7 @@ class Share:
 
     @classmethod
     def mean(cls, shares: Sequence[Share]) -> Share:
-        """Of several traces: the geometric mean of multiples, the plain mean of what was refused."""
+        """Return the mean of several traces: geometric for the multiples, arithmetic for the throttled shares."""
         return cls(
             geometric_mean(each.multiple for each in shares), float(np.mean([each.throttled for each in shares]))
         )
@@ -57,7 +57,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Served:
-    """One trace under every setting: the whole of it, its first week, and what comes after."""
+    """One trace under every setting: all of it, its first week, and the later weeks."""
 
     name: str
     seed: int
@@ -67,12 +67,12 @@ class Served:
 
 
 def traces(seeds: Sequence[int] = FRESH_SEEDS, days: int = DAYS) -> list[tuple[str, int, Demand]]:
-    """Name, seed and traffic of every generated trace."""
+    """Return the name, seed and traffic of every generated trace."""
     return [(name, seed, Demand.of_shards(shards)) for seed in seeds for name, shards in generate(seed, days=days)]
 
 
 def serve_under_all(trace: tuple[str, int, Demand]) -> Served:
-    """Serve one trace, which lasts for more than a week, under every setting."""
+    """Serve one trace of more than a week under every setting."""
     name, seed, demand = trace
     runs = {
         setting: serve(demand, Autoscaler(setting, settings({**UNLIMITED, **inputs})))

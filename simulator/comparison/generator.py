@@ -1,4 +1,4 @@
-"""Generated traffic, from which the corpus is made: that of `simulator.traffic.generator`."""
+"""Generated traffic for the corpus: that of `simulator.traffic.generator`."""
 
 from simulator.traffic.generator import DAYS, MEAN_SHARDS, generate
 

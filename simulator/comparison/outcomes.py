@@ -1,7 +1,7 @@
-"""One stream's traffic under every policy: what it costs, and what is throttled.
+"""The cost and throttling of one stream's traffic under every policy.
 
-Every policy starts with the same number of shards, the power of two nearest to the mean demand, and with nothing known
-of the traffic before. Nothing is left out as a time to warm up.
+Every policy starts with the same number of shards, the power of two nearest to the mean demand, and without knowledge
+of earlier traffic. There is no warm-up period.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ OTHERS: tuple[Callable[[], Policy], ...] = (
     Kenzan,
     lambda: Kenzan(units_right=True),
 )
-"""The policies of the systems before this one, as documented or coded: see their modules."""
+"""The policies of other autoscalers, as documented or coded: see their modules."""
 
 _KILOBYTE = 1024
 UNLIMITED = {"max_shard_count": MAX_SHARDS}
-"""An input of modules/stream that the others do not have, where nobody has given it."""
+"""A default for an input of modules/stream that the other autoscalers lack."""
 
 DEFAULT = "default"
-"""The preset that is the module's defaults."""
+"""The preset with the module's defaults."""
 
 YOURS, ON_DEMAND, FIXED, BOUND = "your settings", "on-demand", "fixed at the peak", "clairvoyant bound"
 
 
 class Kind(StrEnum):
-    """What an outcome is of."""
+    """The kind of an outcome."""
 
     YOURS = "this module, with given settings"
     OURS = "this module, with a preset"
@@ -59,7 +59,7 @@ class Demand:
     """A stream's traffic.
 
     Attributes:
-        shards: how many evenly filled shards it needs, minute by minute.
+        shards: the number of evenly filled shards that it needs, per minute.
         bytes: all of it in bytes.
         records: all of it in records.
     """
@@ -70,52 +70,52 @@ class Demand:
 
     @classmethod
     def of(cls, trace: Trace) -> Demand:
-        """The traffic of a trace."""
+        """Return the traffic of a trace."""
         shards = np.array([load.shards for load in trace.minutes])
         return cls(shards, sum(load.bytes for load in trace.minutes), sum(load.records for load in trace.minutes))
 
     @classmethod
     def of_shards(cls, shards: Series) -> Demand:
-        """Traffic in the records that `Traffic.for_shards` takes, which fill shards by their bytes."""
+        """Return traffic with the record size of `Traffic.for_shards`, which fills shards by bytes."""
         total = Traffic.for_shards(float(shards.sum()))
         return cls(shards, total.bytes, total.records)
 
     @property
     def charged_bytes(self) -> float:
-        """Its bytes as on-demand mode counts them, every record rounded up to a whole KB; records are all alike."""
+        """The bytes that on-demand mode charges: every record is rounded up to a whole KB. All records are equal."""
         return self.records * math.ceil(self.record_bytes / _KILOBYTE) * _KILOBYTE
 
     @property
     def record_bytes(self) -> float:
-        """The mean size of its records; 0 if it has none."""
+        """The mean size of its records, or 0 if it has none."""
         return self.bytes / self.records if self.records else 0.0
 
     @property
     def hours(self) -> float:
-        """How long it lasts."""
+        """Its length in hours."""
         return len(self.shards) / 60
 
     @property
     def first_count(self) -> int:
-        """The shards with which every policy starts."""
+        """The number of shards with which every policy starts."""
         mean = float(self.shards.mean())
         return max(1, int(2 ** round(math.log2(mean)))) if mean else 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a stream's traffic.
+    """The outcome of a stream's traffic.
 
     Attributes:
-        name: of the policy, or of this module's preset.
-        kind: whose it is.
-        shard_hours: open shards times hours; None where they are not what is paid for (on-demand mode).
-        shard_hours_of_bound: the same as a multiple of the clairvoyant bound.
-        throttled_share: the share of the traffic that was refused, from 0 to 1.
-        throttled_minutes_share: the share of the minutes in which some was.
-        calls_per_day: UpdateShardCount calls in the mean day; None for the bound, which has at most ten.
-        dollars_per_month: what Kinesis charges for shards and accepted records, or in on-demand mode for the data.
-        bill_of_bound: the same as a multiple of the bound's.
+        name: the policy, or this module's preset.
+        kind: its kind.
+        shard_hours: open shards times hours; None in on-demand mode, which does not charge for them.
+        shard_hours_of_bound: shard-hours as a multiple of the clairvoyant bound's.
+        throttled_share: the share of the traffic that was throttled, from 0 to 1.
+        throttled_minutes_share: the share of the minutes with throttling.
+        calls_per_day: UpdateShardCount calls per day on average; None for the bound, which has at most ten.
+        dollars_per_month: Kinesis's charge for shards and accepted records, or in on-demand mode for the data.
+        bill_of_bound: the charge as a multiple of the bound's.
     """
 
     name: str
@@ -130,14 +130,14 @@ class Outcome:
 
     @property
     def cost_of_bound(self) -> float:
-        """Shard-hours as a multiple of the bound's, or the bill where they are not what is paid for."""
+        """Shard-hours as a multiple of the bound's, or the bill in on-demand mode."""
         return self.bill_of_bound if self.shard_hours_of_bound is None else self.shard_hours_of_bound
 
 
 def outcomes(
     demand: Demand, presets: Mapping[str, Settings], *, yours: Settings | None = None, prices: Prices = US_EAST_1
 ) -> list[Outcome]:
-    """Serve a demand under this module with presets and with settings of one's own, the others, and the bound."""
+    """Serve a demand under this module's presets and the user's settings, the other autoscalers, and the bound."""
     bound = clairvoyant_shard_hours(demand.shards)
     per_month = HOURS_PER_MONTH / demand.hours
 
@@ -189,5 +189,5 @@ def outcomes(
 
 
 def serve(demand: Demand, policy: Policy) -> Run:
-    """Serve a demand under one policy, in the closed loop as it is by default."""
+    """Serve a demand under one policy, in the closed loop with its defaults."""
     return ClosedLoop(demand.shards, demand.first_count).run(policy)

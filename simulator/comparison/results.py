@@ -1,4 +1,4 @@
-"""Every trace of the benchmark under every policy, and what that is on average."""
+"""The results of every trace under every policy, and their means."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from simulator.deployment.presets import PRESETS, settings
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a trace: under every policy, and under the default if the world were slower or uneven."""
+    """The results of a trace: under every policy, and under the default in variants of the model."""
 
     case: Case
     outcomes: Sequence[Outcome]
     variants: Mapping[str, tuple[float, float]]
-    """The default's multiple of the bound and throttled share, by the variant of the world; only of development traces
-    that are generated."""
+    """The default's multiple of the bound and throttled share, by variant of the model. Only for generated development
+    traces."""
 
     def of(self, name: str) -> Outcome:
-        """The outcome of a policy or preset."""
+        """Return the outcome of a policy or preset."""
         return next(each for each in self.outcomes if each.name == name)
 
 
 @dataclass(frozen=True)
 class _World:
-    """What the closed loop assumes, and may assume otherwise."""
+    """The assumptions of the closed loop that a variant may change."""
 
     reshard_factor: float = 1.0
     metric_delay: int = METRIC_DELAY_MINUTES
@@ -47,7 +47,7 @@ VARIANTS = {
 
 
 def serve(case: Case) -> Result:
-    """Serve one trace under everything."""
+    """Serve one trace under all policies and variants."""
     found = outcomes(case.demand, {name: settings({**UNLIMITED, **inputs}) for name, inputs in PRESETS.items()})
     result = Result(case, found, {})
     if not (case.is_generated and case.group == DEVELOPMENT):
@@ -73,7 +73,7 @@ def _serve_in(world: _World, case: Case, bound: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Mean:
-    """A policy over several traces: geometric means of multiples of the bound, plain means of all else."""
+    """The mean of a policy over several traces: geometric for multiples of the bound, arithmetic otherwise."""
 
     name: str
     kind: Kind
@@ -90,7 +90,7 @@ class Mean:
 
 
 def mean_of(name: str, results: Sequence[Result]) -> Mean:
-    """A policy's mean over traces, each of which weighs the same."""
+    """Return a policy's mean over traces with equal weights."""
     each = [result.of(name) for result in results]
     multiples = [one.shard_hours_of_bound for one in each if one.shard_hours_of_bound is not None]
     calls = [one.calls_per_day for one in each if one.calls_per_day is not None]
@@ -106,25 +106,25 @@ def mean_of(name: str, results: Sequence[Result]) -> Mean:
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """The geometric mean of numbers above 0."""
+    """Return the geometric mean of positive numbers."""
     return float(np.exp(np.mean(np.log(list(values)))))
 
 
 @dataclass(frozen=True)
 class Match:
-    """Another policy, and the cheapest preset that throttles no more than it."""
+    """Another policy, and the cheapest preset that throttles no more."""
 
     other: Mean
     preset: Mean | None
 
     @property
     def ratio(self) -> float | None:
-        """The preset's shard-hours as a fraction of the other's."""
+        """The preset's shard-hours as a fraction of the other policy's."""
         return self.preset.cost_of_bound / self.other.cost_of_bound if self.preset else None
 
 
 def matches(results: Sequence[Result]) -> Iterator[Match]:
-    """For every other autoscaler the preset to hold against it."""
+    """Yield the matching preset for every other autoscaler."""
     means = [mean_of(each.name, results) for each in results[0].outcomes]
     ours = sorted((each for each in means if each.kind is Kind.OURS), key=lambda each: each.cost_of_bound)
     for other in (each for each in means if each.kind is Kind.OTHER):

@@ -1,9 +1,9 @@
-"""The inputs of modules/stream as flags of a command line, read from the module itself so that they cannot drift.
+"""The inputs of modules/stream as command-line flags, read from the module itself so that both stay the same.
 
-Names, types, defaults and descriptions are those of modules/stream/variables.tf; what belongs to an object has the
-object's name before its own: `scale_up = { threshold = 0.8 }` is `--scale-up-threshold 0.8`. Left out are the inputs
-that are about the stream's surroundings rather than about its scaling. The module's validations hold here too: their
-conditions are computed, as far as they are made of comparisons, arithmetic, `floor` and `contains`.
+Names, types, defaults and descriptions are those of modules/stream/variables.tf. An attribute of an object has the
+object's name as prefix: `scale_up = { threshold = 0.8 }` is `--scale-up-threshold 0.8`. Inputs that do not affect
+scaling are omitted. The module's validations apply here too: their conditions are computed if they consist of
+comparisons, arithmetic, `floor` and `contains`.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ _AS_PYTHON = (
     (r"\(([^()?]+) \? ([^():]+) : ([^()]+)\)", r"((\2) if (\1) else (\3))"),
     (r"^(.+?) \? (.+?) : (.+)$", r"(\2) if (\1) else (\3)"),
 )
-"""What Terraform writes otherwise, in the order in which it is replaced; its conditionals are not nested."""
+"""Terraform's operators and their Python form, in the order of replacement. Conditionals are not nested."""
 _WORDS = {"true": True, "false": False, "null": None, "floor": math.floor, "contains": operator.contains}
 
 
 class InvalidInputError(ValueError):
-    """A value that the module refuses; the message is the module's, with flags for its inputs."""
+    """A value that the module refuses. The message is the module's, with flags instead of inputs."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """An input of the module, or an attribute of one that is an object.
+    """An input of the module, or an attribute of an object input.
 
     Attributes:
-        path: its name; of an attribute, the object's name and its own.
-        type: as Terraform has it: number, string or bool.
-        description: the module's.
-        default: the module's; None is Terraform's null.
+        path: its name, or the names of the object and the attribute.
+        type: the Terraform type: number, string or bool.
+        description: the module's description.
+        default: the module's default; None is Terraform's null.
         is_required: whether it has no default.
-        is_nullable: whether null is a value of it.
+        is_nullable: whether it accepts null.
 
     """
 
@@ -79,7 +79,7 @@ class Input:
 
 @cache
 def module_inputs() -> tuple[Input, ...]:
-    """Every input that says how a stream is scaled, in the module's order."""
+    """Return every input that affects scaling, in the module's order."""
     return tuple(each for name, body in _variables().items() for each in _inputs(name, body))
 
 
@@ -92,9 +92,9 @@ def _variables() -> dict[str, dict[str, Any]]:
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *, all_optional: bool = False) -> None:
-    """Add a flag for each input; what is not given is the module's default.
+    """Add a flag for each input. Without the flag, the module's default applies.
 
-    With `all_optional` nothing needs to be given, even where the module has no default.
+    With `all_optional`, no flag is required, even if the module has no default.
     """
     group = parser.add_argument_group("settings", "the inputs of modules/stream")
     for each in module_inputs():
@@ -114,12 +114,12 @@ def add_setting_flags(parser: argparse.ArgumentParser, *, all_optional: bool = F
 
 
 def inputs(arguments: argparse.Namespace, *, base: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What the flags say, as `simulator.deployment.add_stream` takes it: only what was given, objects in part.
+    """Return the given inputs in the form of `simulator.deployment.add_stream`: objects may be partial.
 
-    With `base`, such a dict of inputs, what the flags say goes on top of it.
+    With `base`, a dict of inputs, the flags override its values.
 
     Raises:
-        InvalidInputError: the module would refuse it.
+        InvalidInputError: the module would refuse an input.
 
     """
     chosen = {name: dict(value) if isinstance(value, dict) else value for name, value in (base or {}).items()}
@@ -134,10 +134,10 @@ def inputs(arguments: argparse.Namespace, *, base: Mapping[str, Any] | None = No
 
 
 def known(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs among what a file says of a stream's settings; what the module has no input for is left out.
+    """Return the inputs in a file's settings of a stream. Settings that are not inputs of the module are ignored.
 
     Raises:
-        InvalidInputError: a value is not of its input's type.
+        InvalidInputError: a value does not have its input's type.
 
     """
     chosen: dict[str, Any] = {}
@@ -164,10 +164,10 @@ def _is_of(type_: str, value: object) -> bool:
 def check(chosen: Mapping[str, Any]) -> None:
     """Refuse inputs that the module refuses.
 
-    A rule about an input that has neither value nor default is left out.
+    A rule about an input that has neither a value nor a default is skipped.
 
     Raises:
-        InvalidInputError: the first rule that does not hold.
+        InvalidInputError: the first rule that is violated.
 
     """
     values = with_defaults(chosen)
@@ -179,7 +179,7 @@ def check(chosen: Mapping[str, Any]) -> None:
 
 
 def with_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of every input, objects whole as namespaces; only what is required and not given has none."""
+    """Return the value of every input, objects as namespaces. Required inputs that are not given are absent."""
     values: dict[str, Any] = {}
     for each in module_inputs():
         *objects, name = each.path
@@ -191,15 +191,15 @@ def with_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _computed(condition: str, values: Mapping[str, Any]) -> object:
-    """The value of an expression of Terraform's."""
+    """Return the value of a Terraform expression."""
     for pattern, replacement in _AS_PYTHON:
         condition = re.sub(pattern, replacement, condition)
-    # It is the module's own text, not a user's.
+    # The text is the module's own, not a user's.
     return eval(condition.strip(), {"__builtins__": {}}, {**_WORDS, "var": SimpleNamespace(**values)})  # noqa: S307
 
 
 def _with_flags(message: str, values: Mapping[str, Any]) -> str:
-    """An error message of the module's, for people who give flags."""
+    """Return an error message of the module with flags instead of inputs."""
     message = re.sub(r"\$\{([^}]+)\}", lambda match: str(_computed(match[1], values)), message)
     for each in module_inputs():
         message = re.sub(rf"\b{re.escape('.'.join(each.path))}\b", each.flag, message)
@@ -207,7 +207,7 @@ def _with_flags(message: str, values: Mapping[str, Any]) -> str:
 
 
 _NULL = object()
-"""Terraform's null as the value of a flag, which is None where the flag is not given."""
+"""The value of a flag that stands for Terraform's null, because None means that the flag is not given."""
 
 
 def _number(text: str, *, is_nullable: bool) -> object:

@@ -1,4 +1,4 @@
-"""The settings that docs/decisions.md recommends, and what the function makes of settings."""
+"""The settings that docs/decisions.md recommends, and the function's settings for given inputs."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "scale_up": {"threshold": 0.7},
     },
 }
-"""Inputs of modules/stream by the preset's name, the cheapest first; what is left out has the module's default."""
+"""Inputs of modules/stream by the preset's name, the cheapest first. Other inputs have the module's defaults."""
 
 
 def settings(inputs: Mapping[str, Any]) -> Settings:
-    """What the function reads from the alarms that modules/stream makes of these inputs.
+    """Return the settings that the function reads from the alarms that modules/stream creates for these inputs.
 
-    `max_shard_count`, if left out, is 16, as in `add_stream`.
+    `max_shard_count` is 16 by default, as in `add_stream`.
 
     Raises:
         InvalidSettingsError: the function would refuse them.
@@ -48,5 +48,5 @@ def settings(inputs: Mapping[str, Any]) -> Settings:
     return parse_settings(up["Tags"], scale_up=_rule(up), scale_down=_rule(down))
 
 
-def _rule(definition: Any) -> AlarmRule:  # noqa: ANN401 - a MetricAlarmTypeDef, as far as a rule needs it
+def _rule(definition: Any) -> AlarmRule:  # noqa: ANN401 - a MetricAlarmTypeDef; only the properties of a rule are used
     return Alarm(definition).rule

@@ -1,7 +1,7 @@
-"""Records what Terraform makes of the module, so that fast tests and replays can do without Terraform.
+"""Records what Terraform creates from the module, so that fast tests and replays do not need Terraform.
 
-`python -m simulator.deployment.recording` writes `recording.json` anew; a test compares the file with
-what Terraform makes today.
+`python -m simulator.deployment.recording` writes `recording.json`. A test compares the file with what Terraform creates
+today.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from simulator.local_aws import LocalAWS, Transport
 
 ROOT = "tests/fixtures/recording"
 
-# What of each answer is the module's doing, and stays the same from one apply to the next.
+# The properties that the module determines, which are the same after every apply.
 _FUNCTION = ("Handler", "Runtime", "Architectures", "MemorySize", "Timeout", "Environment", "LoggingConfig")
 _RETRIES = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
 _INDEX = ("IndexName", "KeySchema", "Projection")
@@ -33,7 +33,7 @@ _ALARM = (
 
 
 def record() -> dict[str, Any]:
-    """Apply the recording's root to a local AWS and return what came of it, as the APIs describe it."""
+    """Apply the recording's root to a local AWS and return the resources as the APIs describe them."""
     with LocalAWS(Transport.HTTP) as aws, WorkingCopy(ROOT, aws=aws.environment) as root:
         root.init()
         root.apply()
@@ -74,7 +74,7 @@ def dashboards(aws: LocalAWS) -> dict[str, Any]:
 
 
 def describe_stream(aws: LocalAWS, stream_name: str) -> dict[str, Any]:
-    """Return a stream's two alarms, without what only the moment decides, and the settings in their tags."""
+    """Return a stream's two alarms without variable properties, and with the settings in their tags."""
     cloudwatch = aws.client("cloudwatch")
     names = {direction: f"{NAME}/{stream_name}/{direction}" for direction in ("scale-up", "scale-down")}
     described = cloudwatch.describe_alarms(AlarmNames=list(names.values()))["MetricAlarms"]
@@ -105,7 +105,7 @@ def _only(keys: tuple[str, ...], described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sorted(key: str, described: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Terraform hands over sets, in an order of its own."""
+    """Sort a list. Terraform sends sets in an arbitrary order."""
     return sorted(described, key=lambda each: str(each[key]))
 
 

@@ -1,4 +1,4 @@
-"""Runs the real Terraform, without leaving anything in the repository and, where it can, without a network."""
+"""Runs the real Terraform without leaving files in the repository and, if possible, without a network."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _HOW_TO_GET_IT = (
     "Install Terraform 1.9 or newer: https://developer.hashicorp.com/terraform/install "
     "(macOS: brew install hashicorp/tap/terraform), and see that `terraform` is on the PATH."
 )
-# Where Terraform itself looks for providers (its documentation: "CLI Configuration File", "Implied Local Mirror
-# Directories"), and where machines without a network tend to keep them.
+# The directories where Terraform looks for providers (its documentation: "CLI Configuration File", "Implied Local
+# Mirror Directories"), and common directories on machines without a network.
 _MIRROR_ROOTS = (
     "~/.terraform.d/plugins",
     "~/.local/share/terraform/plugins",
@@ -38,20 +38,20 @@ _MIRROR_ROOTS = (
     "/usr/lib",
     "~",
 )
-# What a working copy does without; everything hidden (.git, .venv, .terraform) is left out too.
+# Files that a working copy does not need. Hidden files (.git, .venv, .terraform) are also omitted.
 _NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "build", "docs", "node_modules", "*.tfstate*")
 
 
 class TerraformMissingError(RuntimeError):
-    """There is no usable `terraform` on this machine; the message says what to do."""
+    """There is no usable `terraform` on this machine. The message contains the remedy."""
 
 
 class TerraformError(RuntimeError):
-    """A Terraform command failed; the message holds the command and what it wrote."""
+    """A Terraform command failed. The message contains the command and its output."""
 
 
 def find_terraform() -> Path:
-    """The terraform binary on the PATH, at least version 1.9."""
+    """Return the terraform binary on the PATH, at least version 1.9."""
     found = shutil.which("terraform")
     if found is None:
         raise TerraformMissingError(f"terraform was not found. {_HOW_TO_GET_IT}")
@@ -65,7 +65,7 @@ def find_terraform() -> Path:
 
 
 def find_provider_mirror() -> Path | None:
-    """A directory that holds `registry.terraform.io/hashicorp/aws`, or None where providers come from the registry."""
+    """Return a directory that contains `registry.terraform.io/hashicorp/aws`, or None to use the registry."""
     data_directories = os.environ.get("XDG_DATA_DIRS", "").split(os.pathsep)
     roots = [*(f"{each}/terraform/plugins" for each in data_directories if each), *_MIRROR_ROOTS]
     if data_home := os.environ.get("XDG_DATA_HOME"):
@@ -78,10 +78,10 @@ def find_provider_mirror() -> Path | None:
 
 
 def cli_environment(directory: Path) -> dict[str, str]:
-    """The variables that let Terraform find its providers; files that they name are written to `directory`.
+    """Return variables with which Terraform finds its providers. Their files are written to `directory`.
 
-    A CLI configuration that the user has stays in force. Without one, a provider mirror on this machine is used;
-    without that, the registry, whose downloads are kept in the repository's build folder.
+    A CLI configuration of the user is kept. Otherwise a provider mirror on this machine is used, if there is one, or
+    else the registry, whose downloads are kept in the repository's build folder.
     """
     configured = os.environ.get("TF_CLI_CONFIG_FILE")
     if Path(configured or "~/.terraformrc").expanduser().is_file():
@@ -93,7 +93,7 @@ def cli_environment(directory: Path) -> dict[str, str]:
         return {
             "TF_CLI_CONFIG_FILE": "",
             "TF_PLUGIN_CACHE_DIR": os.environ.get("TF_PLUGIN_CACHE_DIR", str(cache)),
-            # Working copies have no lock file, without which the cache would be bypassed.
+            # Working copies have no lock file. Without this variable, Terraform would ignore the cache.
             "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
         }
     configuration = directory / "mirror.tfrc"
@@ -109,7 +109,7 @@ def cli_environment(directory: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What `terraform plan -detailed-exitcode` found; `text` is what it wrote."""
+    """The result of `terraform plan -detailed-exitcode`. `text` is its output."""
 
     has_changes: bool
     text: str
@@ -118,8 +118,8 @@ class Plan:
 class WorkingCopy:
     """A root module of this repository (`examples/simple`), run in a temporary copy of the repository.
 
-    The copy has the repository's shape, so relative module sources resolve. A context manager: leaving it deletes the
-    copy with its state. It does not destroy what was applied.
+    The copy has the repository's structure, so relative module sources work. A context manager: leaving it deletes the
+    copy with its state, but does not destroy the resources.
 
     Attributes:
         directory: the root module's folder in the copy.
@@ -127,7 +127,7 @@ class WorkingCopy:
     """
 
     def __init__(self, root: str, *, aws: Mapping[str, str] | None = None) -> None:
-        """Work in `root`, relative to the repository; `aws` holds all the AWS_… variables of its environment."""
+        """Work in `root`, relative to the repository. `aws` contains all AWS_… variables of its environment."""
         self._root = root
         self._aws = dict(aws or {})
         self._stack = ExitStack()
@@ -135,7 +135,7 @@ class WorkingCopy:
         self._environment: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        """Make the copy."""
+        """Create the copy."""
         self._binary = find_terraform()
         copy = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="terraform-")))
         shutil.copytree(REPOSITORY, copy / "module", ignore=_NOT_COPIED)
@@ -156,22 +156,22 @@ class WorkingCopy:
         self._stack.close()
 
     def init(self, on_line: Callable[[str], None] | None = None) -> None:
-        """`terraform init`."""
+        """Run `terraform init`."""
         self._checked("init", "-no-color", on_line=on_line)
 
     def apply(self, variables: Mapping[str, Any] | None = None, on_line: Callable[[str], None] | None = None) -> None:
-        """`terraform apply`."""
+        """Run `terraform apply`."""
         self._checked("apply", "-auto-approve", "-no-color", self._variables(variables), on_line=on_line)
 
     def plan(self, variables: Mapping[str, Any] | None = None) -> Plan:
-        """`terraform plan -detailed-exitcode`."""
+        """Run `terraform plan -detailed-exitcode`."""
         code, text = self._run("plan", "-detailed-exitcode", "-no-color", self._variables(variables))
         if code not in (0, 2):
             raise TerraformError(f"terraform plan failed:\n{text}")
         return Plan(has_changes=code == 2, text=text)
 
     def outputs(self) -> dict[str, Any]:
-        """`terraform output`: the value of each output."""
+        """Run `terraform output` and return the value of each output."""
         found: dict[str, dict[str, Any]] = json.loads(self._checked("output", "-json"))
         return {name: output["value"] for name, output in found.items()}
 
@@ -186,7 +186,7 @@ class WorkingCopy:
         return text
 
     def _run(self, *arguments: str, on_line: Callable[[str], None] | None = None) -> tuple[int, str]:
-        with subprocess.Popen(  # noqa: S603 - arguments are this module's own
+        with subprocess.Popen(  # noqa: S603 - the arguments are this module's own
             [self._binary, *arguments],
             cwd=self.directory,
             env=self._environment,

@@ -1,6 +1,6 @@
-"""Sets the autoscaler up in a local AWS without Terraform, as Terraform was recorded to do it (see `recording`).
+"""Creates the autoscaler in a local AWS without Terraform, from a recording of Terraform's resources (see `recording`).
 
-For tests and replays by the hundred: milliseconds instead of half a minute.
+It takes milliseconds instead of half a minute, for tests and replays that run it hundreds of times.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simulator.local_aws import LocalAWS
 
 FILE = Path(__file__).with_name("recording.json")
-"""What Terraform made of the module, as `recording` writes it down."""
+"""The resources that Terraform created, as recorded by `recording`."""
 
 NAME = "kinesis-autoscaler"
 PACKAGE = REPOSITORY / "lambda" / "package.zip"
@@ -44,18 +44,18 @@ class Deployment:
     dead_letter_queue_url: str
 
     def audit_log(self, stream_name: str) -> list[dict[str, Any]]:
-        """The stream's items in the audit table, oldest first; numbers are `decimal.Decimal`."""
+        """Return the stream's items in the audit table, oldest first. Numbers are `decimal.Decimal`."""
         return audit_log(self.aws, self.audit_table_name, stream_name)
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Invoke the function synchronously and return its answer, or Lambda's error payload."""
+        """Invoke the function synchronously. Return its answer, or Lambda's error payload."""
         answer = self.aws.client("lambda").invoke(FunctionName=self.function_name, Payload=json.dumps(event))
         payload: dict[str, Any] = json.load(answer["Payload"])
         return payload
 
 
 def audit_log(aws: LocalAWS, table_name: str, stream_name: str) -> list[dict[str, Any]]:
-    """A stream's items in an audit table, oldest first; numbers are `decimal.Decimal`."""
+    """Return a stream's items in an audit table, oldest first. Numbers are `decimal.Decimal`."""
     pages = (
         aws.client("dynamodb")
         .get_paginator("query")
@@ -77,10 +77,10 @@ def deploy(
     environment: Mapping[str, str] | None = None,
     reconcile_interval_minutes: int | None = None,
 ) -> Deployment:
-    """Create everything but the streams.
+    """Create all resources except the streams.
 
-    `environment` replaces variables of the function's environment (`{"DRY_RUN": "true"}`), and
-    `reconcile_interval_minutes` the root module's default of this name.
+    `environment` replaces variables of the function's environment (`{"DRY_RUN": "true"}`). `reconcile_interval_minutes`
+    replaces the default of the root module's input of this name.
     """
     recorded = _recorded(aws.region)
     function = recorded["function"]
@@ -118,7 +118,7 @@ def deploy(
 
 
 def add_health_alarms(aws: LocalAWS, actions: Sequence[str]) -> list[str]:
-    """Create the alarms that the module makes with these `alarm_actions`; return their names."""
+    """Create the alarms that the module creates with these `alarm_actions`. Return their names."""
     recorded = _recorded(aws.region)["health_alarms"]
     for name, alarm in recorded.items():
         people = {"AlarmActions": list(actions), "OKActions": list(actions)}
@@ -126,11 +126,11 @@ def add_health_alarms(aws: LocalAWS, actions: Sequence[str]) -> list[str]:
     return list(recorded)
 
 
-def add_stream(aws: LocalAWS, stream_name: str, shard_count: int, **settings: Any) -> None:  # noqa: ANN401 - as Terraform's
+def add_stream(aws: LocalAWS, stream_name: str, shard_count: int, **settings: Any) -> None:  # noqa: ANN401 - any input
     """Create a stream and its pair of alarms.
 
-    `settings` are inputs of modules/stream under their names there; what is left out has the module's default, except
-    max_shard_count, which is 16. `scale_up` and `scale_down` are dicts and may be given in part.
+    `settings` are inputs of modules/stream by name. Omitted ones have the module's defaults, except max_shard_count,
+    which is 16. `scale_up` and `scale_down` are dicts and may be partial.
     """
     aws.client("kinesis").create_stream(StreamName=stream_name, ShardCount=shard_count)
     for name, alarm in alarms(aws.region, stream_name, shard_count, **settings).items():
@@ -144,7 +144,7 @@ def alarms(
     shard_count: int,
     **settings: Any,  # noqa: ANN401 - as Terraform's
 ) -> dict[str, dict[str, Any]]:
-    """The alarms that the module would make, by name: PutMetricAlarm's parameters, with the tags as a dict."""
+    """Return the alarms that the module would create, by name: PutMetricAlarm's parameters, with the tags as a dict."""
     throttling, reads = settings.get("scale_on_throttling", False), settings.get("scale_on_reads", False)
     form = {
         (True, False): "plain",
@@ -171,7 +171,7 @@ def alarms(
 def _set_metrics(
     queries: list[dict[str, Any]], stream_name: str, period: int | None, literals: Mapping[str, int | None]
 ) -> None:
-    """Put another stream, period and literal numbers into recorded metric queries."""
+    """Replace the stream, the period and literal numbers in recorded metric queries."""
     recorded_period = next(query["MetricStat"]["Period"] for query in queries if "MetricStat" in query)
     for query in queries:
         if "MetricStat" in query:
@@ -184,7 +184,7 @@ def _set_metrics(
 
 
 def _set_tags(tags: dict[str, str], settings: Mapping[str, Any]) -> None:
-    """Put other settings into recorded tags."""
+    """Replace the settings in recorded tags."""
     values = dict(settings)
     for function_name, concurrency in values.pop("consumer_functions", {}).items():
         tags[f"{_TAG_PREFIX}consumer/{function_name}"] = str(concurrency)

@@ -1,1 +1,1 @@
-"""The function's time and calls: on its own, and with many concurrent invocations under the quotas of AWS."""
+"""The function's times and calls: alone, and with many concurrent invocations under the quotas of AWS."""

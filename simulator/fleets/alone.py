@@ -1,9 +1,9 @@
-"""What the function takes by itself: its calls, its package, its start, its own time and its memory.
+"""Measures the function alone: its calls, its package, its start, its own time and its memory.
 
-What a machine's speed decides is measured side by side in one run and told as a ratio. The start is that of fresh
-interpreters, one kind after the other: of the package as Lambda unpacks it, whose sources are compiled at every start
-since Lambda mounts them read-only, and for comparison of one that was compiled before; against importing boto3 and
-making the same clients.
+Results that depend on the machine's speed are measured side by side in one run and given as a ratio. The start is
+measured in fresh interpreters, in turns: with the package as Lambda unpacks it, with a package that was compiled
+before, and with boto3 and the same clients only. Lambda mounts the package read-only, so Python compiles its sources at
+every start.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ print(tracemalloc.get_traced_memory()[1])
 
 @dataclass(frozen=True)
 class Start:
-    """Fresh interpreters until the first event could be handled; medians.
+    """Fresh interpreters until they could handle the first event: medians.
 
     Attributes:
-        bare_seconds: CPU time of importing boto3 and making the clients.
-        seconds: the same of the function's handler and its clients.
-        bare_bytes: the most memory that Python objects took up in the first.
-        bytes: that in the second.
+        bare_seconds: CPU time for importing boto3 and creating the clients.
+        seconds: CPU time for the function's handler and its clients.
+        bare_bytes: maximum memory of Python objects with boto3 and the clients.
+        bytes: maximum memory of Python objects with the handler.
 
     """
 
@@ -87,18 +87,18 @@ class Start:
 
     @property
     def ratio(self) -> float:
-        """How many times as long the function takes."""
+        """The function's CPU time divided by that of boto3."""
         return self.seconds / self.bare_seconds
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Warm scalings on a local AWS; medians, in seconds of this machine.
+    """Warm scalings on a local AWS: medians, in seconds on this machine.
 
     Attributes:
-        own: what the function spends itself.
-        calls: what its API calls take, botocore's part included.
-        count: how many calls those are.
+        own: the function's own time.
+        calls: the time of its API calls, including botocore.
+        count: the number of its API calls.
 
     """
 
@@ -109,14 +109,14 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Figures:
-    """All that was measured.
+    """All measurements.
 
     Attributes:
-        calls: by what happened, the AWS calls that it took.
+        calls: the AWS calls of an invocation, by its kind.
         package_bytes: the size of the archive.
-        source_bytes: what it unpacks to.
-        start: as Lambda starts it.
-        compiled_start: with bytecode from an earlier start.
+        source_bytes: the size of its content.
+        start: the start as in Lambda.
+        compiled_start: the start with bytecode from an earlier start.
         scaling: warm scalings.
 
     """
@@ -130,7 +130,7 @@ class Figures:
 
 
 def measure(*, starts: int = 15, scalings: int = 30) -> Figures:
-    """Measure everything; the numbers say how often."""
+    """Measure everything. The arguments are numbers of repetitions."""
     with zipfile.ZipFile(PACKAGE) as archive:
         source_bytes = sum(entry.file_size for entry in archive.infolist())
     return Figures(
@@ -144,9 +144,9 @@ def measure(*, starts: int = 15, scalings: int = 30) -> Figures:
 
 
 def calls_by_kind() -> dict[str, Counter[str]]:
-    """What a scale-up, a scale-down, a decision not to scale and a reconcile call, from a run on a local AWS.
+    """Count the calls of a scale-up, a scale-down, a decision not to scale and a reconcile, on a local AWS.
 
-    The reconcile is one that finds nothing to do, and no plan due to be made anew.
+    The reconcile is one without anything to correct and without a new plan.
     """
     with LocalAWS(metric_delay_seconds=60) as aws:
         deploy(aws)
@@ -169,7 +169,7 @@ def calls_by_kind() -> dict[str, Counter[str]]:
 
 
 def _kind(invocation: Invocation) -> str | None:
-    """What came of an invocation; None if it is none of those that are counted."""
+    """Return the kind of an invocation, or None if its calls are not counted."""
     answer: Any = invocation.payload
     if "streams" in answer:
         changed = answer["finished"] or answer["repaired"] or answer["rearmed"]
@@ -188,7 +188,7 @@ def _run(aws: LocalAWS, minutes: int, **traffic: Traffic) -> None:
 
 
 def measure_start(times: int, *, compiled: bool) -> Start:
-    """Start fresh interpreters by turns: with nothing but boto3, and with the function."""
+    """Start fresh interpreters in turns: with boto3 only, and with the function."""
     with TemporaryDirectory() as folder:
         with zipfile.ZipFile(PACKAGE) as archive:
             archive.extractall(folder)
@@ -201,7 +201,7 @@ def measure_start(times: int, *, compiled: bool) -> Start:
 
 
 def _measure(what: str, code: str, package: str) -> float:
-    """Run code in a fresh interpreter, and take what it prints."""
+    """Run code in a fresh interpreter, and return what it prints."""
     variables = {
         **local_variables("us-east-1"),
         **_VARIABLES,
@@ -215,7 +215,7 @@ def _measure(what: str, code: str, package: str) -> float:
 
 
 def measure_scalings(times: int) -> Scaling:
-    """Let so many streams scale up one after the other, in a process that is warm."""
+    """Scale up several streams, one after the other, in a warm process."""
     with LocalAWS() as aws:
         deploy(aws, reconcile_interval_minutes=_DAY_MINUTES)
         names = [f"stream-{number}" for number in range(times + 1)]
@@ -237,7 +237,7 @@ def measure_scalings(times: int) -> Scaling:
 
 
 class _Stopwatch:
-    """Tells a function's own time from that of its API calls."""
+    """Separates a function's own time from the time of its API calls."""
 
     def __init__(self) -> None:
         self._began = self._calls = 0.0
@@ -251,7 +251,7 @@ class _Stopwatch:
         self._count += 1
 
     def measure(self, work: Callable[[], object]) -> tuple[float, float, int]:
-        """Do something; how long it took, how much of that in API calls, and how many those were."""
+        """Do the work. Return its duration, the duration of its API calls, and their number."""
         self._calls, self._count = 0.0, 0
         began = time.perf_counter()
         work()

@@ -1,7 +1,7 @@
-"""What execution environments that share one process do not share: whatever the function caches.
+"""Separates the function's caches between execution environments that share one process.
 
-Lambda gives each execution environment a process of its own. Here a thousand of them run the same modules, and a
-`functools.cache` in these would hand the clients of one to all others, or be cleared for all when one fails.
+In Lambda each execution environment has its own process. Here a thousand of them use the same modules. A
+`functools.cache` there would share one environment's clients with all others, or be cleared for all when one fails.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _CACHED = type(functools.lru_cache(lambda: None))
 
 
 class Caches:
-    """The caches of modules, apart for each execution environment."""
+    """The caches of modules, separate for each execution environment."""
 
     def __init__(self, modules: Iterable[ModuleType]) -> None:
-        """Replace every function that these modules cache, under whatever name they hold it."""
+        """Replace every cached function of these modules, under all its names."""
         self._here = threading.local()
         replaced: dict[int, _Apart] = {}
         for module in modules:
@@ -30,12 +30,12 @@ class Caches:
                     setattr(module, name, replaced.setdefault(id(value), _Apart(value, self._here)))
 
     def enter(self, environment: object) -> None:
-        """This thread goes on in an environment, whose caches last as long as the object that stands for it."""
+        """Switch this thread to an environment. Its caches live as long as the object `environment`."""
         self._here.caches = vars(environment).setdefault("caches", {})
 
 
 class _Apart:
-    """A cached function as each environment has it. It can be called and cleared; it takes what `cached` takes."""
+    """A cached function, separate for each environment. It can be called and cleared like `cached`."""
 
     def __init__(self, cached: Any, here: threading.local) -> None:  # noqa: ANN401 - functools has no public type for it
         self._make_cache: Callable[[], Any] = lambda: functools.lru_cache(**cached.cache_parameters())(

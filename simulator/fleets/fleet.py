@@ -1,4 +1,4 @@
-"""A fleet of streams whose alarms, quotas and Lambda environments are AWS's, hundreds of invocations side by side."""
+"""A fleet of streams with AWS's alarms, quotas and Lambda environments, and hundreds of concurrent invocations."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 
 A_CALL = timedelta(seconds=ASSUMED.call_seconds)
-"""How long AWS takes for an answer, a refusal included: an assumption."""
+"""The assumed duration of an API call, including refused ones."""
 
 SHARDS = 4
 CONCURRENCY = 1000
 MINUTE = timedelta(minutes=1)
 CALM, BUSY = Traffic.for_shards(SHARDS * 0.5), Traffic.for_shards(SHARDS * 0.95)
 
-_make_api_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - before anything patches it
+_make_api_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - before it is patched
 _HISTORY_MINUTES = 60
 _PATIENCEMINUTES = 120
 _NEVERMINUTES = 24 * 60
@@ -55,14 +55,14 @@ _PACKAGE_NAME = "kinesis_autoscaler"
 
 
 class Fleet:
-    """An autoscaler and its streams in a local AWS whose quotas hold.
+    """An autoscaler and its streams in a local AWS with API quotas.
 
     Attributes:
         aws: the local AWS.
         deployment: the autoscaler in it.
-        quotas: what has become of the function's API calls.
+        quotas: the quotas, and the admitted and throttled API calls of the function.
         invocations: Lambda.
-        stream_names: the streams, all of four shards.
+        stream_names: the streams, each with four shards.
 
     """
 
@@ -72,31 +72,31 @@ class Fleet:
         self.deployment = deployment
         self.invocations = invocations
         self.quotas = quotas
-        self._answering = False  # what AWS asks of itself while it answers is not the function's
+        self._answering = False  # calls that AWS itself makes while it answers are not the function's
         self.stream_names = [f"stream-{number:04}" for number in range(streams)]
         for name in self.stream_names:
             add_stream(self.aws, name, SHARDS, max_shard_count=64)
 
     def remember(self, minutes: int) -> None:
-        """Let calm minutes go by, of which only the metrics remain."""
+        """Simulate minutes without alarms. Only their metrics remain."""
         for _ in range(minutes):
             self.aws.streams.offer(self.aws.clock.now(), dict.fromkeys(self.stream_names, CALM))
             self.aws.clock.advance(MINUTE)
 
     def fire(self) -> None:
-        """Let all scale-up alarms fire; what they ask for waits."""
+        """Fire all scale-up alarms. Their invocations wait."""
         self.remember(_HISTORY_MINUTES)
         while not any("Records" in event for event in self.invocations.waiting):
             self.run_minute(BUSY)
 
     def run_minute(self, traffic: Traffic) -> None:
-        """Let a minute go by, with all that is due in it; alarms are evaluated at its end."""
+        """Simulate a minute with everything that is due. Alarms are evaluated at its end."""
         end = self.aws.clock.now().replace(second=0, microsecond=0) + MINUTE
         self.invocations.timeline.run_until(end - _INSTANT)
         self.aws.advance_minute(dict.fromkeys(self.stream_names, traffic))
 
     def attempt(self, answer: Callable[[], Any], request: Any, operation: Any) -> Any:  # noqa: ANN401 - botocore's
-        """One attempt at an API call: through the operation's quota, if it is the function's."""
+        """Attempt an API call. If it is the function's, the operation's quota applies."""
         if self.invocations.running is None or self._answering:
             return answer()
         self.invocations.sleep(A_CALL)
@@ -109,16 +109,16 @@ class Fleet:
             self._answering = False
 
     def alarms(self) -> dict[str, dict[str, Any]]:
-        """Every alarm as DescribeAlarms returns it, by name."""
+        """Return every alarm as DescribeAlarms does, by name."""
         pages = self.aws.client("cloudwatch").get_paginator("describe_alarms").paginate()
         return {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}
 
     def unsettled(self) -> list[str]:
-        """What is lost or stuck: streams without a scaling that succeeded, records without an end, wrong alarms."""
+        """List lost or stuck work: streams without a successful scaling, unfinished records, wrong alarms."""
         return [problem for name in self.stream_names for problem in self._unsettled(name)] + self.wrong_alarms()
 
     def wrong_alarms(self) -> list[str]:
-        """Alarms that do not hold their stream's shard count, or are stuck in ALARM."""
+        """List alarms with a wrong shard count, and alarms that are stuck in ALARM."""
         alarms = self.alarms()
         return [problem for name in self.stream_names for problem in self._wrong_alarms(name, alarms)]
 
@@ -154,7 +154,7 @@ def fleet(
     reconcile_interval_minutes: int | None = None,
     seed: int = 1,
 ) -> Iterator[Fleet]:
-    """A fleet whose function is that of a package; the seed is that of botocore's jitter."""
+    """Create a fleet whose function runs from a package. The seed determines botocore's jitter."""
     with ExitStack() as stack:
         aws = stack.enter_context(LocalAWS())
         timeline = stack.enter_context(SideBySide(aws.clock))
@@ -173,14 +173,14 @@ def fleet(
             else:
                 real_sleep(seconds)
 
-        # Retries are botocore's, on the whole way; a local AWS answers reads of this process before they get there.
+        # Retries use botocore's complete path. The local AWS would otherwise answer reads of this process before it.
         stack.enter_context(patch.object(BaseClient, "_make_api_call", _make_api_call))
         stack.enter_context(patch.object(Endpoint, "_do_get_response", attempt))
         stack.enter_context(patch.object(time, "sleep", sleep))
         stack.enter_context(
             patch.object(aws.functions, "invoke_later", lambda _, event: invocations.invoke_later(event))
         )
-        # The bucket stands for it; the model would count refused calls too.
+        # The token bucket replaces this quota. The model would also count refused calls.
         stack.enter_context(patch.object(KinesisAccount, "count_update_call", lambda *_: None))
         random.seed(seed)
         yield f
@@ -188,7 +188,7 @@ def fleet(
 
 @contextmanager
 def _code(package: Path, aws: LocalAWS) -> Iterator[Callable[[], Environment]]:
-    """What makes execution environments of the function in a package: they share its code, not its clients."""
+    """Yield a factory of execution environments of a package's function. They share its code, but not its clients."""
     variables = aws.client("lambda").get_function_configuration(FunctionName=NAME)["Environment"]["Variables"]
     own = _take_modules()
     with ExitStack() as stack:
@@ -221,7 +221,7 @@ def _take_modules() -> dict[str, ModuleType]:
 
 
 def _throttled(url: str, service: str) -> tuple[AWSResponse, dict[str, Any]]:
-    """A refusal as botocore reads it from the wire, where each service has a form of its own."""
+    """Return a throttling error in the form that botocore reads, which differs between services."""
     code = "LimitExceededException" if service == "kinesis" else "Throttling"
     parsed = {
         "Error": {"Code": code, "Message": "Rate exceeded"},

@@ -1,10 +1,10 @@
-"""Asynchronous invocations of a function side by side, by Lambda's rules, in virtual time.
+"""Concurrent asynchronous invocations of a function by Lambda's rules, in virtual time.
 
-Source: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation": an event waits in
-a queue while the function's concurrency is used up, and is tried again after a second, then after twice as long each
-time up to five minutes; an error of the function is tried again after one minute and after two more; what is older than
+Source: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation". An event waits in
+a queue while the function's concurrency is used up. It is retried after a second, then after twice as long each time,
+up to five minutes. An error of the function is retried after one minute, then after two minutes. An event that exceeds
 the maximum age or has failed three times goes to the dead-letter queue. An execution environment handles one invocation
-at a time and is kept for the next; one that ran out of time is not.
+at a time and is reused, unless it timed out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = timedelta(seconds=1), timedelta(minutes=5)
 
 
 class Environment(Protocol):
-    """An execution environment: handles one event after another."""
+    """An execution environment, which handles one event after another."""
 
     def __call__(self, event: Mapping[str, Any], context: Invocation) -> object:
         """Handle an event."""
@@ -38,7 +38,7 @@ class Environment(Protocol):
 
 @dataclass(eq=False)
 class Event:
-    """An event on its way through Lambda's queue."""
+    """An event in Lambda's queue."""
 
     payload: Mapping[str, Any]
     queued_at: datetime
@@ -48,21 +48,21 @@ class Event:
 
 
 class Invocation:
-    """One attempt at an event; what the function gets as its context."""
+    """One attempt to handle an event. It is also the function's context."""
 
     def __init__(self, event: Event, clock: VirtualClock, timeout: timedelta) -> None:
-        """Begin now."""
+        """Start now."""
         self.aws_request_id = event.request_id
         self._clock = clock
         self._deadline = clock.now() + timeout
 
     @property
     def time_left(self) -> timedelta:
-        """Until the timeout."""
+        """Return the time until the timeout."""
         return self._deadline - self._clock.now()
 
     def get_remaining_time_in_millis(self) -> int:
-        """The same in milliseconds, as Lambda tells it."""
+        """Return the time until the timeout in milliseconds, as Lambda's context does."""
         return max(0, int(self.time_left / timedelta(milliseconds=1)))
 
 
@@ -70,15 +70,15 @@ class Invocations:
     """The queue and the running invocations of one function.
 
     Attributes:
-        timeline: where they run.
-        started: how many invocations have begun, retries included.
-        retries: how many of them were retries of a failed one.
-        timeouts: how many ran out of time.
-        throttles: how often an event found the concurrency used up.
-        most_at_once: the most that ran side by side.
-        errors: how many invocations failed, by the error's type.
-        answers: what the function returned, in order.
-        dead_letters: the events given up.
+        timeline: the timeline on which they run.
+        started: the number of started invocations, including retries.
+        retries: the number of retries of a failed invocation.
+        timeouts: the number of timeouts.
+        throttles: how often the concurrency was used up when an event was due.
+        most_at_once: the maximum number of concurrent invocations.
+        errors: the number of failed invocations, by the error's type.
+        answers: the results of the function, in order.
+        dead_letters: the events in the dead-letter queue.
 
     """
 
@@ -90,7 +90,7 @@ class Invocations:
         concurrency: int = 1000,
         timeout: timedelta = timedelta(minutes=15),
     ) -> None:
-        """Run on `timeline`, in environments that `new_environment` makes, at most `concurrency` at once."""
+        """Run on `timeline`, in environments from `new_environment`, with at most `concurrency` at once."""
         self.timeline = timeline
         self._clock = timeline.clock
         self._new_environment = new_environment
@@ -106,17 +106,17 @@ class Invocations:
 
     @property
     def all_done(self) -> bool:
-        """Whether nothing runs or waits."""
+        """Whether no event runs or waits."""
         return not self._running and not self._waiting
 
     @property
     def waiting(self) -> list[Mapping[str, Any]]:
-        """What is in the queue."""
+        """The events in the queue."""
         return [event.payload for event in self._waiting]
 
     @property
     def running(self) -> Invocation | None:
-        """The invocation that asks."""
+        """The invocation of the calling thread."""
         return self._running.get(threading.get_ident())
 
     def invoke_later(self, payload: Mapping[str, Any]) -> None:
@@ -124,7 +124,7 @@ class Invocations:
         self._queue(Event(payload, self._clock.now()), timedelta(0))
 
     def sleep(self, wait: timedelta) -> None:
-        """Let an invocation sleep, if need be until it runs out of time."""
+        """Let an invocation sleep, at most until its timeout."""
         invocation = self.running
         if invocation is None or wait < invocation.time_left:
             self.timeline.sleep(wait)
@@ -162,7 +162,7 @@ class Invocations:
         except FunctionCrash:
             self.timeouts += 1
             self._failed(event, "Task timed out")
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is a function error
+        except Exception as error:  # noqa: BLE001 - any exception of a handler is a function error
             self._idle.append(environment)
             self._failed(event, type(error).__name__)
         finally:

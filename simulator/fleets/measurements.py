@@ -1,4 +1,4 @@
-"""How long a fleet takes to settle, against the least that the quotas allow."""
+"""The time that a fleet needs to settle, compared with the minimum under the quotas."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _ALARMS_PER_PAGE = 100
 
 @dataclass(frozen=True)
 class Drain:
-    """What became of a fleet whose alarms fired at once. Times in seconds, from then on.
+    """The result of alarms that fire at the same time in a fleet. Times are seconds since then.
 
     Attributes:
-        streams: how many streams.
+        streams: the number of streams.
         accepted: until Kinesis had accepted the last UpdateShardCount.
-        rewritten: until the last alarm had its new shardCount, and was armed again.
-        least_accepted: the least that the quotas allow for the first.
-        least_rewritten: the same for the second.
-        calls: the API calls that AWS let through.
-        throttled: those that it refused.
-        invocations: those of the function.
-        problems: what was lost, stuck or wrong in the end.
+        rewritten: until the last alarm had its new shardCount and was armed again.
+        least_accepted: the minimum of `accepted` under the quotas.
+        least_rewritten: the minimum of `rewritten` under the quotas.
+        calls: the number of accepted API calls.
+        throttled: the number of throttled API calls.
+        invocations: the invocations of the function.
+        problems: what was lost, stuck or wrong at the end.
 
     """
 
@@ -55,7 +55,7 @@ def drain(
     package: Path = PACKAGE,
     report: Callable[[str], None] = lambda _: None,
 ) -> Drain:
-    """Fire the scale-up alarms of all streams in the same minute, and go on until nothing is left to do."""
+    """Fire the scale-up alarms of all streams in the same minute, and run until all work is done."""
     needed = calls_of_one_scaling(package)
     until_accepted = Counter(needed[: needed.index("UpdateShardCount") + 1])
     with fleet(streams, concurrency=concurrency, package=package) as f:
@@ -85,17 +85,17 @@ def drain(
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a reconcile of a fleet took.
+    """The result of a fleet's reconcile.
 
     Attributes:
-        streams: how many streams.
-        seconds: until every stream was reached, in an hour in which nothing else is due.
-        first: the same of the fleet's very first reconcile, in which everything is due that is looked at hourly.
-        least: what the quotas allow at the least, in seconds.
-        runs: how many invocations that took.
-        throttled: how many API calls AWS refused.
-        resharded: how many streams had been resharded by hand.
-        problems: what was wrong in the end.
+        streams: the number of streams.
+        seconds: until every stream was reached, in an hour without other due work.
+        first: until every stream was reached by the fleet's first reconcile, which makes all hourly checks.
+        least: the minimum under the quotas, in seconds.
+        runs: the number of invocations.
+        throttled: the number of throttled API calls.
+        resharded: the number of streams that were resharded by hand.
+        problems: what was wrong at the end.
 
     """
 
@@ -110,7 +110,7 @@ class Sweep:
 
 
 def sweep(streams: int, *, package: Path = PACKAGE, report: Callable[[str], None] = lambda _: None) -> Sweep:
-    """Reconcile a fleet, every fiftieth stream of which was resharded by hand, as often as reaching all of it takes."""
+    """Reconcile a fleet until all streams are reached. Every fiftieth stream was resharded by hand."""
     with fleet(streams, package=package) as f:
         cloudwatch, timeline, invocations = f.aws.client("cloudwatch"), f.invocations.timeline, f.invocations
         for alarm in f.alarms():
@@ -151,7 +151,7 @@ def sweep(streams: int, *, package: Path = PACKAGE, report: Callable[[str], None
 
 
 def calls_of_one_scaling(package: Path = PACKAGE) -> list[str]:
-    """The operations that the scale-up of one stream calls when nobody else does, in their order."""
+    """Return the operations that the scale-up of a single stream calls, in order."""
     with fleet(1, package=package, reconcile_interval_minutes=_NEVER_MINUTES) as f:
         f.fire()
         f.quotas.admitted.clear()

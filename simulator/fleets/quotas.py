@@ -1,7 +1,7 @@
-"""AWS's API quotas: so many calls a second in an account and region, as token buckets on a virtual clock.
+"""AWS's API quotas as token buckets on a virtual clock: calls a second in an account and region.
 
-Sources: AWS General Reference, the pages on the endpoints and quotas of Amazon CloudWatch and Kinesis Data Streams. How
-large a burst the services let through is not documented; here it is what accumulates in one second.
+Sources: AWS General Reference, the pages on the endpoints and quotas of Amazon CloudWatch and Kinesis Data Streams. AWS
+does not document the size of an allowed burst; here it is the calls of one second.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ CALLS_PER_SECOND: Mapping[str, float] = {
     "SetAlarmState": 3,
     "UpdateShardCount": 10,
 }
-"""What the function calls and AWS limits, by operation. DynamoDB on demand takes more than any fleet asks."""
+"""The limited operations that the function calls. DynamoDB on demand accepts more calls than any fleet makes."""
 
 
 class TokenBucket:
-    """Lets calls through at a rate, and after a pause as many at once as its capacity."""
+    """Admits calls at a rate, and after a pause as many at once as its capacity."""
 
     def __init__(self, per_second: float, *, capacity: float | None = None) -> None:
-        """Start full; unless given, the capacity is one second's worth of calls, and at least one call."""
+        """Start full. By default, the capacity is the calls of one second, and at least one call."""
         self._per_second = per_second
         self._capacity = max(1.0, per_second) if capacity is None else capacity
         self._tokens = self._capacity
         self._filled_at: datetime | None = None
 
     def take(self, now: datetime) -> bool:
-        """Take a token if there is one; a call that is refused costs nothing."""
+        """Take a token if there is one. A refused call costs nothing."""
         if self._filled_at is not None:
             gained = (now - self._filled_at).total_seconds() * self._per_second
             self._tokens = min(self._capacity, self._tokens + gained)
@@ -49,17 +49,17 @@ class TokenBucket:
 
 
 class Quotas:
-    """The quotas of one account and region, and what has become of the calls.
+    """The quotas of one account and region, and the calls so far.
 
     Attributes:
-        admitted: the operations of the calls let through, in their order.
-        throttled: the calls refused, by operation.
-        last_admitted: when the latest call was let through, by operation.
+        admitted: the operations of the admitted calls, in order.
+        throttled: the number of throttled calls, by operation.
+        last_admitted: the time of the latest admitted call, by operation.
 
     """
 
     def __init__(self, calls_per_second: Mapping[str, float] = CALLS_PER_SECOND) -> None:
-        """Start with full buckets; an operation without a quota is never refused."""
+        """Start with full buckets. Operations without a quota are always admitted."""
         self.calls_per_second = calls_per_second
         self._buckets = {operation: TokenBucket(rate) for operation, rate in calls_per_second.items()}
         self.admitted: list[str] = []
@@ -67,7 +67,7 @@ class Quotas:
         self.last_admitted: dict[str, datetime] = {}
 
     def admit(self, operation: str, now: datetime) -> bool:
-        """Count a call, and tell whether it is let through."""
+        """Count a call, and return whether it is admitted."""
         bucket = self._buckets.get(operation)
         if bucket is not None and not bucket.take(now):
             self.throttled[operation] += 1
@@ -77,5 +77,5 @@ class Quotas:
         return True
 
     def least_seconds(self, calls: Mapping[str, float]) -> float:
-        """How long these calls take at the least: as long as those of the scarcest operation."""
+        """Return the minimum duration of these calls, which the scarcest operation determines."""
         return max(calls.get(operation, 0) / rate for operation, rate in self.calls_per_second.items())

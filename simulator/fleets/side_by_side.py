@@ -1,7 +1,7 @@
-"""Code side by side in virtual time: each piece in a thread of its own, of which one moves at a time.
+"""Concurrent code in virtual time: each piece of work has its own thread, and only one runs at a time.
 
-A piece that sleeps lets the others go on; time passes when all of them sleep. So an hour in which a thousand of them
-wait takes as long as the work that they do in it, and always happens in the same order.
+When a thread sleeps, the others continue. Time passes when all of them sleep. So an hour in which a thousand threads
+wait takes only as long as their work, and always runs in the same order.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class Abandoned(BaseException):
-    """Ends a piece that still sleeps when nobody waits for it any more."""
+    """Ends a thread that still sleeps when nothing waits for it any more."""
 
 
 class SideBySide:
-    """What is due, and the threads that wait for it. A context manager: at its end what still waits is ended."""
+    """The due actions, and the waiting threads. A context manager: its end stops all waiting threads."""
 
     def __init__(self, clock: VirtualClock) -> None:
-        """Move `clock` from one thing that is due to the next."""
+        """Move `clock` from one due action to the next."""
         self.clock = clock
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._sequence = count()
@@ -37,27 +37,27 @@ class SideBySide:
         self._over = False
 
     def __enter__(self) -> Self:
-        """Nothing is due yet."""
+        """Start without due actions."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End what still sleeps."""
+        """Stop all sleeping threads."""
         self._over = True
         for turn in list(self._turns.values()):
             self._give(turn)
 
     def at(self, moment: datetime, action: Callable[[], None]) -> None:
-        """Do something at a moment; what is due at the same one is done in the order of these calls."""
+        """Run an action at a moment. Actions at the same moment run in the order of these calls."""
         heapq.heappush(self._due, (moment, next(self._sequence), action))
 
     def after(self, delay: timedelta, action: Callable[[], None]) -> None:
-        """Do something after a while."""
+        """Run an action after a delay."""
         self.at(self.clock.now() + delay, action)
 
     def begin(self, work: Callable[[], None]) -> None:
-        """Let `work` run until it sleeps or ends. Not to be called from within another piece: use `after`."""
+        """Run `work` until it sleeps or ends. Must not be called within another piece of work: use `after`."""
         turn = threading.Semaphore(0)
 
         def perform() -> None:
@@ -66,7 +66,7 @@ class SideBySide:
                 work()
             except Abandoned:
                 pass
-            except BaseException as failure:  # noqa: BLE001 - raised by `step`, in the thread of whoever runs this
+            except BaseException as failure:  # noqa: BLE001 - `step` raises it in the thread that runs the timeline
                 self._failure = failure
             del self._turns[threading.get_ident()]
             self._ours.release()
@@ -76,7 +76,7 @@ class SideBySide:
         self._raise_failure()
 
     def sleep(self, wait: timedelta) -> None:
-        """Let the others go on until `wait` is over. To be called from within a piece."""
+        """Let the others run until `wait` is over. Must be called within a piece of work."""
         turn = self._turns[threading.get_ident()]
         self.after(wait, lambda: self._give(turn))
         self._ours.release()
@@ -85,7 +85,7 @@ class SideBySide:
             raise Abandoned
 
     def run_until(self, moment: datetime) -> None:
-        """Let time pass up to a moment, with all that is due by then."""
+        """Let time pass up to a moment, and run all actions that are due by then."""
         while self._due and self._due[0][0] <= moment:
             at, _, action = heapq.heappop(self._due)
             self.clock.travel_to(max(at, self.clock.now()))

@@ -1,6 +1,6 @@
-"""What splits of single shards bring, measured: streams that need them, each with and without, on a local AWS.
+"""Measures the effect of splitting single shards: streams that need it, each with and without, on a local AWS.
 
-One has spent the day's calls when its traffic rises; of the others some keys get most of the traffic.
+One stream has used its daily calls when its traffic rises. In the others, some keys get most of the traffic.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 HOURS = 6
 _HOUR = 60  # minutes
 _WARM_UP = 15  # minutes until keys become hot, or traffic begins to rise
-_SPEND_CALL_AT = 8  # the minute of it at which the day's only call is made
+_SPEND_CALL_AT = 8  # the minute of the warm-up in which the day's only call is made
 _EVERYDAY = ("REQUESTED", "DEMAND_FITS", "COOLDOWN", "STREAM_UPDATING")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A stream that splits may help.
+    """A kind of stream that splits may help.
 
     Attributes:
-        title: what is wrong with it.
-        setting: the input of modules/stream that is to help.
-        shards: how many it has when that begins.
-        demand: its traffic in shards, at the beginning and after an hour's rise.
-        keys: how its traffic is spread from then on.
+        title: its problem.
+        setting: the input of modules/stream that should help.
+        shards: its number of shards when the problem begins.
+        demand: its traffic in shards, at the start and after an hour of growth.
+        keys: the distribution of its traffic from then on.
         settings: other inputs.
 
     """
@@ -71,15 +71,15 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a stream.
+    """The result for a stream.
 
     Attributes:
         kind: its kind.
         with_splits: whether its setting was on.
-        shards: how many it had in the end.
-        splits: how many shards were split.
-        throttled: the share of the traffic that was refused, hour by hour.
-        told: the reasons on record that are not everyday, in the order in which they came up.
+        shards: its number of shards at the end.
+        splits: the number of splits.
+        throttled: the share of the traffic that was throttled, for each hour.
+        told: the recorded reasons except routine ones, in order of their first occurrence.
 
     """
 
@@ -92,7 +92,7 @@ class Outcome:
 
 
 def measure(kinds: Mapping[str, Kind] = KINDS, *, hours: int = HOURS) -> list[Outcome]:
-    """Run every kind with its setting and without."""
+    """Run every kind of stream with its setting and without."""
     streams = {(name, on): f"{name}-{'with' if on else 'without'}" for name in kinds for on in (False, True)}
     with LocalAWS() as aws:
         deployment = deploy(aws)

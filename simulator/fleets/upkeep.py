@@ -1,8 +1,8 @@
-"""What the autoscaler costs beside the shards, measured: generated traffic runs through the packaged function.
+"""Measures the autoscaler's own cost, without the shards: generated traffic runs through the packaged function.
 
 A run on a local AWS counts all that AWS charges for: metrics of alarms, hours in which a custom metric is reported,
-metrics that GetMetricData is asked for, bytes of the log, requests, units of DynamoDB, and Lambda's time. Each belongs
-to a stream where it names one, and to the fleet otherwise.
+metrics requested from GetMetricData, bytes of the log, requests, units of DynamoDB, and Lambda's time. A cost belongs
+to the stream that it names, otherwise to the fleet.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
 SEED = 7
 DAYS = 4
 WARM_UP_DAYS = 2
-"""Left out: a stream whose last days are unknown is scaled more often. Both are short, so that this takes minutes."""
+"""Not counted: a stream without known days is scaled more often. Both are short, so a run takes minutes."""
 
 FLEET = ""
-"""Who bears what no stream does."""
+"""The owner of costs that belong to no stream."""
 
 AT_EVERY_RECONCILE = ("Reconciles", "Streams", "ShardCount")
-"""The fleet's metrics that are reported whatever happens; the others tell what did."""
+"""The fleet's metrics that are always reported. The others depend on what happens."""
 
 AT_MAXIMUM = "at its maximum"
-"""A stream that needs more than its maximum all the time, beside the generated kinds."""
+"""A stream that always needs more than its maximum, in addition to the generated kinds."""
 
 _AT_MAXIMUM_SHARDS = 4
 _MAX_SHARDS = 64
 _MEMORY_GIGABYTES = 0.25
-_LOG_EVENT_BYTES = 26  # what CloudWatch Logs adds to each event
+_LOG_EVENT_BYTES = 26  # CloudWatch Logs adds this to each event
 _PAGE_ALARMS = 100  # of a DescribeAlarms page
 _RECONCILES_AN_HOUR = 12
 _READ_UNITS_OF_A_QUERY = 10
-"""An assumption: two days of a stream's records, of about 1 KB each. A thousand such queries cost a tenth of a cent."""
+"""Assumed: two days of a stream's records, about 1 KB each. A thousand such queries cost a tenth of a cent."""
 
 _WRITES = {"PutItem": 1, "UpdateItem": 1, "DeleteItem": 1, "TransactWriteItems": 2}
 _READS = {"Query", "GetItem"}
@@ -57,16 +57,16 @@ _READS = {"Query", "GetItem"}
 
 @dataclass
 class Usage:
-    """What one stream, or the fleet, has used in the measured hours."""
+    """The usage of one stream, or of the fleet, in the measured hours."""
 
     metric_hours: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-    """By custom metric, the hours in which it was reported."""
+    """The hours in which each custom metric was reported."""
     counts: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 @dataclass(frozen=True)
 class Upkeep:
-    """Dollars a month, by what they are for."""
+    """Dollars a month, by purpose."""
 
     alarms: float
     custom_metrics: float
@@ -75,19 +75,19 @@ class Upkeep:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The sum."""
         return self.alarms + self.custom_metrics + self.metric_data + self.rest
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run has measured.
+    """The results of a run.
 
     Attributes:
-        days: how many of them count.
-        streams: by kind of traffic.
-        fleet: what there is whatever the streams do: reconcile, its metrics and the health alarms.
-        totals: metrics of the fleet that tell what happened, each with the share of hours in which it was reported.
+        days: the number of counted days.
+        streams: the cost of a stream, by kind of traffic.
+        fleet: the fixed cost of the fleet: reconcile, its metrics and the health alarms.
+        totals: the fleet's metrics that depend on what happens, each with the share of hours in which it was reported.
 
     """
 
@@ -98,14 +98,14 @@ class Measured:
 
     @property
     def mean(self) -> float:
-        """Of the generated kinds of streams, in dollars a month."""
+        """The mean cost of the generated kinds of streams, in dollars a month."""
         generated = [upkeep.total for kind, upkeep in self.streams.items() if kind != AT_MAXIMUM]
         return sum(generated) / len(generated)
 
     def of_fleet(self, streams: int) -> float:
-        """Dollars a month for so many streams.
+        """Return the dollars a month for a number of streams.
 
-        With more streams, more hours have something to report in total; and listing their alarms takes more pages.
+        With more streams, the fleet's metrics are reported in more hours, and listing the alarms takes more pages.
         """
         hours = sum(min(1.0, share * streams / len(self.streams)) for share in self.totals.values())
         pages = math.ceil(2 * streams / _PAGE_ALARMS) - 1
@@ -120,7 +120,7 @@ def measure(
     days: int = DAYS,
     warm_up_days: int = WARM_UP_DAYS,
 ) -> Measured:
-    """Run the kinds of streams side by side, and one at its maximum."""
+    """Run one stream of each kind, and one at its maximum, side by side."""
     traces = {kind.replace(" ", "-"): _trace(kind, days) for kind in kinds}
     traces["at-maximum"] = Trace(
         AT_MAXIMUM, START, [Traffic.for_shards(0.98 * _AT_MAXIMUM_SHARDS)] * days * MINUTES_PER_DAY
@@ -157,12 +157,12 @@ def _trace(kind: str, days: int) -> Trace:
 
 
 def _cap(trace: Trace) -> int:
-    """A maximum that the traffic does not reach."""
+    """Return a maximum that the traffic does not reach."""
     return max(_MAX_SHARDS, 4 * math.ceil(max(minute.shards for minute in trace.minutes)))
 
 
 def _alarm_metrics(aws: LocalAWS) -> Counter[str]:
-    """How many metrics the alarms of each stream have, and those of the fleet."""
+    """Return the number of metrics in the alarms of each stream, and in those of the fleet."""
     found: Counter[str] = Counter()
     for page in aws.client("cloudwatch").get_paginator("describe_alarms").paginate():
         for alarm in page["MetricAlarms"]:
@@ -193,7 +193,7 @@ def _count(usage: dict[str, Usage], invocation: Invocation, hour: int) -> None:
 
 
 def _custom_metrics(line: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
-    """The metrics that an embedded metric line reports, each with its dimensions."""
+    """Return the metrics that an embedded metric line reports, with their dimensions."""
     for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
         for names in directive["Dimensions"]:
             for metric in directive["Metrics"]:
@@ -201,13 +201,13 @@ def _custom_metrics(line: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, st
 
 
 def _write_units(call: ApiCall) -> int:
-    """A write for each KB, in the table and in the index by day; a transaction costs twice as much."""
+    """Return the write units: one for each KB, in the table and in the index by day. A transaction costs double."""
     kilobytes = math.ceil(len(json.dumps(call.parameters, default=str)) / 1024)
     return 2 * _WRITES.get(call.operation, 0) * kilobytes
 
 
 def _owner(call: ApiCall) -> str:
-    """The stream that a call is about."""
+    """Return the stream that a call belongs to."""
     given = call.parameters
     if call.operation == "GetMetricData":
         dimensions = given["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"]

@@ -105,7 +105,7 @@ class LocalAWS:
         start: datetime = START,
         region: str = "us-east-1",
         metric_delay_seconds: int = ASSUMED.metric_delay_seconds,
-        **stream_options: Any,  # noqa: ANN401 - passed on
+        **stream_options: Any,  # noqa: ANN401 - options of StreamModel
     ) -> None:
         """Configure the start, a full minute, the delay of metrics, and options for every StreamModel.
 
@@ -149,7 +149,7 @@ class LocalAWS:
                 self._partiql,
                 Queries(),
             ]
-            if self.transport is Transport.IN_PROCESS:  # over HTTP every call is to be seen at the server
+            if self.transport is Transport.IN_PROCESS:  # over HTTP, the server must see every call
                 parts.append(ShortWays(self.account_id, self._alarms.describe))
             for part in parts:
                 for each in part.patches():
@@ -164,7 +164,7 @@ class LocalAWS:
         """Discard all resources."""
         self._stack.close()
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the class of a client at run time
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 creates the class of a client at run time
         """Return a boto3 client of a service, the same one each time."""
         return _client(service, self.region, self.environment.get("AWS_ENDPOINT_URL"))
 
@@ -185,15 +185,15 @@ class LocalAWS:
 
 
 @lru_cache(maxsize=32)
-def _client(service: str, region: str, endpoint: str | None) -> Any:  # noqa: ANN401 - boto3 makes its class at run time
-    """Clients are reused between local AWSs: creating one takes longer than a hundred calls."""
-    make_client: Any = boto3.client  # its stubs know literal names only
+def _client(service: str, region: str, endpoint: str | None) -> Any:  # noqa: ANN401 - its class exists at run time
+    """Clients are reused between local AWSs, because creating one takes longer than a hundred calls."""
+    make_client: Any = boto3.client  # its stubs only accept literal names
     return make_client(service, region_name=region, endpoint_url=endpoint)
 
 
 @contextmanager
 def _mocked_boto3() -> Iterator[None]:
-    """Put moto behind boto3 only: patching `requests` as well takes longer than a simulated hour."""
+    """Patch boto3 only. Patching `requests` as well would take longer than a simulated hour."""
     mock = mock_aws()
     with patch.object(models, "RESPONSES_METHODS", []):
         mock.start()
@@ -205,7 +205,7 @@ def _mocked_boto3() -> Iterator[None]:
 
 @contextmanager
 def _moto_server() -> Iterator[str]:
-    """A moto server on a free port of this machine; its address."""
+    """Run a moto server on a free port of this machine. Yield its address."""
     requests_log = logging.getLogger("werkzeug")
     level = requests_log.level
     requests_log.setLevel(logging.ERROR)
@@ -227,7 +227,7 @@ def _serialize_structure(
 ) -> None:
     """Write DynamoDB's attributes as they are.
 
-    For each attribute moto looks up ten members under a dozen names: a third of a replay's time.
+    moto looks up ten members under a dozen names for each attribute, which takes a third of a replay's time.
     """
     if shape.name == "AttributeValue":
         serialized[key] = value

@@ -1,4 +1,4 @@
-"""CloudWatch: moto stores alarms; this evaluates them, moves their state and carries out their actions."""
+"""CloudWatch: moto stores alarms. This module evaluates them, changes their state and runs their actions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from simulator.aws.metrics import MetricStore
     from simulator.local_aws.faults import Faults
 
-# What PutMetricAlarm refuses beside `Metrics` (CloudWatch API Reference, PutMetricAlarm, "Metrics").
+# Arguments that PutMetricAlarm refuses together with `Metrics` (CloudWatch API Reference, PutMetricAlarm, "Metrics").
 _NOT_WITH_METRICS = ("namespace", "metric_name", "dimensions", "period", "unit", "statistic", "extended_statistic")
 _STATE_FIELDS = {
     "StateReason": "state_reason",
@@ -41,14 +41,14 @@ _STATE_FIELDS = {
     "StateUpdatedTimestamp": "state_updated_timestamp",
     "StateTransitionedTimestamp": "state_transitioned_timestamp",
 }
-"""What changes of an alarm without PutMetricAlarm, and what moto calls it."""
+"""Properties of an alarm that change without PutMetricAlarm, and their names in moto."""
 _MAX_ACTIONS = 5
 _MAX_PAGE = 100
 _STATES_KEPT = 10
 
 
 class Alarms:
-    """Keeps the alarms of moto's CloudWatch alive."""
+    """Evaluates the alarms of moto's CloudWatch."""
 
     def __init__(
         self,
@@ -70,14 +70,15 @@ class Alarms:
         self._muted: dict[str, StateChange] = {}
 
     def evaluate(self) -> None:
-        """Evaluate every metric alarm once, as CloudWatch does each minute, and act on what has changed."""
+        """Evaluate every metric alarm once, as CloudWatch does each minute, and run the actions of changes."""
         backend: CloudWatchBackend = cloudwatch_backends[self._account_id][self._region]
         for name in [name for name in self._muted if not self._faults.mutes(name)]:
             waited, muted = self._muted.pop(name), backend.alarms.get(name)
             if muted and muted.state_value == waited.new_state == "ALARM":
                 self._act(muted, waited)
         for alarm in [alarm for alarm in backend.alarms.values() if alarm.rule is None]:
-            # An action of an earlier alarm may have replaced this one; the new definition's turn is the next minute.
+            # An action of an earlier alarm may have replaced this one. Then the new definition is evaluated in the next
+            # minute.
             if backend.alarms.get(alarm.name) is alarm:
                 change = self._evaluator.evaluate(self.describe(alarm))
                 if change:
@@ -86,7 +87,7 @@ class Alarms:
                     self._changed(alarm, change)
 
     def describe(self, alarm: Alarm) -> dict[str, Any]:
-        """Describe an alarm as DescribeAlarms does. moto is asked only when the alarm has been put anew."""
+        """Describe an alarm as DescribeAlarms does. The description is cached until the next PutMetricAlarm."""
         if alarm not in self._definitions:
             self._definitions[alarm] = _described(alarm)
         definition = self._definitions[alarm]
@@ -96,7 +97,7 @@ class Alarms:
         return definition
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch moto, which resets the state on PutMetricAlarm, never acts, never pages and computes no metric math."""
+        """Patch moto, which resets the state on PutMetricAlarm, runs no actions, has no pages and no metric math."""
         put_metric_alarm = CloudWatchBackend.put_metric_alarm
         set_alarm_state = CloudWatchBackend.set_alarm_state
 
@@ -104,7 +105,7 @@ class Alarms:
             _validate(settings)
             existing = backend.alarms.get(name)
             if existing:
-                settings["tags"] = None  # tags of an existing alarm are TagResource's business alone
+                settings["tags"] = None  # only TagResource changes the tags of an existing alarm
             alarm = put_metric_alarm(backend, name, **settings)
             if existing:
                 for field in ("history", *_STATE_FIELDS.values()):
@@ -144,7 +145,7 @@ class Alarms:
         yield patch.object(CloudWatchResponse, "get_metric_data", metric_data)
 
     def _changed(self, alarm: Alarm, change: StateChange) -> None:
-        """Act on a change of state, unless the alarm is muted."""
+        """Run the actions of a change of state, unless the alarm is muted."""
         _mark_transition(alarm)
         self._muted.pop(alarm.name, None)
         if self._faults.mutes(alarm.name):
@@ -153,7 +154,7 @@ class Alarms:
             self._act(alarm, change)
 
     def _act(self, alarm: Alarm, change: StateChange) -> None:
-        """Publish a change to the topics among its actions; other kinds of action are not simulated."""
+        """Publish a change to the topics among its actions. Other kinds of action are not simulated."""
         message = alarm_message(self.describe(alarm), change, self._region, self._account_id)
         topics = sns_backends[self._account_id][self._region].topics
         for action in change.actions:
@@ -161,12 +162,12 @@ class Alarms:
                 topics[action].publish(json.dumps(message), subject=alarm_subject(change, self._region))
 
     def _remember(self, alarm: Alarm) -> None:
-        """Keep the state that is about to change, for those who are shown an old one."""
+        """Save the old state, for answers that are stale."""
         state = {field: getattr(alarm, field, None) for field in _STATE_FIELDS.values()}
         self._past.setdefault(alarm.name, deque(maxlen=_STATES_KEPT)).append((self._clock.now(), state))
 
     def _shown(self, alarm: Alarm) -> Alarm:
-        """An alarm as DescribeAlarms shows it: as it is, or while that is stale in the state that it had."""
+        """Return an alarm as DescribeAlarms shows it, with its current state or, during a fault, an old one."""
         at = self._clock.now() - self._faults.staleness()
         state = next((state for left_at, state in self._past.get(alarm.name, ()) if left_at > at), None)
         if state is None:
@@ -177,7 +178,7 @@ class Alarms:
 
 
 def _described(alarm: Alarm) -> dict[str, Any]:
-    """What boto3 makes of what moto writes about an alarm."""
+    """Return the description that boto3 creates from moto's answer."""
     operation = get_service_model("cloudwatch").operation_model("DescribeAlarms")
     transformers = CloudWatchResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER
     picker = XFormedAttributePicker(response_transformers=transformers)
@@ -189,7 +190,7 @@ def _described(alarm: Alarm) -> dict[str, Any]:
 
 
 def _mark_transition(alarm: Alarm) -> None:
-    """Note when the state last changed, which moto does not know and DescribeAlarms tells."""
+    """Record the time of the last change of state, which DescribeAlarms returns and moto does not know."""
     vars(alarm)["state_transitioned_timestamp"] = alarm.state_updated_timestamp
 
 
@@ -207,7 +208,7 @@ def _notifies(alarm: Alarm, action_prefix: str | None) -> bool:
 
 
 def _validate(settings: Mapping[str, Any]) -> None:
-    """Refuse what CloudWatch refuses and moto accepts."""
+    """Refuse settings that CloudWatch refuses and moto accepts."""
     if settings.get("metric_data_queries"):
         for name in _NOT_WITH_METRICS:
             if settings.get(name):
@@ -218,7 +219,7 @@ def _validate(settings: Mapping[str, Any]) -> None:
 
 
 def _describe_alarms(response: CloudWatchResponse, shown: Callable[[Alarm], Alarm]) -> ActionResult:
-    """DescribeAlarms with every filter and, unlike moto's, in pages."""
+    """Answer DescribeAlarms with every filter and with pages, which moto's lacks."""
     parameters = response.params
     names = parameters.get("AlarmNames")
     alarms = [

@@ -1,4 +1,4 @@
-"""How datapoints reach CloudWatch's metric store: at once as a rule, and late or never while a fault says so."""
+"""The delivery of datapoints to CloudWatch's metric store: normally at once, during a fault late or never."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MINUTE = timedelta(minutes=1)
 
 
 class DeliveredMetrics(MetricStore):
-    """A metric store whose datapoints may get lost on the way, or be late."""
+    """A metric store whose datapoints may be lost or late."""
 
     def __init__(self, delay_seconds: int, faults: Faults) -> None:
-        """Start without any datapoint; `delay_seconds` is how late those are that nothing befalls."""
+        """Start without datapoints. `delay_seconds` is the normal delay."""
         super().__init__(delay_seconds)
         self._faults = faults
         self._on_the_way: list[tuple[datetime, int, tuple[Any, ...], dict[str, Any]]] = []
@@ -35,7 +35,7 @@ class DeliveredMetrics(MetricStore):
         timestamp: datetime,
         **statistics: Any,  # noqa: ANN401 - those of MetricStore.put
     ) -> None:
-        """Send a statistic set on its way."""
+        """Send a statistic set, which may be delivered later."""
         key = metric_key(namespace, metric_name, dimensions)
         if self._faults.loses(key, timestamp):
             return
@@ -47,7 +47,7 @@ class DeliveredMetrics(MetricStore):
             super().put(*datapoint, **statistics)
 
     def deliver(self, now: datetime) -> None:
-        """Let arrive what is due."""
+        """Deliver the datapoints that are due."""
         while self._on_the_way and self._on_the_way[0][0] <= now:
             _, _, datapoint, statistics = heapq.heappop(self._on_the_way)
             super().put(*datapoint, **statistics)

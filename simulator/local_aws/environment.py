@@ -1,4 +1,4 @@
-"""The environment variables through which this process and its children find an AWS."""
+"""The environment variables that tell this process and its children which AWS to use."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def with_aws(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with `variables` in place of whatever it says about AWS."""
+    """Return this process's environment with `variables` instead of all its variables about AWS."""
     return {**{name: value for name, value in os.environ.items() if not name.startswith("AWS_")}, **variables}
 
 
 @contextmanager
 def aws_variables(variables: Mapping[str, str]) -> Iterator[None]:
-    """Make `variables` all that this process's environment says about AWS; afterwards it is what it was."""
+    """Replace all variables about AWS in this process's environment by `variables`, and restore them afterwards."""
     before = dict(os.environ)
     _become(with_aws(variables))
     try:
@@ -27,7 +27,7 @@ def aws_variables(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _become(environment: Mapping[str, str]) -> None:
-    """Change of the environment only what differs: each variable is a call to the operating system."""
+    """Change only the variables that differ, because each change is a call to the operating system."""
     present = dict(os.environ)
     for name in present.keys() - environment.keys():
         del os.environ[name]
@@ -35,7 +35,7 @@ def _become(environment: Mapping[str, str]) -> None:
 
 
 def local_variables(region: str, endpoint: str | None = None) -> dict[str, str]:
-    """Return what a client needs to talk to a local AWS, and to nothing else: no profile, no metadata service."""
+    """Return the variables with which a client uses a local AWS only: no profile, no metadata service."""
     variables = {
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",

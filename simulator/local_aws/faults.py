@@ -1,6 +1,6 @@
-"""What goes wrong in this AWS while it is told to: metrics lost or late, bad answers, old or mute alarms, refusals.
+"""Faults of this AWS: lost or late metrics, bad answers, stale or muted alarms, refused reshards.
 
-Each fault begins when it is asked for, and lasts until it is ended or its minutes are over:
+A fault begins when it is requested, and lasts until it is ended or its minutes are over:
 
     lost = aws.faults.lose_metric("IncomingRecords", StreamName="orders")
     ...
@@ -9,7 +9,7 @@ Each fault begins when it is asked for, and lasts until it is ended or its minut
     with aws.faults.answer_metric_data("InternalError", "IncomingBytes"):
         ...
 
-Calls that fail as a whole are not among them: `LocalAWS.observer` breaks those.
+Calls that fail completely are not included: `LocalAWS.observer` makes them fail.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ _STATUSES = ("InternalError", "PartialData", "Forbidden")
 
 @dataclass
 class Fault:
-    """Something that is wrong from `since` until `until`, or until it is ended. Leaving its `with` block ends it."""
+    """A fault from `since` until `until`, or until it is ended. Leaving its `with` block ends it."""
 
     clock: VirtualClock
     since: datetime
     until: datetime | None
 
     def lasts(self, moment: datetime | None = None) -> bool:
-        """Whether it is on, now or at another moment."""
+        """Return whether it is active, now or at another moment."""
         moment = moment or self.clock.now()
         return self.since <= moment and (self.until is None or moment < self.until)
 
     def end(self) -> None:
-        """Put it right from now on."""
+        """End it now."""
         self.until = min(self.until or self.clock.now(), self.clock.now())
 
     def __enter__(self) -> Self:
-        """It is on already."""
+        """Return the fault, which is already active."""
         return self
 
     def __exit__(
@@ -63,7 +63,7 @@ class Fault:
 
 @dataclass
 class _OfMetrics(Fault):
-    """A fault of the metrics that have these names; None stands for any, and dimensions left out for all."""
+    """A fault of the metrics with these names. None means any name, and omitted dimensions match all."""
 
     namespace: str | None = None
     names: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class _BadData(_OfMetrics):
 
 @dataclass
 class _StaleAlarms(Fault):
-    """DescribeAlarms shows states as they were a while ago."""
+    """DescribeAlarms shows old states."""
 
     by: timedelta = timedelta(0)
 
@@ -117,7 +117,7 @@ class _RefusedReshards(Fault):
 
 @dataclass
 class _MutedAlarms(Fault):
-    """Alarms change their states, and their actions wait."""
+    """Alarms change their states, but their actions are delayed."""
 
     prefix: str = ""
 
@@ -129,16 +129,16 @@ class Faults:
     """The faults of one AWS."""
 
     def __init__(self, clock: VirtualClock) -> None:
-        """Start with nothing wrong."""
+        """Start without faults."""
         self._clock = clock
         self._faults: list[Fault] = []
 
-    # --- What can go wrong -------------------------------------------------------------------------------------------
+    # --- Requesting faults -------------------------------------------------------------------------------------------
 
     def lose_metric(
         self, name: str, *, namespace: str = KINESIS, minutes: float | None = None, **dimensions: str
     ) -> Fault:
-        """Lose a metric's datapoints for good, of one stream alone where its StreamName is given."""
+        """Lose a metric's datapoints permanently, for one stream if its StreamName is given."""
         return self._begin(
             _Loss(*self._stretch(minutes), namespace, (name,), frozenset(dimensions.items())),
         )
@@ -155,7 +155,7 @@ class Faults:
         minutes: float | None = None,
         **dimensions: str,
     ) -> Fault:
-        """Deliver datapoints of these metrics, of all if none is named, later than `metric_delay_seconds` says."""
+        """Delay datapoints of these metrics (by default all) by more than `metric_delay_seconds`."""
         by = timedelta(minutes=late_minutes)
         return self._begin(_Delay(*self._stretch(minutes), namespace, names, frozenset(dimensions.items()), by))
 
@@ -169,11 +169,11 @@ class Faults:
         minutes: float | None = None,
         **dimensions: str,
     ) -> Fault:
-        """Let GetMetricData succeed with this StatusCode for these metrics, for all if none is named.
+        """Make GetMetricData answer with this StatusCode for these metrics (by default all).
 
-        InternalError and Forbidden come without data, PartialData with half of them. `answers` is for how many answers
-        about a metric, None for all. If these end, NextToken leads to what is owed, unless `next_token` says that there
-        is none; where they do not, there is none.
+        InternalError and Forbidden have no data, PartialData has half of them. `answers` is the number of such answers
+        for a metric; None means all. If the number is limited, NextToken leads to the missing data, unless `next_token`
+        is false. If it is unlimited, there is no NextToken.
         """
         if status not in _STATUSES:
             raise ValueError(f"the StatusCode is one of {', '.join(_STATUSES)}, not {status!r}")
@@ -181,43 +181,43 @@ class Faults:
         return self._begin(_BadData(*self._stretch(minutes), *where, status, answers, next_token))
 
     def stale_alarms(self, seconds: float, *, minutes: float | None = None) -> Fault:
-        """Let DescribeAlarms show each alarm's state as it was `seconds` ago; messages tell the newest."""
+        """Make DescribeAlarms show each alarm's state of `seconds` ago. Messages contain the current state."""
         return self._begin(_StaleAlarms(*self._stretch(minutes), timedelta(seconds=seconds)))
 
     def mute_alarms(self, prefix: str = "", *, minutes: float | None = None) -> Fault:
         """Mute alarms, as a mute rule does: states change and ActionsEnabled stays, but actions do not run.
 
-        When it ends, the alarms that are in ALARM and whose actions waited take them (PutAlarmMuteRule and
-        DeleteAlarmMuteRule in the API Reference).
+        When it ends, alarms in ALARM with delayed actions run them (PutAlarmMuteRule and DeleteAlarmMuteRule in the API
+        Reference).
         """
         return self._begin(_MutedAlarms(*self._stretch(minutes), prefix))
 
     def refuse_reshards(self, limit: Limit, prefix: str = "", *, minutes: float | None = None) -> Fault:
-        """Let Kinesis refuse UpdateShardCount, SplitShard and MergeShards with LimitExceededException and its text.
+        """Make Kinesis refuse UpdateShardCount, SplitShard and MergeShards with LimitExceededException and its text.
 
-        It befalls streams whose names begin with `prefix`. A limit that is really reached refuses by itself: set
-        `streams.account.shard_limit`, or call what others would have called.
+        It applies to streams whose names start with `prefix`. A limit that is really reached needs no fault: set
+        `streams.account.shard_limit`, or make the calls that use up the quota.
         """
         return self._begin(_RefusedReshards(*self._stretch(minutes), limit, prefix))
 
     def end_all(self) -> None:
-        """Put everything right. What was lost stays lost, and what is late comes when it comes."""
+        """End all faults. Lost datapoints stay lost, and late ones still arrive late."""
         for fault in self._faults:
             fault.end()
 
-    # --- What the services ask ---------------------------------------------------------------------------------------
+    # --- Queries of the services -------------------------------------------------------------------------------------
 
     def loses(self, key: MetricKey, at: datetime) -> bool:
-        """Whether a datapoint of this moment never arrives."""
+        """Return whether a datapoint of this moment is lost."""
         return any(fault.befalls(key) and fault.lasts(at) for fault in self._of(_Loss))
 
     def lateness(self, key: MetricKey, at: datetime) -> timedelta:
-        """How much later than usual a datapoint of this moment arrives."""
+        """Return the additional delay of a datapoint of this moment."""
         late = (fault.by for fault in self._of(_Delay) if fault.befalls(key) and fault.lasts(at))
         return max(late, default=timedelta(0))
 
     def bad_answer(self, key: MetricKey) -> BadAnswer | None:
-        """How GetMetricData, which is just answering, answers for a metric; None if nothing is wrong."""
+        """Return the faulty answer of the current GetMetricData call for a metric, or None."""
         for fault in self._of(_BadData):
             if fault.befalls(key) and fault.lasts() and (fault.answers is None or fault.given[key] < fault.answers):
                 fault.given[key] += 1
@@ -225,20 +225,20 @@ class Faults:
         return None
 
     def staleness(self) -> timedelta:
-        """How old the states are that DescribeAlarms shows."""
+        """Return the age of the states that DescribeAlarms shows."""
         return max((fault.by for fault in self._of(_StaleAlarms) if fault.lasts()), default=timedelta(0))
 
     def mutes(self, alarm_name: str) -> bool:
-        """Whether an alarm's actions have to wait."""
+        """Return whether an alarm's actions are delayed."""
         return any(alarm_name.startswith(fault.prefix) and fault.lasts() for fault in self._of(_MutedAlarms))
 
     def refuses_reshards(self, stream_name: str) -> Limit | None:
-        """The limit for which a stream may not be changed now."""
+        """Return the limit for which changes of a stream are refused now, or None."""
         refusing = (fault for fault in self._of(_RefusedReshards) if fault.lasts())
         return next((fault.limit for fault in refusing if stream_name.startswith(fault.prefix)), None)
 
     def _stretch(self, minutes: float | None) -> tuple[VirtualClock, datetime, datetime | None]:
-        """From the present minute on, for so long."""
+        """Return the time range from the present minute for the given minutes."""
         since = self._clock.now().replace(second=0, microsecond=0)
         return self._clock, since, None if minutes is None else since + timedelta(minutes=minutes)
 

@@ -1,11 +1,11 @@
-"""Runs a Lambda function from the zip that was uploaded, inside this process.
+"""Runs a Lambda function from the uploaded zip, inside this process.
 
-The real service starts a process of its own. Here the function shares the process with the simulator, because it has to
-share its virtual clock. What a process would have kept apart is kept apart by hand: the modules that the zip brings (so
-that a test which imports the same package from the source tree is not disturbed), the environment variables, boto3's
-default session, standard output and the root logger.
+The real service starts a separate process. Here the function shares the process with the simulator, because both need
+the same virtual clock. Everything that separate processes would not share is separated explicitly: the modules of the
+zip (tests may import the same package from the source tree), the environment variables, boto3's default session,
+standard output and the root logger.
 
-One invocation runs at a time; the caller sees to that.
+The caller must run only one invocation at a time.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _real_sleep = time.sleep
 
 
 class FunctionCrash(BaseException):
-    """The function's process dies here (out of memory, killed): no `except Exception` of its own can catch it."""
+    """The function's process ends here (out of memory, killed): no `except Exception` of the function can catch it."""
 
 
 @dataclass(frozen=True)
 class FunctionConfiguration:
-    """What Lambda knows about a function: the code that was uploaded and how it is to be run."""
+    """A function's configuration in Lambda: its code and how to run it."""
 
     name: str
     arn: str
@@ -63,12 +63,13 @@ class ApiCall:
 
 @dataclass
 class ApiObserver:
-    """Sees every API call of a function, before and after AWS.
+    """Observes every API call of a function, before and after AWS handles it.
 
-    `before` may raise to make the call fail without reaching AWS, `after` to lose the answer to a call that AWS carried
-    out. A `FunctionCrash` raised by either ends the function right there.
+    `before` may raise to make the call fail before it reaches AWS. `after` may raise to lose the answer to a call that
+    AWS has carried out. A `FunctionCrash` raised by either ends the function at once.
 
-    With `stops_at_deadline` a function ends at its first call after its time is over: for whoever lets calls take time.
+    With `stops_at_deadline`, a function ends at its first call after its timeout. This is for simulations in which
+    calls take time.
     """
 
     before: Callable[[ApiCall], None] | None = None
@@ -78,11 +79,11 @@ class ApiObserver:
 
 @dataclass
 class Invocation:
-    """One run of a function and everything it left behind.
+    """One run of a function, with its result and logs.
 
-    `error` is Lambda's error payload (`errorMessage`, `errorType`, …), or None where the handler returned; `logs` holds
-    one dict a line: `logging` records as the JSON log format writes them, printed lines as the JSON object that they
-    hold (an embedded metric), or as `{"message": line}`.
+    `error` is Lambda's error payload (`errorMessage`, `errorType`, …), or None if the handler returned. `logs` contains
+    one dict for each line: `logging` records in the JSON log format, printed lines as their JSON object (an embedded
+    metric), or as `{"message": line}`.
     """
 
     function_name: str
@@ -99,13 +100,13 @@ class Invocation:
 
 
 class LambdaContext:
-    """The context object that Lambda hands to a handler."""
+    """The context object that Lambda passes to a handler."""
 
     function_version = "$LATEST"
     log_stream_name = "local/[$LATEST]"
 
     def __init__(self, configuration: FunctionConfiguration, invocation: Invocation) -> None:
-        """Describe this invocation of this function."""
+        """Create the context of this invocation."""
         self.function_name = configuration.name
         self.invoked_function_arn = configuration.arn
         self.memory_limit_in_mb = str(configuration.memory_megabytes)
@@ -115,7 +116,7 @@ class LambdaContext:
         self._deadline = invocation.started_at + timedelta(seconds=configuration.timeout_seconds)
 
     def get_remaining_time_in_millis(self) -> int:
-        """What is left of the configured timeout, in virtual milliseconds."""
+        """Return the remaining time until the timeout, in virtual milliseconds."""
         return max(0, int((self._deadline - _now()).total_seconds() * 1000))
 
 
@@ -129,11 +130,11 @@ def invoke(
     observer: ApiObserver | None = None,
     sleep: Callable[[float], None] = _real_sleep,
 ) -> Invocation:
-    """Run the function once and report; errors of the function are part of the report, not raised.
+    """Run the function once and return a report. Errors of the function are in the report, and are not raised.
 
-    `environment` holds the variables that the service adds (region, credentials, endpoint); the configured ones win.
-    `sleep` is what `time.sleep` does within the function: on a virtual clock it advances the clock.
-    Modules stay loaded between invocations of the same code with the same environment, as in a warm Lambda.
+    `environment` contains the variables that the service adds (region, credentials, endpoint). Configured variables
+    override them. `sleep` replaces `time.sleep` within the function: on a virtual clock it advances the clock. As in a
+    warm Lambda, modules stay loaded between invocations of the same code with the same environment.
     """
     invocation = Invocation(
         configuration.name, request_id or str(uuid.uuid4()), json.loads(json.dumps(event)), _now(), attempt
@@ -164,7 +165,7 @@ def invoke(
         except SystemExit as exit_request:
             process.forget()
             invocation.error = {"errorType": "Runtime.ExitError", "errorMessage": f"Runtime exited {exit_request.code}"}
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is a function error
+        except Exception as error:  # noqa: BLE001 - any exception of a handler is a function error
             invocation.error = {
                 "errorMessage": str(error),
                 "errorType": type(error).__name__,
@@ -178,7 +179,7 @@ def invoke(
 
 
 def _timed_out(context: LambdaContext) -> FunctionCrash:
-    """Lambda ends a function at its deadline, here at its next sleep or API call."""
+    """Return the error with which Lambda ends a function at its deadline, here at its next sleep or API call."""
     return FunctionCrash(f"Task timed out after {context.timeout_seconds:.2f} seconds")
 
 
@@ -200,8 +201,8 @@ def _runtime_variables(configuration: FunctionConfiguration) -> dict[str, str]:
 @contextlib.contextmanager
 def _observed_api_calls(invocation: Invocation, observer: ApiObserver | None, context: LambdaContext) -> Iterator[None]:
     thread = threading.get_ident()
-    make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - the one door of every client
-    within_call = False  # what AWS asks of itself while it answers, in this very process, is not the function's
+    make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - all API calls pass it
+    within_call = False  # calls that AWS itself makes in this process while it answers are not the function's
 
     def observed(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
         nonlocal within_call
@@ -226,8 +227,8 @@ def _observed_api_calls(invocation: Invocation, observer: ApiObserver | None, co
         yield
 
 
-# botocore's retry handlers keep a reference to time.sleep from the moment a client is made, and clients outlive an
-# invocation. So time.sleep is replaced by one function for good measure that asks who is running now.
+# botocore's retry handlers keep a reference to time.sleep from the creation of a client, and clients outlive an
+# invocation. So time.sleep is replaced permanently by one function, which looks up the current invocation.
 _sleepers: dict[int, Callable[[float], None]] = {}
 
 

@@ -1,4 +1,4 @@
-"""What a function logs and prints, as Lambda's JSON log format writes it down."""
+"""The logs and prints of a function in Lambda's JSON log format."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-# What botocore and its HTTP layer say on the way is Lambda's plumbing, not the function's log.
+# Records of botocore and its HTTP layer are not part of the function's log.
 _PLUMBING_LOGGERS = ("boto3", "botocore", "moto", "responses", "urllib3", "werkzeug")
 _PLAIN_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 def timestamp() -> str:
-    """The present, as a log line has it."""
+    """Return the present time in the form of a log line."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @contextlib.contextmanager
 def captured_logs(events: list[dict[str, Any]], request_id: str, level: str) -> Iterator[None]:
-    """Add what this thread logs and prints to `events`, one dict a line."""
+    """Add the log records and prints of this thread to `events`, one dict for each line."""
     handler = _JsonLog(events, request_id)
     root = logging.getLogger()
     own_level = root.level
@@ -41,7 +41,7 @@ def captured_logs(events: list[dict[str, Any]], request_id: str, level: str) -> 
 
 
 class _JsonLog(logging.Handler):
-    """Writes records as the Python runtime does in Lambda's JSON log format, fields given with `extra` included."""
+    """Writes records in Lambda's JSON log format, as the Python runtime does, with the fields given as `extra`."""
 
     def __init__(self, events: list[dict[str, Any]], request_id: str) -> None:
         super().__init__()
@@ -63,12 +63,12 @@ class _JsonLog(logging.Handler):
             kind, error, trace = record.exc_info
             line |= {"errorType": kind.__name__, "errorMessage": str(error), "stackTrace": traceback.format_tb(trace)}
         extras = {name: value for name, value in vars(record).items() if name not in _PLAIN_RECORD}
-        # The runtime writes with default=str too: an extra that JSON does not know must not fail the function.
+        # The runtime also uses default=str, so that an extra without a JSON form cannot fail the function.
         self._events.append(json.loads(json.dumps(line | extras, default=str)))
 
 
 class _PrintedLines(io.TextIOBase):
-    """Standard output of a function: each printed line becomes a log event of its own."""
+    """Standard output of a function: each printed line becomes a separate log event."""
 
     def __init__(self, events: list[dict[str, Any]]) -> None:
         self._events = events

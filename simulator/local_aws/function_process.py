@@ -1,4 +1,4 @@
-"""A function's process, kept apart by hand from the process that it shares with the simulator."""
+"""A function's process, simulated inside the simulator's process."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from typing import Any, TypeAlias
 import boto3
 
 Handler: TypeAlias = Callable[[object, Any], object]
-"""Takes an event and a context, and returns what becomes the payload."""
+"""Takes an event and a context, and returns the payload."""
 
 
 class Process:
-    """What a warm Lambda process keeps between invocations: the zip on disk, its modules, boto3's default session."""
+    """What a warm Lambda process keeps between invocations: the unpacked zip, its modules, boto3's default session."""
 
     def __init__(self, code: bytes, handler_name: str) -> None:
         """Unpack a zip, whose handler is for instance ``package.module.function``."""
@@ -31,17 +31,17 @@ class Process:
         atexit.register(shutil.rmtree, self._directory, ignore_errors=True)
         with zipfile.ZipFile(io.BytesIO(code)) as archive:
             archive.extractall(self._directory)
-        compileall.compile_dir(self._directory, quiet=1)  # whatever this process does: a cold start is not to compile
+        compileall.compile_dir(self._directory, quiet=1)  # so that a cold start does not compile
         self._names = {path.stem for path in Path(self._directory).iterdir()}
         self._prefixes = tuple(self._names)
         self._modules: dict[str, ModuleType] = {}
-        self._taken: dict[int, list[str]] = {}  # what was taken when there were so many modules
+        self._taken: dict[int, list[str]] = {}  # the function's modules by the total number of modules
         self._session: boto3.Session | None = None
         self._handler_name = handler_name
         self.handler: Handler | None = None
 
     def load(self) -> Handler:
-        """The handler; the first call imports its module, with whatever that raises."""
+        """Return the handler. The first call imports its module, and raises the errors of the import."""
         if self.handler is None:
             module_name, _, function_name = self._handler_name.rpartition(".")
             handler: Handler
@@ -50,12 +50,12 @@ class Process:
         return self.handler
 
     def forget(self) -> None:
-        """The process is gone: the next invocation starts cold."""
+        """End the process, so that the next invocation is a cold start."""
         self.handler = None
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """The function's modules and session in place of this process's own."""
+        """Use the function's modules and session instead of this process's own."""
         own_path, own_session = list(sys.path), boto3.DEFAULT_SESSION
         own_modules = self._take_modules()
         sys.modules.update(self._modules)
@@ -72,7 +72,7 @@ class Process:
     def _take_modules(self) -> dict[str, ModuleType]:
         if not any(name in sys.modules for name in self._names):
             return {}
-        # There are thousands of modules, and from one invocation to the next hardly ever a new one.
+        # There are thousands of modules, and an invocation rarely adds one.
         count = len(sys.modules)
         names = self._taken.get(count)
         if names is None or not all(name in sys.modules for name in names):
@@ -85,7 +85,7 @@ _processes: dict[tuple[bytes, str, frozenset[tuple[str, str]]], Process] = {}
 
 
 def warm_process(code: bytes, handler_name: str, variables: Mapping[str, str]) -> Process:
-    """The process of this code with these environment variables: the same one each time."""
+    """Return the process for this code with these environment variables. The same arguments return the same process."""
     key = (code, handler_name, frozenset(variables.items()))
     if key not in _processes:
         _processes[key] = Process(code, handler_name)

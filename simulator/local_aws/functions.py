@@ -1,4 +1,4 @@
-"""Lambda, as far as moto leaves it out: the run itself, asynchronous retries, destinations, logs and metrics."""
+"""Lambda, as far as moto lacks it: the run itself, asynchronous retries, destinations, logs and metrics."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Functions:
         environment: Callable[[], Mapping[str, str]],
         observer: ApiObserver,
     ) -> None:
-        """Run functions at the time of `clock`, with what `environment` returns, under the eyes of `observer`."""
+        """Run functions at the time of `clock`, with the variables of `environment`, observed by `observer`."""
         self.invocations: list[Invocation] = []
         self._clock = clock
         self._store = store
@@ -59,7 +59,7 @@ class Functions:
         self._running = threading.Lock()
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch moto: it needs Docker, ignores the invocation type, never retries and forgets LoggingConfig."""
+        """Patch moto, which needs Docker, ignores the invocation type, never retries and drops LoggingConfig."""
         create_function = LambdaBackend.create_function
         update_configuration = LambdaFunction.update_configuration
         get_configuration = LambdaFunction.get_configuration
@@ -97,22 +97,22 @@ class Functions:
         yield patch.object(LambdaFunction, "get_configuration", describe)
 
     def invoke_now(self, function_arn: str, event: object) -> Invocation:
-        """A synchronous invocation; a failure is the caller's business, so Lambda does not retry it."""
+        """Invoke synchronously. Lambda does not retry a failure."""
         with self._running:
             invocation = self._run(function_arn, event, str(uuid.uuid4()), attempt=1)
         self.run_due()
         return invocation
 
     def invoke_later(self, function_arn: str, event: object) -> None:
-        """An asynchronous invocation: runs at once unless a function is running, in which case it runs after it."""
+        """Invoke asynchronously: at once, or after the function that is running."""
         now = self._clock.now()
         self._enqueue(_QueuedEvent(now, next(self._sequence), function_arn, event, str(uuid.uuid4()), now))
         self.run_due()
 
     def run_due(self) -> None:
-        """Run what is queued for now or earlier: new events and retries."""
+        """Run the events and retries that are due."""
         if not self._running.acquire(blocking=False):
-            return  # the run under way sees to what has been added meanwhile
+            return  # the current run also handles what was added meanwhile
         try:
             while self._queue and self._queue[0].due_at <= self._clock.now():
                 self._attempt(heapq.heappop(self._queue))
@@ -188,7 +188,7 @@ class Functions:
                 self._store_embedded_metrics(line)
 
     def _store_embedded_metrics(self, line: Mapping[str, Any]) -> None:
-        """What CloudWatch Logs does with a line in embedded metric format (its specification names the fields)."""
+        """Store a line in embedded metric format as CloudWatch Logs does (its specification defines the fields)."""
         moment = datetime.fromtimestamp(line["_aws"]["Timestamp"] / 1000, UTC)
         minute = moment.replace(second=0, microsecond=0)
         for directive in line["_aws"]["CloudWatchMetrics"]:
@@ -208,7 +208,10 @@ class Functions:
 
 
 def find_function(arn: str) -> LambdaFunction:
-    """The function of this ARN; raises moto's ResourceNotFoundException where there is none."""
+    """Return the function of this ARN.
+
+    Raises moto's ResourceNotFoundException if there is none.
+    """
     account_id, region = arn.split(":")[4], arn.split(":")[3]
     function: LambdaFunction = lambda_backends[account_id][region].get_function(arn)
     return function

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: the saved queries of Logs Insights, which moto does not have."""
+"""CloudWatch Logs: the saved queries of Logs Insights, which moto lacks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from moto.logs.responses import LogsResponse
 
 
 class LogQueries:
-    """Keeps the saved queries, by their id. Running them is not simulated."""
+    """Stores the saved queries by their id. Running them is not simulated."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """Start without saved queries."""
         self.definitions: dict[str, dict[str, Any]] = {}
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Give moto the operations that it lacks."""
+        """Add the operations that moto lacks."""
 
         def put(response: LogsResponse) -> str:
             given = json.loads(response.body)

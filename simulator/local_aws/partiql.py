@@ -1,4 +1,4 @@
-"""DynamoDB: SELECT statements of PartiQL, whose indexes, quoted names and comparisons moto's parser does not know.
+"""DynamoDB: PartiQL's SELECT with indexes, quoted names and comparisons, which moto's parser does not support.
 
 Source: Amazon DynamoDB Developer Guide, "PartiQL select statements for DynamoDB".
 """
@@ -37,7 +37,7 @@ _COMPARISONS = {
 
 
 class PartiQL:
-    """Answers SELECT statements whose conditions are joined by AND; other statements are moto's."""
+    """Answers SELECT statements whose conditions are joined by AND. moto answers other statements."""
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
         """Replace moto's parser for SELECT."""
@@ -67,7 +67,7 @@ def _select(backend: DynamoDBBackend, statement: str) -> list[dict[str, Any]]:
         keys = [attribute["AttributeName"] for attribute in by_name[match["index"]].schema]
     conditions = [_condition(part) for part in re.split(r"\s+AND\s+", match["where"], flags=re.IGNORECASE)]
     items = [item.to_json()["Attributes"] for item in table.all_items()]
-    # An index holds only the items that have its keys.
+    # An index contains only the items that have its keys.
     found = [item for item in items if item.keys() >= set(keys) and all(holds(item) for holds in conditions)]
     order = (match["order"] or keys[-1]).strip('"')
     if order not in keys:

@@ -1,7 +1,7 @@
-"""DynamoDB: moto sorts, measures and compares all items of a table for every query; here only those that can match.
+"""DynamoDB: moto sorts, measures and compares all items of a table for every query. Here only possible matches.
 
-Without it a month's replay would spend most of its time on that, since the scaling log grows and the function reads no
-more of it than the last day.
+Otherwise most of the time of a month's replay would be spent on queries, because the scaling log grows and the function
+reads only its last day.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from moto.dynamodb.models.table import Table
 
 
 class Queries:
-    """Shows each query a table without what it does not ask for."""
+    """Limits the items of a table that a query sees to those that can match."""
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch the one method in which moto answers a query."""
+        """Patch the method in which moto answers a query."""
         answer, signature = Table.query, inspect.signature(Table.query)
 
-        @functools.wraps(answer)  # with its signature, by which a second local AWS reads the arguments
+        @functools.wraps(answer)  # keeps the signature, by which a second local AWS reads the arguments
         def query(
             table: Table,
             hash_key: DynamoType | None,
@@ -52,7 +52,7 @@ class Queries:
             ]
             seen = copy.copy(table)
             if table.range_key_attr:
-                # An index spans partitions; a query without one has a single partition.
+                # An index spans partitions. A query without an index has a single partition.
                 partitions = table.items if index_name else {hash_key: table.items.get(hash_key, {})}
                 seen.items = defaultdict(dict)
                 for key, items in partitions.items():

@@ -1,4 +1,4 @@
-"""SQS: the one metric of moto's queues that alarms look at."""
+"""SQS: the only metric of queues that alarms use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simulator.aws.metrics import MetricStore
 
 
 class Queues:
-    """Reports how many messages wait in each queue."""
+    """Reports the number of waiting messages in each queue."""
 
     def __init__(self, clock: VirtualClock, store: MetricStore, account_id: str, region: str) -> None:
         """Report the queues of one account and region."""
@@ -19,7 +19,7 @@ class Queues:
         self._region = region
 
     def report(self) -> None:
-        """Write this minute's datapoints, as SQS does for queues in use."""
+        """Report this minute's datapoints, as SQS does for queues in use."""
         for queue in sqs_backends[self._account_id][self._region].queues.values():
             waiting = float(queue.approximate_number_of_messages)
             self._store.put(

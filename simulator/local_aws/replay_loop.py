@@ -1,4 +1,4 @@
-"""Replays traffic against a local AWS and keeps the record: demand, capacity, throttling and scalings."""
+"""Replays traffic against a local AWS and records demand, capacity, throttling and scalings."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Minute:
 
     Attributes:
         at: its start.
-        demand_shards: how many evenly filled shards all the traffic would have needed.
-        open_shards: how many there were.
-        throttled_share: the share of the traffic that was refused, from 0 to 1.
+        demand_shards: the number of evenly filled shards that the traffic needs.
+        open_shards: the number of open shards.
+        throttled_share: the share of the traffic that was throttled, from 0 to 1.
 
     """
 
@@ -36,7 +36,7 @@ class Minute:
 
 @dataclass(frozen=True)
 class Scaling:
-    """A change of a stream's number of shards, at the minute from which it was in force."""
+    """A change of a stream's number of shards, at the minute from which it applied."""
 
     at: datetime
     from_shards: int
@@ -45,14 +45,14 @@ class Scaling:
 
 @dataclass
 class StreamReplay:
-    """What a replay did to one stream."""
+    """The record of one stream in a replay."""
 
     stream_name: str
     minutes: list[Minute] = field(default_factory=list)
 
     @property
     def events(self) -> list[Scaling]:
-        """Every change of the number of shards, in order."""
+        """All changes of the number of shards, in order."""
         pairs = zip(self.minutes, self.minutes[1:], strict=False)
         return [
             Scaling(later.at, earlier.open_shards, later.open_shards)
@@ -62,27 +62,27 @@ class StreamReplay:
 
     @property
     def shard_hours(self) -> float:
-        """What Kinesis charges for: open shards times hours."""
+        """Open shards times hours, which Kinesis charges."""
         return sum(minute.open_shards for minute in self.minutes) / _MINUTES_PER_HOUR
 
     @property
     def throttled_share(self) -> float:
-        """The share of all traffic that was refused, from 0 to 1."""
+        """The share of all traffic that was throttled, from 0 to 1."""
         demand = sum(minute.demand_shards for minute in self.minutes)
         return sum(minute.demand_shards * minute.throttled_share for minute in self.minutes) / demand if demand else 0.0
 
 
 def replay(aws: LocalAWS, traces: Mapping[str, Trace]) -> Iterator[list[StreamReplay]]:
-    """Send each stream its trace, minute by minute; yields the record so far after every minute.
+    """Send each stream its trace, minute by minute. Yield the record so far after every minute.
 
-    A stream whose trace ends before the others' reports nothing from then on.
+    A stream whose trace ends before the others' reports nothing afterwards.
     """
     replays = {stream_name: StreamReplay(stream_name) for stream_name in traces}
     for index in range(max(len(trace.minutes) for trace in traces.values())):
         at = aws.clock.now()
         traffic = {name: trace.minutes[index] for name, trace in traces.items() if index < len(trace.minutes)}
         for name, minute in aws.advance_minute(traffic).items():
-            # Whatever is less than a record is the rounding of floats.
+            # Less than a record is a rounding error.
             throttled = int(minute.throttled_records) / minute.offered_records if minute.offered_records else 0.0
             replays[name].minutes.append(Minute(at, traffic[name].shards, int(minute.shards), throttled))
         yield list(replays.values())

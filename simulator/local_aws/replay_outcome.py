@@ -1,4 +1,4 @@
-"""What a replay came to."""
+"""The outcome of a replay."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _MINUTES_PER_HOUR = 60
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a replay came to.
+    """The outcome of a replay.
 
     Attributes:
-        hours: how long it was.
+        hours: its length.
         shard_hours: open shards times hours.
-        throttled_share: the share of the traffic that was refused, from 0 to 1.
-        throttled_minutes: in how many minutes some of it was.
-        scale_ups: how often the number of shards grew.
-        scale_downs: how often it fell.
-        most_calls_in_24_hours: of UpdateShardCount, of which Kinesis allows ten.
-        mean_utilization: what was accepted, as a fraction of what the open shards could have taken.
-        dollars_per_month: what Kinesis charges for shards and records, for a month like this one.
+        throttled_share: the share of the traffic that was throttled, from 0 to 1.
+        throttled_minutes: the number of minutes with throttling.
+        scale_ups: the number of increases of the shard count.
+        scale_downs: the number of decreases.
+        most_calls_in_24_hours: the most UpdateShardCount calls in 24 hours. Kinesis allows ten.
+        mean_utilization: the accepted traffic as a fraction of the capacity of the open shards.
+        dollars_per_month: Kinesis's charge for shards and records, extrapolated to a month.
 
     """
 
@@ -44,7 +44,7 @@ class Outcome:
 
     @classmethod
     def of(cls, record: StreamReplay, trace: Trace, calls: Iterable[datetime]) -> Outcome:
-        """Add up a record of a trace, or of its beginning."""
+        """Compute the outcome of a record, which covers a trace or its beginning."""
         minutes = record.minutes
         taken = [
             (load.bytes * (1 - minute.throttled_share), load.records * (1 - minute.throttled_share))
@@ -69,7 +69,7 @@ class Outcome:
 
 
 def most_within(window: timedelta, moments: Iterable[datetime]) -> int:
-    """How many moments, of some in their order, lie within a window at most."""
+    """Return the maximum number of moments within a window. The moments are sorted."""
     recent: deque[datetime] = deque()
     most = 0
     for moment in moments:

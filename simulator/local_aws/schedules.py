@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: moto stores schedules and never runs one."""
+"""EventBridge Scheduler: moto stores schedules but does not run them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class UnsupportedScheduleError(ValueError):
 
 
 class Schedules:
-    """Invokes the functions that moto's schedules name, on the virtual clock."""
+    """Invokes the functions of moto's schedules, on the virtual clock."""
 
     def __init__(self, clock: VirtualClock, functions: Functions, account_id: str, region: str) -> None:
         """Run the schedules of one account and region."""
@@ -28,7 +28,7 @@ class Schedules:
         self._last_runs: dict[str, datetime] = {}
 
     def run_due(self) -> None:
-        """Run every enabled schedule whose rate has gone by since its last run, or since it was created."""
+        """Run every enabled schedule whose interval has passed since its last run or its creation."""
         now = self._clock.now()
         groups = scheduler_backends[self._account_id][self._region].schedule_groups
         for schedule in [schedule for group in groups.values() for schedule in group.schedules.values()]:

@@ -22,7 +22,7 @@ PARAMETERS = (
     "StreamCreationTimestamp",
     "ShardFilter",
 )
-"""What a request may have."""
+"""The parameters of a request."""
 
 _MOST_RESULTS = 1000
 _TOKEN_LASTS = timedelta(seconds=300)
@@ -32,14 +32,14 @@ _RETENTION = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ShardPage:
-    """One page that was asked for.
+    """A requested page.
 
     Attributes:
-        stream_name: of which stream; None if its ARN is given.
-        stream_arn: the same.
-        after: the id of the shard that it follows; empty for the first page.
+        stream_name: the stream's name; None if its ARN is given.
+        stream_arn: the stream's ARN; None if its name is given.
+        after: the id of the last shard of the previous page; empty for the first page.
         filter: the ShardFilter.
-        most: how many shards it has at the most.
+        most: the maximum number of shards on the page.
 
     """
 
@@ -51,10 +51,10 @@ class ShardPage:
 
     @classmethod
     def asked_for(cls, parameters: Mapping[str, Any], now: datetime) -> ShardPage:
-        """Read a request.
+        """Parse a request.
 
         Raises:
-            KinesisError: it names a stream and a token, or neither; the token is too old.
+            KinesisError: it contains both a stream and a token, or neither, or the token is too old.
 
         """
         most = int(parameters.get("MaxResults") or _MOST_RESULTS)
@@ -73,7 +73,7 @@ class ShardPage:
         return cls(name, arn, after, asked, most)
 
     def of(self, stream: StreamModel, now: datetime) -> dict[str, Any]:
-        """Answer with the page of a stream."""
+        """Return the answer with this page of a stream."""
         found = [life for life in stream.shards.listed(now, _RETENTION) if self._wants(life, now)]
         page, more = found[: self.most], len(found) > self.most
         answer: dict[str, Any] = {"Shards": [_shard(life, now) for life in page]}

@@ -1,13 +1,13 @@
-"""What a replay asks of AWS by the hundred thousand, answered without the wire between boto3 and moto.
+"""Shortcuts for the most frequent calls of a replay, without the protocol between boto3 and moto.
 
-For such a call, botocore and moto spend nearly all of their time on each other: parameters become JSON, are signed,
-routed and parsed, and the answer goes the same way back. Here botocore checks the parameters as ever, the method that
-the call would reach in moto gets them as they are, and what it returns is put into the form that boto3 hands out. So
-the answer is that of the long way, and whoever watches API calls (`function.ApiObserver`) sees these like any other.
+In such a call, botocore and moto spend nearly all of their time on the protocol: parameters become JSON, are signed,
+routed and parsed, and the answer likewise. Here botocore checks the parameters as usual, then the method of moto that
+the call would reach gets them directly, and its result is converted to the form that boto3 returns. So the answer is
+the same as without the shortcut, and observers of API calls (`function.ApiObserver`) see these calls as well.
 
-Whatever moto refuses is asked once more on the long way, which knows how to put an error; so a write has a short way
-only where a refusal has changed nothing. And while somebody stands at the wire, having patched botocore's Endpoint or
-moto's stubber to play a network or a quota, every call takes it.
+A call that moto refuses is repeated without the shortcut, to get the same error. So a write has a shortcut only if a
+refusal changes nothing. While botocore's Endpoint or moto's stubber is patched, for example to simulate a network or a
+quota, no call takes a shortcut.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ SHORT: dict[tuple[str, str], Callable[[], BaseResponse]] = {
     ("dynamodb", "TransactWriteItems"): DynamoHandler,
     ("kinesis", "DescribeStreamSummary"): KinesisResponse,
 }
-"""The operations that have a short way, by service, and what answers them in moto."""
+"""The operations with a shortcut, by service, and the class of moto that answers them."""
 
 
 class ShortWays:
-    """Answers the hot calls of the boto3 clients of this process."""
+    """Answers the most frequent calls of this process's boto3 clients."""
 
     def __init__(self, account_id: str, describe_alarm: Callable[[Alarm], dict[str, Any]]) -> None:
-        """Answer for one account; `describe_alarm` gives an alarm in the form that DescribeAlarms gives it."""
+        """Answer for one account. `describe_alarm` returns an alarm in the form of DescribeAlarms."""
         self._account_id = account_id
         self._describe_alarm = describe_alarm
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch the one door of every boto3 client."""
+        """Patch the method that every call of a boto3 client passes."""
         long_way = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
         wire = _wire()
 
@@ -82,11 +82,11 @@ class ShortWays:
         yield patch.object(BaseClient, "_make_api_call", make_api_call)
 
     def _plain(self, value: Any) -> Any:  # noqa: ANN401 - any shape of any service
-        """A copy, so that neither side can change what the other keeps, with the types that boto3 uses."""
+        """Return a copy, so that neither side changes data of the other, with the types that boto3 uses."""
         if isinstance(value, dict):
             return {name: self._plain(each) for name, each in value.items() if each is not None}
         if isinstance(value, list):
-            # A list holds one kind of thing; the values and timestamps of metric data come by the ten thousand.
+            # All elements of a list have the same type. Metric data have tens of thousands of values and timestamps.
             nested = value and isinstance(value[0], (dict, list, Alarm))
             return [self._plain(each) for each in value] if nested else list(value)
         if isinstance(value, Alarm):
@@ -97,11 +97,11 @@ class ShortWays:
 
 
 def _wire() -> tuple[object, object]:
-    """Where a call leaves botocore, and where it enters moto."""
+    """Return the objects where a call leaves botocore and enters moto."""
     return vars(Endpoint)["_do_get_response"], vars(BotocoreStubber)["__call__"]
 
 
 def _would_arrive(client: BaseClient) -> bool:
-    """Whether the calls of a client would arrive at this AWS: it has credentials, and AWS's own endpoint."""
+    """Return whether calls of a client reach this AWS: it has credentials, and AWS's own endpoint."""
     signer: Any = client._request_signer  # type: ignore[attr-defined]  # noqa: SLF001
     return client.meta.endpoint_url.endswith(".amazonaws.com") and signer._credentials is not None  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Kinesis: moto's streams, with the resharding time, the limits and the metrics of `StreamModel`."""
+"""Kinesis: moto's streams with the reshard times, limits and metrics of `StreamModel`."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 _RETENTION = timedelta(days=1)
 _OF_THE_MODEL = ("OpenShardCount", "ConsumerCount")
-"""What of DescribeStreamSummary moto does not know."""
+"""The parts of DescribeStreamSummary that moto lacks."""
 
 
 class Streams:
-    """Keeps one `StreamModel` for each stream that exists in moto, and both in agreement.
+    """Keeps a `StreamModel` for each stream in moto, and keeps both consistent.
 
     Attributes:
         account: the shard quota that the streams share.
@@ -53,7 +53,7 @@ class Streams:
         faults: Faults,
         options: Mapping[str, Any],
     ) -> None:
-        """Model the streams of one account and region; `options` go to every StreamModel."""
+        """Model the streams of one account and region. `options` are passed to every StreamModel."""
         assumptions = options.get("assumptions", ASSUMED)
         assumed = {field.name: options[field.name] for field in fields(assumptions) if field.name in options}
         self.account = KinesisAccount(account_id=account_id, region=region, assumptions=replace(assumptions, **assumed))
@@ -69,14 +69,17 @@ class Streams:
         self._written: dict[str, Traffic] = {}
 
     def model(self, stream_name: str) -> StreamModel:
-        """The model behind a stream; raises moto's ResourceNotFoundException where there is no such stream."""
+        """Return the model of a stream.
+
+        Raises moto's ResourceNotFoundException if there is no such stream.
+        """
         backend: KinesisBackend = kinesis_backends[self._account_id][self._region]
         return self._model(backend.describe_stream(None, stream_name))
 
     def offer(self, minute: datetime, traffic: Mapping[str, Traffic]) -> dict[str, Minute]:
-        """Send one minute of traffic to streams, by name, and tell what became of it.
+        """Send one minute of traffic to streams, by name, and return the results.
 
-        What PutRecords has written since the last minute counts too, and is never throttled.
+        Records that PutRecords has written since the last minute are included, and are never throttled.
         """
         loads = {**traffic}
         for name, written in self._written.items():
@@ -86,7 +89,7 @@ class Streams:
         return {name: self.model(name).offer(minute, load.bytes, load.records) for name, load in loads.items()}
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch moto: it reshards at once, drops a stream's first tags, knows no limits, quotas or shard filters."""
+        """Patch moto, which reshards at once, drops a stream's first tags, and lacks limits, quotas, shard filters."""
         find_stream = KinesisBackend.describe_stream
         delete_stream = KinesisBackend.delete_stream
         register_consumer = KinesisBackend.register_stream_consumer
@@ -148,7 +151,7 @@ class Streams:
         def deregister(backend: KinesisBackend, stream_arn: str, consumer_name: str, consumer_arn: str) -> None:
             consumer = backend.describe_stream_consumer(stream_arn, consumer_name, consumer_arn)
             stream = backend.describe_stream(consumer.stream_arn, None)
-            stream.consumers.remove(consumer)  # moto, asked by name, removes the others
+            stream.consumers.remove(consumer)  # by name, moto would remove the others
             del self._model(stream).fan_out[consumer.consumer_name]
 
         def list_shards(response: KinesisResponse) -> ActionResult:
@@ -176,7 +179,7 @@ class Streams:
         yield patch.object(Stream, "to_json_summary", to_json_summary)
 
     def _write_patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch moto: what it reports of PutRecords is not what Kinesis does, and it slows down with every record."""
+        """Patch moto, whose metrics of PutRecords differ from Kinesis, and which gets slower with every record."""
         put_records = KinesisBackend.put_records
 
         def put(
@@ -202,7 +205,7 @@ class Streams:
         yield patch.object(KinesisBackend, "_send_stream_metrics", lambda *_, **__: None)
 
     def _reshardable(self, stream: Stream) -> StreamModel:
-        """The model of a stream that is about to be resharded, unless a fault refuses that."""
+        """Return the model of a stream before a reshard, unless a fault refuses the reshard."""
         model = self._model(stream)
         if (limit := self._faults.refuses_reshards(stream.stream_name)) is not None:
             shards = self.account.describe_limits(self._clock.now())
@@ -213,7 +216,7 @@ class Streams:
         return model
 
     def _model(self, stream: Stream) -> StreamModel:
-        with self._lock:  # Terraform asks for one stream from several threads at once
+        with self._lock:  # Terraform requests one stream in several threads at once
             return self._models.get(stream) or self._new_model(stream)
 
     def _new_model(self, stream: Stream) -> StreamModel:
@@ -230,7 +233,7 @@ class Streams:
         return model
 
     def _settle(self, stream: Stream) -> None:
-        """Bring moto's stream to where its model is: its status always, its shards once a reshard is done."""
+        """Update moto's stream from its model: its status always, its shards at the end of a reshard."""
         model, now = self._model(stream), self._clock.now()
         with self._lock:
             stream.status = model.status(now)
@@ -261,14 +264,14 @@ def _open_shard_count(stream: Stream) -> int:
 
 
 def _moto_shard(shard: Shard, known: MotoShard | None, *, is_open: bool) -> MotoShard:
-    """A shard as moto has it, with the records that moto has of it."""
+    """Return a shard in moto's form, with moto's records of it."""
     moto_shard = known or MotoShard(shard.number, shard.first, shard.last, shard.parent, shard.adjacent_parent)
     moto_shard.starting_hash, moto_shard.ending_hash, moto_shard.is_open = shard.first, shard.last, is_open
     return moto_shard
 
 
-def _refusable(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the request answers
-    """Carry out a request to a model; its refusal becomes the error that moto answers with."""
+def _refusable(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - the answer of any request
+    """Send a request to a model. A refusal is raised as the error that moto returns."""
     try:
         return request()
     except KinesisError as refusal:

@@ -1,4 +1,4 @@
-"""SNS to Lambda: moto hands the function an event in which everything but the message is made up."""
+"""SNS to Lambda: moto passes the function an event in which everything except the message is invented."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from simulator.local_aws.functions import Functions, find_function
 
 
 class Topics:
-    """Delivers what is published to a topic to the functions that subscribe to it."""
+    """Delivers messages of a topic to the functions that subscribe to it."""
 
     def __init__(self, functions: Functions) -> None:
         """Deliver to these functions."""
         self._functions = functions
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Subscriptions of the protocol `lambda` get the event that SNS sends; the others are moto's own."""
+        """Subscriptions with the protocol `lambda` get the event that SNS sends. moto handles the others."""
         publish_elsewhere = Subscription.publish
 
         def publish(
@@ -43,9 +43,9 @@ class Topics:
 
 
 def may_publish(topic: Topic, service: str) -> bool:
-    """Whether a topic's policy lets an AWS service publish to it; without that SNS drops the message silently.
+    """Return whether a topic's policy lets an AWS service publish. Otherwise SNS drops the message silently.
 
-    The policy that a topic begins with lets in whatever acts for its owner. Conditions are not looked at.
+    A topic's default policy allows everything that acts for its owner. Conditions are not evaluated.
     """
     for statement in json.loads(topic.policy)["Statement"]:
         principal, actions = statement["Principal"], statement["Action"]
@@ -66,7 +66,7 @@ def _as_list(value: str | list[str]) -> list[str]:
 
 
 def _may_invoke(subscription: Subscription) -> bool:
-    """Whether the function's resource policy lets this topic in; without it SNS drops the message silently."""
+    """Return whether the function's resource policy allows this topic. Otherwise SNS drops the message silently."""
     statements = find_function(subscription.endpoint).policy.statements
     return any(
         statement["Principal"].get("Service") == "sns.amazonaws.com"
@@ -78,7 +78,7 @@ def _may_invoke(subscription: Subscription) -> bool:
 def _event(
     subscription: Subscription, message: str, message_id: str, subject: str | None, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """The event as the Lambda Developer Guide shows it ("Invoking Lambda functions with Amazon SNS notifications")."""
+    """Return the event of the Lambda Developer Guide ("Invoking Lambda functions with Amazon SNS notifications")."""
     region = subscription.topic_arn.split(":")[3]
     host = f"https://sns.{region}.amazonaws.com"
     return {

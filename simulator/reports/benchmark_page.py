@@ -1,4 +1,4 @@
-"""The sections of docs/benchmarks.md: what a corpus of traces under every policy comes to, in tables and charts."""
+"""The sections of docs/benchmarks.md about the traces under every policy, as tables and charts."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     from simulator.traffic import ReadTrace
 
 RATIO_AIM = 0.85
-"""For every other policy a preset that throttles no more should need at most this much of its shard-hours."""
+"""The goal for every other policy: a preset throttles no more and needs at most this fraction of its shard-hours."""
 
 DAILY_LIKENESS = 0.7
-"""From this likeness of a day to the next on, traffic counts as having a daily pattern."""
+"""The minimum correlation of days of traffic with a daily pattern."""
 
 DAILY_AIM = (2.0, 0.001)
-"""There the default should need at most this multiple of the bound, and throttle less than this share."""
+"""The default's goal on such traffic: at most this multiple of the bound, and less than this throttled share."""
 
 _ALL = "all traces"
 
 
 @dataclass
 class Benchmark:
-    """One run of the benchmark; traces are served when a section first asks for results."""
+    """One run of the benchmark. Traces are served when a section first needs results."""
 
     seeds: Sequence[int]
     folder: Path | None
@@ -54,7 +54,7 @@ class Benchmark:
     images: Path
     console: Console
     tell: Callable[[ReadTrace], None] = lambda _: None
-    """Hears of every file that was read, and of what had to be put right."""
+    """Receives every file that was read, with its notes."""
     seconds: float = field(default=0.0, init=False)
 
     @cached_property
@@ -64,7 +64,7 @@ class Benchmark:
 
     @cached_property
     def results(self) -> list[Result]:
-        """Every trace under every policy, on all cores."""
+        """Every trace under every policy, served on all cores."""
         started, every = time.perf_counter(), self.cases
         longest_first = sorted(range(len(every)), key=lambda index: -every[index].demand.shards.size)
         with ProcessPoolExecutor() as pool:
@@ -81,15 +81,15 @@ class Benchmark:
         return {name: list(group) for name, group in groupby(ordered, key=lambda result: result.case.group)}
 
     def names(self, *kinds: Kind) -> list[str]:
-        """The policies of these kinds."""
+        """Return the policies of these kinds."""
         return [each.name for each in self.results[0].outcomes if each.kind in kinds]
 
 
-# --- The sections ----------------------------------------------------------------------------------------------------
+# --- Sections --------------------------------------------------------------------------------------------------------
 
 
 def _summary(benchmark: Benchmark) -> str:
-    """Every policy over all traces, with the chart."""
+    """Return the means of every policy over all traces, and draw the charts."""
     means = [mean_of(each.name, benchmark.results) for each in benchmark.results[0].outcomes]
     count = len(benchmark.results)
     every = [result for group in benchmark.groups.values() for result in group]
@@ -122,13 +122,13 @@ def _draw(benchmark: Benchmark, name: str, results: Sequence[Result], what: str)
 
 
 def _rows(benchmark: Benchmark, results: Sequence[Result]) -> list[list[str]]:
-    """Traces under every policy, as the page tells them."""
+    """Return the rows of traces under every policy, as on the page."""
     names = benchmark.names(Kind.OURS, Kind.OTHER, Kind.NONE)
     return [[result.case.name, *(_cell(result.of(name)) for name in names)] for result in results]
 
 
 def _aims(benchmark: Benchmark) -> str:
-    """For every other policy and group of traces the preset that throttles no more, and what it needs."""
+    """Return the preset that throttles no more than each other policy, and its relative cost, by group of traces."""
     groups = {**benchmark.groups, _ALL: benchmark.results}
     by_group = {group: {match.other.name: match for match in matches(results)} for group, results in groups.items()}
     rows = [(name, *(_match(found[name]) for found in by_group.values())) for name in benchmark.names(Kind.OTHER)]
@@ -142,7 +142,7 @@ def _match(match: Match) -> str:
 
 
 def _daily(benchmark: Benchmark) -> str:
-    """The default on every trace whose days are alike."""
+    """Return the default's results on every trace with a daily pattern."""
     multiple, throttled = DAILY_AIM
     daily = [each for each in benchmark.results if each.case.likeness_of_days >= DAILY_LIKENESS]
     rows, reached = [], 0
@@ -165,7 +165,7 @@ def _daily(benchmark: Benchmark) -> str:
 
 
 def _traces(benchmark: Benchmark) -> str:
-    """Every trace under every policy."""
+    """Return every trace under every policy."""
     names = benchmark.names(Kind.OURS, Kind.OTHER, Kind.NONE)
     parts = []
     for group, results in benchmark.groups.items():
@@ -180,7 +180,7 @@ def _cell(outcome: Outcome | Mean) -> str:
 
 
 def _sensitivity(benchmark: Benchmark) -> str:
-    """The default under conditions that are worse than assumed."""
+    """Return the default's results under conditions that are worse than assumed."""
     asked = [result.variants for result in benchmark.results if result.variants]
     rows = []
     for name in asked[0] if asked else ():
@@ -190,7 +190,7 @@ def _sensitivity(benchmark: Benchmark) -> str:
 
 
 def _corpus(benchmark: Benchmark) -> str:
-    """Every trace and what it is like."""
+    """Return every trace and its properties."""
     rows = [
         (
             case.name,
@@ -207,7 +207,7 @@ def _corpus(benchmark: Benchmark) -> str:
 
 
 def _run(benchmark: Benchmark) -> str:
-    """How the figures came about."""
+    """Return the conditions of the run."""
     results = benchmark.results
     given = [result.case.name for result in results if not result.case.is_generated]
     seeds = ", ".join(str(seed) for seed in benchmark.seeds)
@@ -220,7 +220,7 @@ def _run(benchmark: Benchmark) -> str:
 
 
 def _cost(benchmark: Benchmark) -> str:
-    """What the autoscaler costs beside the shards."""
+    """Return the autoscaler's own cost."""
     with benchmark.console.status("Measuring what it costs"):
         return figures_of_upkeep(upkeep.measure())
 
@@ -236,4 +236,4 @@ SECTIONS: dict[str, Callable[[Benchmark], str]] = {
     "function": lambda _: figures_of_function(),
     "cost": _cost,
 }
-"""What is generated on the page of these: each section's name in its marks, and what writes it."""
+"""The generated sections of the page: each section's name in its marks, and its generator."""

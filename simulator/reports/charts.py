@@ -1,4 +1,4 @@
-"""Charts of a replay: demand, capacity, what was throttled and where the stream was scaled."""
+"""Charts of a replay: demand, capacity, throttling and scalings."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ _GRID = "#e6e6e6"
 _STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 10, "axes.edgecolor": "#999999", "text.color": _TEXT}
 _LABEL_ROOM = 1.22  # headroom over the highest curve, for the labels
 _MAX_TICKS = 14
-_DAYS_WITH_NAMES = 8  # of the week; in longer charts there is no room for them
+_DAYS_WITH_NAMES = 8  # longer charts have no room for names of days
 _TICK_HOURS = (1, 2, 3, 6, 12, 24, 48, 72, 168, 336, 672)
-_INCHES_WIDE, _INCHES_HIGH = 13.0, 3.6  # of a panel, with its labels
-_AXES_WIDE, _AXES_HIGH = 11.8, 3.2  # of its axes, at least
-_MAX_POINTS = 1500  # more minutes than that are drawn by their peaks and means: there are no more pixels
-_LABEL_SIZE = (0.11, 0.17)  # inches: the width of a label's character, and its height
+_INCHES_WIDE, _INCHES_HIGH = 13.0, 3.6  # size of a panel with its labels
+_AXES_WIDE, _AXES_HIGH = 11.8, 3.2  # minimum size of its axes
+_MAX_POINTS = 1500  # more minutes are drawn by their peaks and means, because there are no more pixels
+_LABEL_SIZE = (0.11, 0.17)  # width and height of a label's character, in inches
 _MAX_LABELS = 16
-_LONGEST_NAME = 48  # beside it is the summary
-_FEW_EVENTS = 30  # more are marked smaller
+_LONGEST_NAME = 48  # the summary is beside it
+_FEW_EVENTS = 30  # more events have smaller marks
 _OUTLINE = withStroke(linewidth=3, foreground="white")
 
 
@@ -69,7 +69,7 @@ def _shown(replay: StreamReplay) -> list[Any]:
 
 
 def _label_time(panel: Axes, start: datetime, minutes: int) -> None:
-    """Put ticks at round hours, at midnight with the date."""
+    """Put ticks at full hours, with the date at midnight."""
     hours = minutes / 60
     step = next((step for step in _TICK_HOURS if hours / step <= _MAX_TICKS), _TICK_HOURS[-1])
     since_midnight = start.hour + start.minute / 60
@@ -109,7 +109,7 @@ def _draw_panel(panel: Axes, replay: StreamReplay) -> None:
     panel.fill_between(
         hours, peaks, open_shards[points], where=refused, color=_THROTTLED, linewidth=0, interpolate=False, step="mid"
     )
-    # At the foot too, where no minute is too short to be seen.
+    # A mark at the bottom shows minutes that are too short to be seen.
     panel.vlines(hours[refused], 0, 0.03, color=_THROTTLED, linewidth=1.5, transform=panel.get_xaxis_transform())
     line_width = 1.8 if len(replay.events) <= _FEW_EVENTS else 1.2
     panel.step(steps, levels, where="post", color=_CAPACITY, linewidth=line_width)
@@ -128,9 +128,9 @@ def _draw_panel(panel: Axes, replay: StreamReplay) -> None:
 
 
 def _mark_scalings(panel: Axes, events: Sequence[Scaling], hours: Sequence[float], inches: tuple[float, float]) -> None:
-    """Mark every scaling, and write its counts where there is room: at the largest ones first.
+    """Mark every scaling, and write its counts if there is room, the largest scalings first.
 
-    `inches` tells how many hours and how many shards an inch is.
+    `inches` contains the hours and the shards per inch.
     """
     size = 7 if len(events) <= _FEW_EVENTS else 4
     taken: list[tuple[float, float, float, float]] = []
@@ -160,12 +160,12 @@ def _mark_scalings(panel: Axes, events: Sequence[Scaling], hours: Sequence[float
 
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    """Whether two boxes (left, bottom, right, top) have something in common."""
+    """Return whether two boxes (left, bottom, right, top) overlap."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _minutes_each(replay: StreamReplay) -> int:
-    """How many minutes a point of a curve stands for."""
+    """Return the number of minutes for each point of a curve."""
     return -(-len(replay.minutes) // _MAX_POINTS)
 
 

@@ -1,4 +1,4 @@
-"""The chart of a comparison: what every policy costs against what it throttles."""
+"""The chart of a comparison: the cost of every policy against its throttling."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Look:
-    """How a kind of policy is drawn."""
+    """The style of a kind of policy."""
 
     color: str
     marker: str
@@ -36,7 +36,7 @@ class _Look:
     key: str
 
 
-# Okabe and Ito's palette, which people with any colour vision can tell apart; shapes and labels say the same.
+# Okabe and Ito's palette, which people with any color vision can distinguish. Shapes and labels differ as well.
 _LOOKS = {
     Kind.YOURS: _Look("#b0407a", "*", 16, 6, "your settings"),
     Kind.OURS: _Look("#0072b2", "o", 10, 5, "this module's presets"),
@@ -51,51 +51,51 @@ _STYLE: Any = {
     "font.size": 10,
     "axes.edgecolor": "#999999",
     "text.color": "#333333",
-    "svg.fonttype": "none",  # text as text: a third of the size
-    "svg.hashsalt": "comparison",  # the same chart is the same file
+    "svg.fonttype": "none",  # text as text, a third of the size
+    "svg.hashsalt": "comparison",  # the same chart gives the same file
 }
-_LEAST = -5.0  # log10 of the least share of throttled traffic that has a place of its own on the axis: 0.001%
-_NONE = _LEAST - 0.75  # the place of what throttles nothing
+_LEAST = -5.0  # log10 of the smallest throttled share with its own place on the axis: 0.001%
+_NONE = _LEAST - 0.75  # the place of policies that throttle nothing
 _HEADROOM = 1.15
 _PLACES = [
     *((x, y, side) for y in (0, 9, -9) for x, side in ((10, "left"), (-10, "right"))),
     *((28, -y, "left") for y in range(18, 120, 12)),
     *((28, y, "left") for y in range(18, 120, 12)),
 ]
-"""Where a label may be, the best place first: offset from its mark in points, and alignment."""
-_FAR = 9  # beyond this many points up or down a line leads from label to mark
-_COLORS_OF_PNG = 128  # a chart has few; this makes it a third of its size
+"""Possible places of a label, the best first: offset from its mark in points, and alignment."""
+_FAR = 9  # if a label is more points above or below its mark, a line connects them
+_COLORS_OF_PNG = 128  # a chart has few colors; this reduces its size to a third
 
 
 class Compared(Protocol):
-    """What stands in the chart: an outcome, or the mean of several."""
+    """A point of the chart: an outcome, or the mean of several."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
 
     @property
     def kind(self) -> Kind:
-        """Whose it is."""
+        """Its kind."""
 
     @property
     def shard_hours_of_bound(self) -> float | None:
-        """None where the cost is that of the bill."""
+        """Shard-hours as a multiple of the bound's, or None if the cost is the bill."""
 
     @property
     def cost_of_bound(self) -> float:
-        """What it costs, as a multiple of the bound."""
+        """Its cost as a multiple of the bound's."""
 
     @property
     def throttled_share(self) -> float:
-        """The share of the traffic that is refused, from 0 to 1."""
+        """The share of the traffic that is throttled, from 0 to 1."""
 
 
 def draw(points: Sequence[Compared], *, subtitle: str, path: Path, drawn_from: Any = None) -> None:  # noqa: ANN401
-    """Write the chart, in the format that the path's suffix names (PNG, SVG).
+    """Write the chart in the format of the path's suffix (PNG, SVG).
 
-    A PNG keeps the digest of what it was drawn from (see `stamp`): the points' figures, if nothing else is given. What
-    costs far more than all autoscalers is named at the upper edge with its multiple.
+    A PNG contains the digest of its data (see `stamp`), by default of the points' figures. Policies that cost far more
+    than all autoscalers are named at the top with their multiple.
     """
     scaled = [point for point in points if point.kind is not Kind.BOUND]
     top = _HEADROOM * max(point.cost_of_bound for point in scaled if point.kind is not Kind.NONE)
@@ -209,8 +209,8 @@ def _share(share: float) -> str:
 
 
 def _label(figure: Figure, panel: Axes, points: Sequence[Compared]) -> None:
-    """Name every mark beside it, where nothing else is."""
-    figure.draw_without_rendering()  # text has an extent only once the axes have theirs
+    """Write the name of every mark beside it, in a free place."""
+    figure.draw_without_rendering()  # text has an extent only after the axes have theirs
     to_pixels = panel.transData.transform
     marks = [tuple(to_pixels((_place(point.throttled_share), point.cost_of_bound))) for point in points]
     height = to_pixels((0, 1))[1]

@@ -1,4 +1,4 @@
-"""The section of docs/benchmarks.md on what the dial buys."""
+"""The section of docs/benchmarks.md about the effect of throttling_cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def measure(console: Console) -> list[Served]:
-    """Serve every trace, on all cores."""
+    """Serve every trace on all cores."""
     every = traces()
     with ProcessPoolExecutor() as pool:
         served = pool.map(serve_under_all, every)
@@ -25,7 +25,7 @@ def measure(console: Console) -> list[Served]:
 
 
 def markdown(served: Sequence[Served]) -> str:
-    """Every setting over all traces and by weeks, then on each kind of traffic."""
+    """Return every setting over all traces and by weeks, then by kind of traffic."""
     seeds = " and ".join(str(seed) for seed in FRESH_SEEDS)
     means = [
         (

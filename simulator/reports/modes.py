@@ -1,6 +1,6 @@
-"""What a stream costs a month in provisioned and in on-demand mode, as a table of docs/alternatives.md.
+"""The cost of a stream in provisioned and in on-demand mode, as a table of docs/alternatives.md.
 
-`python -m simulator.reports.modes` writes it anew from simulator/aws/prices.json.
+`python -m simulator.reports.modes` writes the table, from simulator/aws/prices.json.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _SHARD_RECORDS = 1000
 
 @dataclass(frozen=True)
 class Traffic:
-    """A steady mean of traffic: records a second, and the bytes of each."""
+    """Constant traffic: records a second, and the bytes of each."""
 
     records: int
     record_bytes: int
 
     @property
     def shards(self) -> float:
-        """How many shards it fills."""
+        """The number of shards that it fills."""
         return max(self.records / _SHARD_RECORDS, self.records * self.record_bytes / _SHARD_BYTES)
 
     def __str__(self) -> str:
-        """For people."""
+        """Return the traffic as text."""
         return f"{self.records:,} of {self.record_bytes // 1024} KB"
 
 
@@ -44,10 +44,10 @@ class Modes:
     """US dollars a month for one stream with one polling reader.
 
     Attributes:
-        half_used: provisioned, with shards that are half used in the mean: about what an autoscaler comes to.
+        half_used: provisioned, with shards that are half used on average, which is about what an autoscaler achieves.
         quarter_used: provisioned, with a quarter used: a fixed count for a peak of four times the mean.
         on_demand: on-demand mode.
-        advantage: on-demand Advantage, where other streams reach the account's minimum.
+        advantage: on-demand Advantage, if other streams reach the account's minimum.
 
     """
 
@@ -58,7 +58,7 @@ class Modes:
 
 
 def modes(traffic: Traffic, prices: Prices = US_EAST_1) -> Modes:
-    """What each mode costs for this traffic."""
+    """Return the cost of each mode for this traffic."""
     records = traffic.records * 3600 * HOURS_PER_MONTH
     written = records * math.ceil(traffic.record_bytes / 1024) * 1024
 
@@ -75,7 +75,7 @@ def modes(traffic: Traffic, prices: Prices = US_EAST_1) -> Modes:
 
 
 def markdown(prices: Prices = US_EAST_1) -> str:
-    """The table, and the sentence below it."""
+    """Return the table, and the sentence below it."""
     header = ("records a second", "provisioned, half used", "provisioned, a quarter used", "on-demand", "Advantage")
     rows = []
     for traffic in EXAMPLES:

@@ -1,7 +1,7 @@
-"""A result as one HTML page that needs nothing else: charts to zoom, tables to filter, and how it was computed.
+"""A result as one self-contained HTML page: charts to zoom, tables to filter, and how it was computed.
 
-The charts are plotly's. Its JavaScript is in the page, compressed, which makes a page of about 2 MB instead of 5; every
-browser since 2023 unpacks it. The page's Content-Security-Policy lets it load nothing.
+The charts are plotly's. Its JavaScript is in the page in compressed form, which makes a page of about 2 MB instead of
+5. Every browser since 2023 can decompress it. The page's Content-Security-Policy prevents it from loading anything.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Chart:
 
     Attributes:
         title: its heading.
-        description: what it shows, for people who do not see it.
-        figure: plotly's data and layout; colours are names of the style sheet's, such as `--demand`.
-        has_time: whether its axis is time, which can be zoomed.
+        description: its content as text, for screen readers.
+        figure: plotly's data and layout. Colors are names of the style sheet, such as `--demand`.
+        has_time: whether it has a time axis, which can be zoomed.
 
     """
 
@@ -49,9 +49,9 @@ class PageTable:
         head: the columns' names.
         rows: the cells as text.
         numbers: the columns that are numbers.
-        kinds: a word for each row, by which rows can be chosen; none: no choice.
+        kinds: a word for each row, by which rows can be selected; empty without selection.
         has_filter: whether rows can be searched.
-        is_log: whether its last column is a sentence: on a phone a row is a paragraph then.
+        is_log: whether its last column is a sentence. On a phone, such a row is shown as a paragraph.
 
     """
 
@@ -65,13 +65,13 @@ class PageTable:
 
     @property
     def choices(self) -> list[str]:
-        """What rows can be chosen by."""
+        """The words by which rows can be selected."""
         return list(dict.fromkeys(self.kinds))
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page: a title, figures that matter most, sentences, charts, tables, code, and how it was computed."""
+    """A page: a title, key figures, sentences, charts, tables, code, and how it was computed."""
 
     title: str
     subtitle: str

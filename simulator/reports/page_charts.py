@@ -1,4 +1,4 @@
-"""Charts of a page, as plotly takes them."""
+"""The charts of a page, in plotly's format."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from simulator.reports.comparison_chart import Compared
 from simulator.reports.page import Chart
 
 _MOST_POINTS = 30_000
-"""A longer trace is drawn by the peaks of stretches of minutes."""
+"""The number of minutes above which a trace is drawn by peaks of several minutes."""
 _WRAP = 56
 _MULTIPLES = [1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100]
 _LEAST_SHARE = 1e-5
-"""The place of what throttles nothing on an axis that is logarithmic."""
+"""The place of zero throttling on a logarithmic axis."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A scaling, or one that failed: when, from how many shards to how many, and why."""
+    """A scaling that succeeded or failed: its time, its counts and its reason."""
 
     at: datetime
     from_shards: int
@@ -36,7 +36,7 @@ class Mark:
 
     @property
     def kind(self) -> str:
-        """What it is called in legends and filters."""
+        """Its name in legends and filters."""
         if self.has_failed:
             return "failed"
         return "scaled up" if self.to_shards > self.from_shards else "scaled down"
@@ -47,7 +47,7 @@ _MARKS = {
     "scaled down": ("triangle-down", "--down"),
     "failed": ("x", "--failed"),
 }
-"""Told apart by shape as well as by colour."""
+"""Distinguished by shape as well as by color."""
 
 
 def over_time(
@@ -204,7 +204,7 @@ def _layout() -> dict[str, Any]:
 
 
 def _packed(values: NDArray[np.float64]) -> dict[str, str]:
-    """Numbers as plotly takes them in a few bytes each."""
+    """Return numbers in plotly's compact form."""
     return {"dtype": "f4", "bdata": base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode()}
 
 
@@ -213,5 +213,5 @@ def _stamp(moment: datetime) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text of which plotly makes no markup."""
+    """Return text in which plotly finds no markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

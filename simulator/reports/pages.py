@@ -1,4 +1,4 @@
-"""The pages of the commands: what a replay, a comparison and advice say, and how that came about."""
+"""The pages of the commands: the results of a replay, a comparison and advice, and how they were computed."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def advised_streams(rows: Sequence[Row], findings: Sequence[str], code: str) -> 
 
 
 def scaling_log(title: str, scalings: Sequence[Mapping[str, Any]]) -> PageTable:
-    """Scalings as `replay` tells them."""
+    """The scalings of a replay."""
     marks = _marks(scalings)
     rows = [
         (f"{mark.at:%a %d %b %H:%M}", f"{mark.from_shards} → {mark.to_shards}", mark.kind, mark.sentence)
@@ -270,7 +270,7 @@ def _settings(settings: Mapping[str, Any], title: str = "Settings") -> PageTable
 
 
 def _short(inputs: Mapping[str, Any]) -> str:
-    """Settings in a few words."""
+    """Return settings in a few words."""
     words = [f"target {inputs.get('target_utilization', '–')}"]
     if up := inputs.get("scale_up"):
         words.append(f"scale up from {up.get('threshold', '–')}")

@@ -1,4 +1,4 @@
-"""The scaling log of a stream, for people and for files."""
+"""The scaling log of a stream, as text and as data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def scalings(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the audit table's items say of each scaling that was at least intended."""
+    """Return the audit table's item of each scaling that was at least intended."""
     return [
         {
             "started_at": item["started_at"],
@@ -32,7 +32,7 @@ def scalings(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def not_scaled(log: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How often it was decided not to scale, by the reason's code, the most frequent first."""
+    """Return the number of decisions not to scale by reason code, the most frequent first."""
     counts: Counter[str] = Counter()
     for item in log:
         if item["status"] == "SKIPPED":
@@ -41,7 +41,7 @@ def not_scaled(log: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def show(log: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print the scalings as a table, and how often it was decided not to scale."""
+    """Print the scalings as a table, and the number of decisions not to scale."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("started (UTC)", "shards", "decision"):
         table.add_column(title, no_wrap=title != "decision")

@@ -1,4 +1,4 @@
-"""What splits of single shards bring, as a table of docs/benchmarks.md."""
+"""The effect of splitting single shards, as a table of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def markdown(outcomes: Sequence[Outcome]) -> str:
-    """A row for each stream with its setting and without."""
+    """Return a row for each stream with its setting and without."""
     header = ("stream", "setting", "shards", "splits", "throttled (first hour)", "throttled (sixth hour)", "reasons")
     rows = [
         (

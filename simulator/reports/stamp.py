@@ -1,4 +1,4 @@
-"""What a committed picture was drawn from, kept in the picture, so that a test finds out that it is stale."""
+"""A digest of a committed picture's data, stored in the picture, so that a test can detect a stale picture."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from PIL import Image
 _KEY = "Drawn from"
 
 
-def stamp(picture: Path, data: Any) -> dict[str, str]:  # noqa: ANN401 - whatever JSON can say
-    """The metadata with which matplotlib is to save a picture of this data; nothing for formats other than PNG."""
+def stamp(picture: Path, data: Any) -> dict[str, str]:  # noqa: ANN401 - any JSON value
+    """Return the metadata for matplotlib to save with a picture of this data; nothing for formats other than PNG."""
     return {_KEY: digest(data)} if picture.suffix == ".png" else {}
 
 
 def drawn_from(picture: Path) -> str | None:
-    """The digest in a PNG."""
+    """Return the digest in a PNG."""
     with Image.open(picture) as image:
         found: str | None = image.info.get(_KEY)
         return found
 
 
-def digest(data: Any) -> str:  # noqa: ANN401 - whatever JSON can say
-    """The same for the same data."""
+def digest(data: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the digest of the data."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()[:16]

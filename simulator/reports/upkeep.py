@@ -13,7 +13,7 @@ SIZES = (1, 10, 100, 1000)
 
 
 def markdown(measured: Measured) -> str:
-    """A table by kind of stream, and one by the number of streams."""
+    """Return a table by kind of stream, and one by number of streams."""
     rows = [_row(kind, upkeep) for kind, upkeep in measured.streams.items()]
     of_kinds = table(
         ("traffic of the stream", "alarms", "custom metrics", "GetMetricData", "other", "USD a month"),

@@ -1,4 +1,4 @@
-"""Traffic to replay: one `Traffic` a minute, generated or read from a file."""
+"""Traffic to replay, generated or read from a file: one `Traffic` for each minute."""
 
 from simulator.traffic.day import generated_day
 from simulator.traffic.metric_data import GET_METRIC_DATA

@@ -1,4 +1,4 @@
-"""Numbers as exports write them: with units, decimal commas and thousands, or missing."""
+"""Numbers as exports write them: with units, decimal commas, thousands' separators, or missing."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _ONE_GROUP = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 def amounts(
     cells: pd.Series[str], metric: Metric, what: str, place: Callable[[int], str]
 ) -> tuple[NDArray[np.float64], bool]:
-    """The numbers of a column in bytes, records or as they are, NaN where there is none; whether they are per second.
+    """Return a column's numbers (in bytes, records or as they are; NaN if missing), and whether they are per second.
 
     Raises:
-        TraceError: one is no number, negative, infinite, or may be read in two ways.
+        TraceError: a number is invalid, negative, infinite or ambiguous.
 
     """
     bare = cells.str.strip()
@@ -44,7 +44,7 @@ def amounts(
 def _written_otherwise(
     texts: dict[int, str], read: NDArray[np.float64], metric: Metric, what: str, place: Callable[[int], str]
 ) -> tuple[list[float], bool]:
-    """Numbers that are not written as programs write them."""
+    """Return the numbers of cells that are not plain numbers."""
     matches = {index: _NUMBER.fullmatch(text) for index, text in texts.items()}
     for index, match in matches.items():
         if match is None:
@@ -69,7 +69,7 @@ def _unit(text: str, metric: Metric) -> Unit | None:
 
 
 def _as_python(numbers: dict[int, str], what: str, place: Callable[[int], str]) -> dict[int, str]:
-    """The numbers with a decimal point and without thousands' separators, which all cells write alike."""
+    """Return the numbers with a decimal point and without thousands' separators. All cells must use the same format."""
     bare = {index: re.sub(r"['\u00a0\u202f ]", "", text) for index, text in numbers.items()}
     has_comma = [text for text in bare.values() if "," in text]
     both = [text for text in has_comma if "." in text]

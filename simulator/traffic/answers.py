@@ -1,4 +1,4 @@
-"""Reads JSON: what GetMetricData answers, Grafana's exports, and rows or columns of numbers."""
+"""Reads JSON: answers of GetMetricData, Grafana's exports, and rows or columns of numbers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from simulator.traffic.validation import text_of
 
 
 def read_json(text: str, path: Path) -> Content:
-    """Read a JSON file: one document, or several one after another.
+    """Read a JSON file with one document or several consecutive ones.
 
     Raises:
-        TraceError: it is none, or none of traffic.
+        TraceError: it is not JSON, or contains no traffic.
 
     """
     documents = list(_documents(text, path))
@@ -49,7 +49,7 @@ def _not_expected(found: str) -> str:
 
 
 def _documents(text: str, path: Path) -> Iterator[Any]:
-    """The JSON documents that are written one after another."""
+    """Yield the consecutive JSON documents of a text."""
     decoder, position = json.JSONDecoder(), 0
     while position < len(text):
         if text[position].isspace() or text[position] in ",\x1e":
@@ -61,13 +61,13 @@ def _documents(text: str, path: Path) -> Iterator[Any]:
             raise TraceError(
                 f"{path}, line {error.lineno}: no JSON from there on ({error.msg}); is the file complete?"
             ) from None
-        except (ValueError, RecursionError):  # a number of thousands of digits, or brackets in thousands
+        except (ValueError, RecursionError):  # a number with thousands of digits, or thousands of nested brackets
             raise TraceError(f"{path} {_not_expected('JSON that cannot be read')}") from None
         yield document
 
 
 def _rows(documents: Sequence[Mapping[str, Any]], path: Path) -> Content:
-    """A list of objects, a row each; or one object of columns."""
+    """Return the content of a list of objects (rows), or of one object of columns."""
     names = list(documents[0])
     columns = [documents[0][name] for name in names]
     if len(documents) == 1 and all(isinstance(column, list) for column in columns):

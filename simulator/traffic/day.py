@@ -1,4 +1,4 @@
-"""A day of traffic, made up."""
+"""A generated day of traffic."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from simulator.traffic.model import MINUTES_PER_DAY, Trace, Traffic
 def generated_day(
     name: str, *, base: float, peak: float, peak_hour: float, burst_hour: float | None = None, seed: int
 ) -> Trace:
-    """A day of a stream in common use: a daily wave between `base` and `peak` shards, noise, and perhaps a burst.
+    """Return a typical day: a wave between `base` and `peak` shards, noise, and optionally a burst.
 
-    The burst doubles the traffic within three minutes and is over after an hour. The same seed gives the same day.
+    The burst doubles the traffic within three minutes and ends after an hour. The same seed gives the same day.
     """
     dice = random.Random(seed)  # noqa: S311 - reproducible, not secret
     minutes = []

@@ -1,4 +1,4 @@
-"""Reads a stream's traffic and settings straight from AWS, and keeps them in a file. It only reads: see PERMISSIONS."""
+"""Reads a stream's traffic and settings from AWS, and saves them in a file. PERMISSIONS lists all of its calls."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ PERMISSIONS = (
     "cloudwatch:ListTagsForResource",
     "kinesis:DescribeStreamSummary",
 )
-"""What the caller must be allowed to do, and all that is done."""
+"""The permissions that the caller needs. All of them only read."""
 
 PERMISSION_TO_LIST = "kinesis:ListStreams"
-"""Beside those, for all streams of an account and region."""
+"""Permissions for all streams of an account and region, in addition to PERMISSIONS."""
 
 MOST_DAYS = 15
-"""CloudWatch keeps values by the minute for 15 days (CloudWatch User Guide, metrics retention)."""
+"""CloudWatch keeps values per minute for 15 days (CloudWatch User Guide, metrics retention)."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 _PERIOD_SECONDS = 60
 _SETTLED = timedelta(minutes=5)
-"""Metrics of the latest minutes may not be complete yet."""
+"""Metrics of the latest minutes may be incomplete."""
 _ATTEMPTS = 3
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=30)
 _METRICS = ("IncomingBytes", "IncomingRecords")
@@ -56,17 +56,17 @@ _CREDENTIALS = (
 
 
 class Account:
-    """An account and region as the caller may read it.
+    """An account and region with the caller's permissions.
 
-    `region` and `profile` are those of the environment where they are not given: AWS_REGION, AWS_DEFAULT_REGION, the
-    profile's.
+    Without `region` and `profile`, those of the environment apply: AWS_REGION, AWS_DEFAULT_REGION, or the profile's
+    region.
     """
 
     def __init__(self, region: str | None = None, profile: str | None = None) -> None:
-        """Prepare to read.
+        """Create a session.
 
         Raises:
-            TraceError: AWS cannot be asked.
+            TraceError: AWS cannot be reached.
 
         """
         self._profile = profile
@@ -77,10 +77,10 @@ class Account:
         self.region = self._cloudwatch.meta.region_name
 
     def streams(self) -> list[str]:
-        """The names of all streams.
+        """Return the names of all streams.
 
         Raises:
-            TraceError: AWS cannot be asked, or refuses.
+            TraceError: AWS cannot be reached, or refuses.
 
         """
         with _plain_errors("the streams", self._profile):
@@ -88,12 +88,14 @@ class Account:
             return [name for page in pages for name in page["StreamNames"]]
 
     def save(self, stream: str, folder: Path, *, days: int = 14) -> Path:
-        """Read a stream's traffic by the minute, its settings and its shard count; the file that `read_trace` reads.
+        """Save a stream's traffic per minute, its settings and its shard count.
+
+        Return the file, which `read_trace` can read.
 
         Settings are those on the alarms of modules/stream, if the stream has them.
 
         Raises:
-            TraceError: AWS cannot be asked, refuses, or has no such stream or no traffic of it.
+            TraceError: AWS cannot be reached, refuses, or has no such stream or no traffic of it.
 
         """
         if not _NAME.fullmatch(stream):
@@ -130,7 +132,7 @@ class Account:
         return path
 
     def _settings(self, stream: str) -> dict[str, Any]:
-        """What the stream's pair of alarms says: the inputs of modules/stream; nothing if it has none."""
+        """Return the inputs of modules/stream from the stream's pair of alarms, or nothing if it has none."""
         pairs = self._pairs.get(stream, {})
         for pair in (pairs[name] for name in sorted(pairs)):
             if len(pair) == len(_DIRECTIONS):
@@ -142,7 +144,7 @@ class Account:
 
     @cached_property
     def _pairs(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """What may be alarms of modules/stream: by stream, by the alarm's name without its direction, by direction."""
+        """Return possible alarms of modules/stream, by stream, by the alarm's name without direction, by direction."""
         found: dict[str, dict[str, dict[str, Any]]] = {}
         for page in self._cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"]):
             for alarm in page["MetricAlarms"]:
@@ -161,7 +163,7 @@ def _iso(moment: datetime) -> str:
 
 
 def _traffic(cloudwatch: CloudWatchClient, stream: str, days: int) -> dict[str, Any]:
-    """Both metrics by the minute, as GetMetricData answers them, all pages as one."""
+    """Return both metrics per minute in the form of GetMetricData's answer, with all pages combined."""
     end = datetime.now(UTC).replace(second=0, microsecond=0) - _SETTLED
     for _ in range(_ATTEMPTS):
         results: dict[str, dict[str, Any]] = {}
@@ -206,7 +208,7 @@ def _pages(cloudwatch: CloudWatchClient, stream: str, start: datetime, end: date
 
 
 def _watched_by(alarm: Mapping[str, Any]) -> set[str]:
-    """The streams whose metrics an alarm reads."""
+    """Return the streams whose metrics an alarm reads."""
     metrics = (query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query)
     return {
         dimension["Value"]
@@ -218,9 +220,9 @@ def _watched_by(alarm: Mapping[str, Any]) -> set[str]:
 
 
 def _of_alarms(pair: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
-    """The alarms' tags and rules as inputs of modules/stream, which made them of these."""
+    """Return the inputs of modules/stream that the alarms' tags and rules were created from."""
     rules = {direction: Alarm(pair[direction]).rule for direction in _DIRECTIONS}
-    parse_settings(tags, **rules)  # which refuses what the function would refuse
+    parse_settings(tags, **rules)  # refuses what the function would refuse
     settings: dict[str, Any] = {
         direction: {
             "threshold": rule.threshold,
@@ -251,7 +253,7 @@ def _value(text: str) -> Any:  # noqa: ANN401 - as Terraform wrote it
 
 @contextmanager
 def _plain_errors(stream: str, profile: str | None) -> Iterator[None]:
-    """What goes wrong between here and AWS, as a sentence with the remedy."""
+    """Raise errors of AWS and of the connection as a sentence with the remedy."""
     try:
         yield
     except ClientError as error:

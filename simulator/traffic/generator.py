@@ -1,8 +1,8 @@
-"""Realistic traffic, made up: the same seed gives the same traffic.
+"""Realistic generated traffic. The same seed gives the same traffic.
 
-Each kind of stream below is put together from a few ingredients whose sizes, hours and places the seed decides: daily
-and weekly waves, noise, bursts, launches, outages, growth. Demand is in evenly filled shards, a value a minute, from a
-Monday 00:00 UTC on.
+Each kind of stream combines a few ingredients: daily and weekly waves, noise, bursts, launches, outages, growth. The
+seed determines their sizes and times. Demand is in evenly filled shards, one value per minute, starting on a Monday at
+00:00 UTC.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ Series: TypeAlias = NDArray[np.float64]
 
 DAYS = 28
 LEAST_DAYS = 3
-"""Shorter traffic has no room for what befalls a stream between its first day and its last."""
+"""The minimum number of days. The events of a stream need time between its first and last day."""
 
 MEAN_SHARDS = 8.0
 _MINUTES_PER_HOUR = 60
 
 
 def generate(seed: int, *, days: int = DAYS) -> Iterator[tuple[str, Series]]:
-    """Every kind of stream once: its name and its traffic, of LEAST_DAYS or more."""
+    """Yield the name and the traffic of each kind of stream, with LEAST_DAYS or more."""
     for name in KINDS:
         yield name, generate_kind(name, seed, days=days)
 
 
 def generate_kind(name: str, seed: int, *, days: int = DAYS) -> Series:
-    """The traffic of one kind of stream."""
+    """Return the traffic of one kind of stream."""
     maker = _Maker(np.random.default_rng([seed, list(KINDS).index(name)]), days)
     demand = KINDS[name](maker)
     scaled: Series = demand * (maker.mean / demand.mean())
@@ -40,7 +40,7 @@ def generate_kind(name: str, seed: int, *, days: int = DAYS) -> Series:
 
 
 class _Maker:
-    """The ingredients. `level` is the traffic in units that do not matter: it is scaled to `mean` shards at the end."""
+    """The ingredients. `level` is the traffic in arbitrary units. Finally it is scaled to a mean of `mean` shards."""
 
     def __init__(self, dice: np.random.Generator, days: int) -> None:
         self.dice = dice
@@ -51,27 +51,27 @@ class _Maker:
         self.hour = self.minutes % MINUTES_PER_DAY / _MINUTES_PER_HOUR
 
     def between(self, low: float, high: float) -> float:
-        """A number drawn from a range."""
+        """Return a random number from a range."""
         return float(self.dice.uniform(low, high))
 
     def wave(self, depth: float, peak_hour: float) -> Series:
-        """A day that swings between 1 - depth and 1 + depth, with a smaller second peak five hours before the first."""
+        """Return a daily wave between 1 - depth and 1 + depth, with a smaller second peak five hours earlier."""
         first = np.cos((self.hour - peak_hour) / 24 * 2 * np.pi)
         second = np.cos((self.hour - peak_hour + 5) / 12 * 2 * np.pi)
         return 1 + depth * (0.8 * first + 0.2 * second)
 
     def weekend(self, factor: float) -> Series:
-        """Saturdays and Sundays at a fraction of the other days; it changes over within an hour of midnight."""
+        """Return a factor for Saturdays and Sundays. It changes within an hour of midnight."""
         days = np.where(np.arange(self.days) % 7 >= 5, factor, 1.0)
         return np.interp(self.minutes, np.arange(self.days) * MINUTES_PER_DAY + 30, days)
 
     def drift(self, sigma: float) -> Series:
-        """Each day a little higher or lower than the last ones."""
+        """Return a level that changes slightly from day to day."""
         steps = self.dice.normal(0, sigma, self.days)
         return np.exp(np.interp(self.minutes, np.arange(self.days) * MINUTES_PER_DAY, steps))
 
     def noise(self, sigma: float, slow: float = 0.04) -> Series:
-        """Log-normal noise from minute to minute, and a slower one that holds for about half an hour."""
+        """Return log-normal noise per minute, and slower noise that lasts about half an hour."""
         steps = self.dice.normal(0, slow, len(self.minutes) // 10 + 2)
         smooth = np.convolve(steps, np.exp(-np.arange(12) / 3), mode="same") * 0.6
         slow_part = np.interp(self.minutes, np.arange(len(steps)) * 10, smooth)
@@ -79,7 +79,7 @@ class _Maker:
         return noise
 
     def bursts(self, per_day: float, size: tuple[float, float], minutes: tuple[float, float]) -> Series:
-        """Factors at random times: up within a few minutes, then dying away."""
+        """Return factors at random times, which rise within a few minutes and then decay."""
         factor = np.ones(len(self.minutes))
         for _ in range(self.dice.poisson(per_day * self.days)):
             begin = int(self.dice.integers(len(self.minutes)))
@@ -90,12 +90,12 @@ class _Maker:
         return factor
 
     def times(self, hour: float, minutes: float, factor: float, every_hours: float = 24) -> Series:
-        """A job that runs at the same time each day, or every few hours, and raises the traffic while it runs."""
+        """Return the effect of a job that runs at the same time each day, or every few hours."""
         since = (self.minutes - hour * _MINUTES_PER_HOUR) % (every_hours * _MINUTES_PER_HOUR)
         return np.where(since < minutes, factor, 1.0)
 
     def outages(self, count: int) -> Series:
-        """Nothing arrives for a while; afterwards producers send what they have kept."""
+        """Stop the traffic at random times. Afterwards producers send what they have buffered."""
         factor = np.ones(len(self.minutes))
         for _ in range(count):
             begin = int(self.dice.integers(MINUTES_PER_DAY, len(self.minutes) - MINUTES_PER_DAY))
@@ -157,7 +157,7 @@ def _growth(make: _Maker) -> Series:
 
 
 def _restless(make: _Maker) -> Series:
-    """No daily pattern at all: the level wanders."""
+    """A level that changes at random, without a daily pattern."""
     steps = make.dice.normal(0, make.between(0.1, 0.2), make.days * 24 + 1)
     level = np.zeros(len(steps))
     for hour in range(1, len(steps)):

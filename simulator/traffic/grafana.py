@@ -1,4 +1,4 @@
-"""Reads Grafana's exports in JSON: data frames, the query inspector's answer, and targets with datapoints."""
+"""Reads Grafana's JSON exports: data frames, answers of the query inspector, and targets with datapoints."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _GrafanaTarget(BaseModel):
 
 
 def targets(documents: Sequence[dict[str, Any]], path: Path) -> Content:
-    """Grafana's older JSON: a target with pairs of a number and a time."""
+    """Return the content of Grafana's older JSON: targets with pairs of a number and a time."""
     series = []
     for number, document in enumerate(documents):
         target = valid(_GrafanaTarget, document, f"{path}, [{number}]")
@@ -52,7 +52,7 @@ def targets(documents: Sequence[dict[str, Any]], path: Path) -> Content:
 
 
 def frames(documents: Sequence[dict[str, Any]]) -> list[Any]:
-    """Grafana's data frames, alone or as its query inspector has them."""
+    """Return Grafana's data frames, from a bare list or from an answer of the query inspector."""
     frames: list[Any] = []
     for document in documents:
         if "schema" in document and "data" in document:
@@ -66,7 +66,7 @@ def frames(documents: Sequence[dict[str, Any]]) -> list[Any]:
 
 
 def of_frames(frames: Sequence[Any], path: Path) -> Content:
-    """The series of data frames, in which one field is the time."""
+    """Return the series of data frames, one field of which is the time."""
     series, labels = [], []
     for number, document in enumerate(frames):
         where = f"{path}, frame {number + 1}"

@@ -1,4 +1,4 @@
-"""Reads what CloudWatch's GetMetricData answers, and what this project keeps of it in a file."""
+"""Reads answers of CloudWatch's GetMetricData, and the files in which this project saves them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ aws cloudwatch get-metric-data --start-time 2026-10-01T00:00:00Z --end-time 2026
       "Namespace": "AWS/Kinesis", "MetricName": "IncomingRecords",
       "Dimensions": [{"Name": "StreamName", "Value": "orders"}]}}}
   ]' > orders.json"""
-"""How to get a stream's traffic of four weeks. CloudWatch keeps it by the minute for 15 days, by 5 minutes for 63."""
+"""How to get a stream's traffic of four weeks. CloudWatch keeps it per minute for 15 days, per 5 minutes for 63."""
 
 _COMPLETE = "Complete"
 
@@ -43,7 +43,7 @@ class _Result(BaseModel):
 
 
 class _Stream(BaseModel):
-    """What this project adds to an answer when it keeps it in a file."""
+    """The properties that this project adds to an answer when it saves it in a file."""
 
     Name: str
     Region: str = ""
@@ -74,7 +74,7 @@ class _Page(BaseModel):
 
 
 def metric_data(documents: Sequence[dict[str, Any]], path: Path) -> Content:
-    """The series of one or several answers of GetMetricData, told apart by their Id and Label."""
+    """Return the series of one or more answers of GetMetricData, distinguished by their Id and Label."""
     pages = [valid(_Page, document, str(path)) for document in documents]
     if pages[-1].NextToken:
         raise TraceError(

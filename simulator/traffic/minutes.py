@@ -1,4 +1,4 @@
-"""Makes the minutes of a trace from the series of a stream."""
+"""Creates the minutes of a trace from the series of a stream."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _OF_A_SHARD = {Metric.BYTES: SHARD_BYTES_PER_MINUTE, Metric.RECORDS: SHARD_RECOR
 
 @dataclass(frozen=True)
 class Minutes:
-    """What each minute has of each metric.
+    """The values of each metric per minute.
 
     Attributes:
         start: the first minute, in microseconds since 1970.
-        of: the numbers, a minute each: totals, but of values of unknown unit the rate.
-        is_known: whether there is a number for it, likewise.
-        notes: what was done.
+        of: the numbers per minute: totals, or rates if the unit is unknown.
+        is_known: whether the number of a minute is known.
+        notes: how the numbers were processed.
 
     """
 
@@ -40,13 +40,13 @@ class Minutes:
 
 
 def minutes(choice: Choice, where: str, period_seconds: int | None = None) -> Minutes:
-    """Every minute from the first number to the last.
+    """Return every minute from the first number to the last.
 
-    Numbers finer than a minute are added up, coarser ones spread evenly over their period; values of unknown unit are
-    rates, of which the mean is taken or the straight line between two. Nothing is put where no number is.
+    Numbers for less than a minute are added up. Numbers for longer periods are spread evenly. Values of unknown unit
+    are rates, of which the mean or a linear interpolation is taken. Missing numbers are not filled.
 
     Raises:
-        TraceError: times or numbers are such that no trace can be made of them.
+        TraceError: the times or numbers cannot form a trace.
 
     """
     notes: list[str] = []
@@ -69,7 +69,7 @@ def minutes(choice: Choice, where: str, period_seconds: int | None = None) -> Mi
         )
     parts = [each for each in parts if len(each.at)]
     start = min(int(each.at[0]) for each in parts) // MINUTE * MINUTE
-    # The last period may not have been over when the numbers were read: no more than its first minute is known.
+    # The last period may have been incomplete when the numbers were read, so only its first minute is used.
     end = max(int(each.at[-1]) // MINUTE * MINUTE + MINUTE for each in parts)
     count = -(-(end - start) // MINUTE)
     of, is_known = {}, {}
@@ -88,7 +88,7 @@ def minutes(choice: Choice, where: str, period_seconds: int | None = None) -> Mi
 def _common_period(parts: Sequence[Series]) -> int:
     periods = [(each, period_of(each)) for each in parts if len(each.at) > 1]
     if not periods:
-        return period_of(parts[0])  # which refuses it
+        return period_of(parts[0])  # which refuses the series
     (first, period), *others = periods
     for each, other in others:
         if other != period and min(other, period) < max(other, period) and max(other, period) > MINUTE:
@@ -116,7 +116,7 @@ def _refuse_too_much(found: Sequence[Series], metric: Metric, period: int) -> No
 def _by_minute(
     series: Series, metric: Metric, period: int, start: int, count: int
 ) -> tuple[Numbers, NDArray[np.bool_]]:
-    """A series by the minute, and in which minutes it has a number at all."""
+    """Return a series per minute, and which minutes have a number."""
     has_number = ~np.isnan(series.amounts)
     amounts = np.where(has_number, series.amounts, 0.0)
     if period < MINUTE:
@@ -133,7 +133,7 @@ def _by_minute(
 
 
 def _spread(at: NDArray[np.int64], amounts: Numbers, period: int, count: int) -> Numbers:
-    """Spread totals evenly over the period that begins with each: the growth of their sum by the minute."""
+    """Spread each total evenly over the period that starts at its time, by differences of the cumulative sum."""
     edges = np.column_stack((at, at + period)).ravel()
     total = np.cumsum(amounts)
     sums = np.column_stack((total - amounts, total)).ravel()
@@ -141,7 +141,7 @@ def _spread(at: NDArray[np.int64], amounts: Numbers, period: int, count: int) ->
 
 
 def _on_lines(at: NDArray[np.int64], rates: Numbers, period: int, count: int) -> Numbers:
-    """The rate of each minute on the line from its number to the next; on the level before a gap and at the end."""
+    """Interpolate the rate of each minute linearly. Before a gap and at the end, the rate stays constant."""
     minute = np.arange(count) * MINUTE
     index = np.clip(np.searchsorted(at, minute, side="right") - 1, 0, len(at) - 1)
     following = np.append(rates[1:], np.nan)
@@ -152,5 +152,5 @@ def _on_lines(at: NDArray[np.int64], rates: Numbers, period: int, count: int) ->
 
 
 def first_unknown(is_known: NDArray[np.bool_], start: int) -> str:
-    """When the first minute without a number is, for people."""
+    """Return the time of the first minute without a number, as text."""
     return shown(start + int(np.argmin(is_known)) * MINUTE)

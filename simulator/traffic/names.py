@@ -1,4 +1,4 @@
-"""What a column's header or a metric's label names: the metric, the statistic, the unit, the stream and the shard."""
+"""The metric, statistic, unit, stream and shard that a column's header or a metric's label names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Metric(Enum):
-    """What a number is."""
+    """The kind of a number."""
 
     BYTES = "IncomingBytes"
     RECORDS = "IncomingRecords"
@@ -70,14 +70,14 @@ _COUNTED = re.compile(r"^(K|k|M|Mil|G|Bil|)\s*(?:c|req|ops|rec|records|r|w|io|wr
 
 @dataclass(frozen=True)
 class Unit:
-    """What a number is to be multiplied by to be bytes or records, and whether it is that much every second."""
+    """The factor that converts a number to bytes or records, and whether the number is per second."""
 
     factor: float
     is_per_second: bool = False
 
 
 def unit_of(text: str, metric: Metric) -> Unit | None:
-    """The unit that stands behind a number or in a header's parentheses: `MiB`, `kB/s`, `Bps`, `K`, `Count`."""
+    """Return the unit after a number or in a header's parentheses: `MiB`, `kB/s`, `Bps`, `K`, `Count`."""
     text = text.strip()
     bare = next((text.removesuffix(each).strip() for each in _RATES if text.endswith(each)), text)
     is_per_second = bare != text
@@ -93,14 +93,14 @@ def unit_of(text: str, metric: Metric) -> Unit | None:
 
 @dataclass(frozen=True)
 class Name:
-    """What a header or label says.
+    """The content of a header or label.
 
     Attributes:
         metric: the metric.
-        stream: the stream's name as far as it is named, otherwise empty.
-        shard: the shard's, likewise.
-        statistic: CloudWatch's, likewise.
-        unit: that of all its numbers.
+        stream: the stream's name, or empty.
+        shard: the shard's name, or empty.
+        statistic: CloudWatch's statistic, or empty.
+        unit: the unit of all its numbers.
 
     """
 
@@ -112,24 +112,24 @@ class Name:
 
 
 def is_time(header: str) -> bool:
-    """Whether a column of this header has the time."""
+    """Return whether a column with this header contains the time."""
     return "".join(re.findall(r"[a-z]", header.lower())) in _TIME
 
 
 def is_local_time(header: str) -> bool:
-    """Whether the header says that its times are local ones."""
+    """Return whether the header says that its times are local."""
     return is_time(header) and "local" in header.lower()
 
 
 def is_utc(header: str) -> bool:
-    """Whether the header says that its times are UTC."""
+    """Return whether the header says that its times are UTC."""
     return is_time(header) and "utc" in header.lower()
 
 
 def name_of(label: str, alias: str = "") -> Name | None:
-    """What a label says; None if it names no metric that counts here.
+    """Return the content of a label, or None if it does not name a known metric.
 
-    `alias` is another name for the same, which counts where the label does not name the metric: the Id of a query.
+    `alias` is another name, such as the Id of a query. It is used if the label does not name the metric.
     """
     metric, rest = _metric(label)
     unit_text = ""
@@ -155,7 +155,7 @@ def name_of(label: str, alias: str = "") -> Name | None:
 
 
 def _metric(label: str) -> tuple[Metric | None, str]:
-    """The metric that a label names, and the rest of the label."""
+    """Return the metric that a label names, and the other text of the label."""
     if found := _METRIC.search(label):
         metric = Metric.RECORDS if found[1].lower() == "records" else Metric.BYTES
         return metric, label[: found.start()] + " " + label[found.end() :]
@@ -168,7 +168,7 @@ def _metric(label: str) -> tuple[Metric | None, str]:
 
 
 def _parts(rest: str) -> tuple[str, str, str]:
-    """The stream, shard and statistic in what a label says beside the metric."""
+    """Return the stream, shard and statistic in the text of a label without the metric."""
     stream, shard, statistic = [], "", ""
     for token in _SEPARATORS.split(rest):
         word = token.strip("_.-·–/")

@@ -1,4 +1,4 @@
-"""Puts the numbers of a series in order of time; refuses times that occur twice, or of a clock that was changed."""
+"""Sorts the numbers of a series by time. Refuses duplicate times, and local times with a clock change."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _ZONES = (
     "Asia/Jerusalem",
     "Africa/Cairo",
 )
-"""One for each rule by which clocks are changed today; in the Americas all keep New York's hours, in their own time."""
+"""One zone for each current rule of clock changes. In the Americas, all follow New York's rule in their own time."""
 _IN_UTC = "export them in UTC, or with their offset (2026-11-01T01:00:00+01:00)"
 
 
 @dataclass(frozen=True)
 class Ordered:
-    """A series in order of time, and what was done to it."""
+    """A series sorted by time, and its original order."""
 
     series: Series
     was: str
-    """Empty, or how it was: `newest first` or `not in order of time`."""
+    """Empty if it was sorted, else `newest first` or `not in order of time`."""
 
 
 def ordered(series: Series) -> Ordered:
-    """The series in order of time.
+    """Return the series sorted by time.
 
     Raises:
-        TraceError: a time occurs twice, two are implausibly far apart, or they are local times of a changed clock.
+        TraceError: a time occurs twice, two are implausibly far apart, or they are local times with a clock change.
 
     """
     order = np.argsort(series.at, kind="stable")
@@ -73,7 +73,7 @@ def ordered(series: Series) -> Ordered:
 def _refuse_twice(series: Series, at: NDArray[np.int64], places: NDArray[np.int64]) -> None:
     steps = np.diff(at)
     twins = np.flatnonzero(steps == 0)
-    # The twin that the file names first, by where its second mention is.
+    # Of two equal times, the file's first is the one whose second occurrence comes first.
     index = int(twins[np.argmin(places[twins + 1])])
     first, second = (series.place(int(places[each])) for each in (index, index + 1))
     when = shown(int(at[index]))
@@ -93,7 +93,7 @@ def _refuse_twice(series: Series, at: NDArray[np.int64], places: NDArray[np.int6
 
 
 def _is_exact(series: Series) -> bool:
-    """Whether times are not all whole thousands of seconds, as in scientific notation."""
+    """Return whether times have more precision than thousands of seconds, unlike those in scientific notation."""
     return bool((series.at % (1000 * SECOND)).any())
 
 
@@ -102,7 +102,7 @@ def _short(place: str) -> str:
 
 
 def _refuse_skipped(series: Series, at: NDArray[np.int64], places: NDArray[np.int64]) -> None:
-    """An hour that is missing just where clocks were put forward tells that the times are local ones."""
+    """Refuse local times: an hour is missing exactly where clocks were put forward."""
     steps = np.diff(at)
     if not len(steps):
         return
@@ -117,12 +117,12 @@ def _refuse_skipped(series: Series, at: NDArray[np.int64], places: NDArray[np.in
 
 
 def _skips(at: int) -> str | None:
-    """A zone in which this local time does not exist."""
+    """Return a zone in which this local time does not exist, or None."""
     local = datetime.fromtimestamp(at / SECOND, UTC).replace(tzinfo=None)
     for name in _ZONES:
         try:
             zone = ZoneInfo(name)
-        except ZoneInfoNotFoundError:  # a machine without time zones
+        except ZoneInfoNotFoundError:  # the machine has no time zone database
             continue
         there = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
         if abs(there - local) > timedelta(0):

@@ -1,4 +1,4 @@
-"""The time that each number of a series stands for."""
+"""The period of each number of a series."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from simulator.traffic.timestamps import HOUR, MINUTE, SECOND, shown
 
 _USUAL = [each * SECOND for each in (1, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600)]
 _MOST_JITTER = 0.25
-"""Of the period."""
+"""As a fraction of the period."""
 _LEAST_RUN, _LONG_RUN = 3, 12
-"""So many equal steps in a row, in a short file and in a long one, are a period rather than chance."""
+"""The number of consecutive equal steps that make a period, in a short file and in a long one."""
 _FEW_PARTS = 3
-"""A file of no more parts of equal steps is put together of several."""
+"""A file with at most this many parts of equal steps is a combination of several files."""
 
 
 def period_of(series: Series) -> int:
-    """The period of a series in order, in microseconds: its least step.
+    """Return the period of a sorted series in microseconds: its smallest step.
 
     Raises:
-        TraceError: there are several, or none.
+        TraceError: it has several periods, or none.
 
     """
     at = series.at
@@ -49,7 +49,7 @@ def period_of(series: Series) -> int:
 
 
 def on_grid(at: NDArray[np.int64], period: int) -> NDArray[np.int64]:
-    """The times moved to the nearest multiple of a period after the first, which is moved to its minute."""
+    """Return the times rounded to multiples of the period after the first, which is rounded to its minute."""
     moved: NDArray[np.int64] = at[0] // MINUTE * MINUTE + np.rint((at - at[0]) / period).astype(np.int64) * period
     return moved
 
@@ -71,7 +71,7 @@ def _refuse_off_grid(series: Series, period: int) -> None:
 
 
 def _refuse_mixed(series: Series, steps: NDArray[np.int64], period: int) -> None:
-    """Refuse a stretch of values that are evenly further apart: theirs is another period, not a gap after each."""
+    """Refuse a part with evenly larger steps, because it has another period and not a gap after each value."""
     if (steps == 1).all():
         return
     changes = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(steps)]

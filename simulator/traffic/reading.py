@@ -1,4 +1,4 @@
-"""Reads a trace from a file, and says in one line what was read, added up, scaled, filled and assumed."""
+"""Reads a trace from a file, and summarizes in one line what was read, added up, scaled, filled and assumed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from simulator.traffic.timestamps import SECOND
 
 DEFAULT_MEAN_SHARDS = 4.0
 _SMALL_RECORD_BYTES = 1024
-"""Records of this size fill a shard by their number just before they fill it by their bytes."""
+"""Records of this size reach a shard's limit of records just before its limit of bytes."""
 _CLI_FORMS = re.compile(
     r"\s*(?:METRICDATARESULTS\b|MetricDataResults:|-{3,}[\s|]*\n?\|\s*GetMetricData)", re.IGNORECASE
 )
@@ -34,13 +34,13 @@ _CLI_FORMS = re.compile(
 
 @dataclass(frozen=True)
 class ReadTrace:
-    """A trace, and what people need to know of how it was read.
+    """A trace, and how it was read.
 
     Attributes:
         trace: the trace.
-        source: where it was read from.
-        notes: what was added up, scaled, filled and assumed, a phrase each.
-        stream: what is known of the stream beside its traffic: its settings and shards, if it was read from AWS.
+        source: the file, stream or sample.
+        notes: what was added up, scaled, filled and assumed, as phrases.
+        stream: the stream's settings and shards, if it was read from AWS.
 
     """
 
@@ -51,7 +51,7 @@ class ReadTrace:
 
     @property
     def summary(self) -> str:
-        """All of it in one line."""
+        """Return all of it as one line."""
         trace = self.trace
         end = trace.start + timedelta(minutes=len(trace.minutes))
         peak = max(load.shards for load in trace.minutes)
@@ -65,17 +65,16 @@ class ReadTrace:
 def read_trace(path: Path, *, mean_shards: float | None = None, stream: str | None = None) -> ReadTrace:
     """Read the traffic of a stream from a CSV or JSON file.
 
-    - CSV with a header: `timestamp,bytes,records` or CloudWatch's names, totals of the period that begins at the
-      timestamp; one of the two is enough. Or `timestamp,value`, a rate in any unit, which is scaled so that the mean
-      demand is `mean_shards` shards (4 if not given).
-    - JSON: what `aws cloudwatch get-metric-data` answers (see GET_METRIC_DATA), a page or several; or a Grafana export.
+    - CSV with a header: `timestamp,bytes,records` or CloudWatch's names, with totals of the period that starts at the
+      timestamp. One of the two is enough. Or `timestamp,value`, a rate in any unit, which is scaled so that the mean
+      demand is `mean_shards` shards (default 4).
+    - JSON: one or more pages of answers of `aws cloudwatch get-metric-data` (see GET_METRIC_DATA), or a Grafana export.
 
-    docs/your-traffic.md says which forms are read and by which rules. Totals are scaled only where `mean_shards` is
-    given. `stream` chooses one where the file has several.
+    docs/your-traffic.md describes the accepted forms and the rules. Totals are scaled only if `mean_shards` is given.
+    `stream` selects one of several streams in a file.
 
     Raises:
-        TraceError: it cannot be read, in one sentence with the line, what is wrong and the remedy.
-
+        TraceError: it cannot be read. The message is one sentence with the line, the error and the remedy.
     """
     text = read_text(path)
     if _CLI_FORMS.match(text):
@@ -96,7 +95,7 @@ def read_trace(path: Path, *, mean_shards: float | None = None, stream: str | No
 
 
 def read_sample(name: str, *, mean_shards: float | None = None) -> ReadTrace:
-    """Read traffic that comes with the project, with settings that fit it: one of SAMPLES."""
+    """Read traffic that is included in the project, with suitable settings: one of SAMPLES."""
     read = read_trace(SAMPLES[name], mean_shards=mean_shards)
     return replace(read, source=f"the sample {name}", stream=Stream(name, settings=SETTINGS))
 
@@ -110,12 +109,12 @@ def read_stream(
     profile: str | None = None,
     mean_shards: float | None = None,
 ) -> ReadTrace:
-    """Read the traffic of a stream from AWS, with its settings and shards, and keep it in a file of `folder`.
+    """Read the traffic of a stream from AWS, with its settings and shards, and save it in a file of `folder`.
 
-    The same as `read_trace` of that file, which is the result's `source`. See `simulator.traffic.from_aws`.
+    The result is that of `read_trace` for this file, which is the result's `source`. See `simulator.traffic.from_aws`.
 
     Raises:
-        TraceError: AWS cannot be asked, refuses, or has no such stream or no traffic of it.
+        TraceError: AWS cannot be reached, refuses, or has no such stream or no traffic of it.
 
     """
     path = Account(region, profile).save(stream, folder, days=days)
@@ -123,7 +122,7 @@ def read_stream(
 
 
 def _known_of(stream: Stream) -> list[str]:
-    """What is said of a stream that was read from AWS, beside its traffic."""
+    """Return notes on a stream that was read from AWS."""
     has = "settings are those of its alarms" if stream.settings else "it has no alarms of modules/stream"
     if stream.is_on_demand:
         return [has, "it is in on-demand mode, and this is what provisioned mode would do"]
@@ -131,7 +130,7 @@ def _known_of(stream: Stream) -> list[str]:
 
 
 def _gaps(read: Minutes) -> list[str]:
-    """What is said of minutes of which nothing is known."""
+    """Return notes on minutes without values."""
     known = np.logical_or.reduce(list(read.is_known.values()))
     missing = int((~known).sum())
     if not missing:
@@ -144,7 +143,7 @@ def _gaps(read: Minutes) -> list[str]:
 
 
 def _loads(read: Minutes) -> tuple[list[Traffic], list[str]]:
-    """The traffic of each minute; what is known of neither bytes nor records is estimated from the other."""
+    """Return the traffic of each minute. If only bytes or only records are known, the other is estimated."""
     notes: list[str] = []
     if Metric.VALUE in read.of:
         return [Traffic.for_shards(float(rate)) for rate in read.of[Metric.VALUE]], notes
@@ -202,7 +201,7 @@ def _scaled(
     if top == 0:
         return loads, ["all values are 0"]
     wanted = mean_shards or DEFAULT_MEAN_SHARDS
-    factor = wanted / float((shards / top).mean()) / top  # the mean of the very large would be infinite
+    factor = wanted / float((shards / top).mean()) / top  # the mean of very large numbers would be infinite
     if top * factor > MOST_SHARDS:
         raise TraceError(
             f"{path}: with a mean of {wanted:g} shards the highest minute would need {top * factor:,.0f}, and Kinesis "

@@ -1,6 +1,6 @@
-"""Traffic that comes with the project, for a first answer without AWS or a file of one's own.
+"""Sample traffic, for a first result without AWS or a file.
 
-`python -m simulator.traffic.sample` writes the files of `samples/` anew; a test compares them with what it makes.
+`python -m simulator.traffic.sample` writes the files of `samples/`. A test compares them with its output.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from simulator.aws.kinesis import SHARD_BYTES_PER_MINUTE
 from simulator.traffic.generator import MEAN_SHARDS, generate_kind
 
 SAMPLES = {"shop": Path(__file__).parent / "samples" / "shop.csv"}
-"""The files by what they are like."""
+"""The files, by their kind of traffic."""
 
 SETTINGS = {"max_shard_count": 32}
-"""Inputs of modules/stream that fit all of them."""
+"""Inputs of modules/stream that are suitable for all of them."""
 
 _START = datetime(2026, 10, 5, tzinfo=UTC)
 """A Monday."""
@@ -26,7 +26,7 @@ _RECORD_BYTES = 1500
 
 
 def text(name: str) -> str:
-    """A sample as its file has it: `timestamp,bytes,records` by the minute, the timestamp in seconds since 1970."""
+    """Return the text of a sample file: `timestamp,bytes,records` per minute, the timestamp in seconds since 1970."""
     shards = generate_kind(name, _SEED, days=_DAYS) * (_MEAN_SHARDS / MEAN_SHARDS)
     lines = ["timestamp,bytes,records"]
     for minute, demand in enumerate(shards):

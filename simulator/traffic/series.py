@@ -1,4 +1,4 @@
-"""The series of numbers that a file holds, and those of one stream among them."""
+"""The series of numbers in a file, and the selection of those of one stream."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from simulator.traffic.timestamps import Place
 
 @dataclass(frozen=True)
 class Series:
-    """The numbers of one metric in the order in which the file has them.
+    """The numbers of one metric in the order of the file.
 
     Attributes:
-        name: what its header or label says.
-        label: the header or label itself, for people.
-        at: when each was, in microseconds since 1970.
-        amounts: the numbers; NaN where there is none.
-        place: where in the file each is.
-        is_naive: whether the times name no zone.
+        name: the content of its header or label.
+        label: the header or label itself.
+        at: the times, in microseconds since 1970.
+        amounts: the numbers; NaN if missing.
+        place: returns the place of a number in the file.
+        is_naive: whether the times have no zone.
         is_per_second: whether the numbers are per second.
 
     """
@@ -40,16 +40,16 @@ class Series:
 
 @dataclass(frozen=True)
 class Stream:
-    """What is known of a stream beside its traffic.
+    """A stream's properties besides its traffic.
 
     Attributes:
         name: its name.
-        region: where it is; empty if it is nowhere.
-        shards: how many are open.
-        is_on_demand: whether Kinesis scales it by itself.
-        settings: inputs of modules/stream, as its alarms have them; None if it has none of the module's alarms.
-        fan_out: how many consumers with enhanced fan-out are registered.
-        retention_hours: for how long it keeps records.
+        region: its region, or empty.
+        shards: the number of open shards.
+        is_on_demand: whether it is in on-demand mode.
+        settings: the inputs of modules/stream from its alarms; None if it has no alarms of the module.
+        fan_out: the number of registered consumers with enhanced fan-out.
+        retention_hours: how long it keeps records.
 
     """
 
@@ -64,13 +64,13 @@ class Stream:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
-        series: every series of a metric that counts.
-        notes: what people need to know of how they were read.
-        period_seconds: the time that each number stands for, where the file says it.
-        stream: what else is known of the stream, where the file says it.
+        series: every series of a known metric.
+        notes: how they were read.
+        period_seconds: the period of each number, if the file contains it.
+        stream: the stream's other properties, if the file contains them.
 
     """
 
@@ -82,17 +82,17 @@ class Content:
 
 @dataclass
 class Choice:
-    """The series of one stream: each metric's, several where shards are to be added up."""
+    """The series of one stream, by metric. Several series of a metric are shards to be added up."""
 
     of: dict[Metric, list[Series]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 def of_one_stream(content: Content, stream: str | None, where: str) -> Choice:
-    """The series that make a stream's traffic.
+    """Return the series of one stream.
 
     Raises:
-        TraceError: they are several streams' and none was named, or they hold no sums.
+        TraceError: they belong to several streams and none was named, or they contain no sums.
 
     """
     series = [each for each in content.series if each.name.metric is not Metric.VALUE]
@@ -165,7 +165,7 @@ def _shards(found: Sequence[Series], metric: Metric, where: str, choice: Choice)
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """Each name once, in order."""
+    """Return the distinct names, in order."""
     return list(dict.fromkeys(names))
 
 
@@ -175,7 +175,7 @@ def _listed(names: Sequence[str], most: int = 8) -> str:
 
 
 def joined(parts: Sequence[Series]) -> Series:
-    """Pages of one series as one."""
+    """Return the pages of one series as one series."""
     if len(parts) == 1:
         return parts[0]
     ends = np.cumsum([len(each.at) for each in parts])

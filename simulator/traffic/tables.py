@@ -1,4 +1,4 @@
-"""Reads tables: CSV with any of the usual separators, and the rows of a JSON list."""
+"""Reads tables: CSV with a common separator, and the rows of a JSON list."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_csv(text: str, path: Path) -> Content:
     """Read a CSV file.
 
     Raises:
-        TraceError: it is none, or none of traffic.
+        TraceError: it is not CSV, or contains no traffic.
 
     """
     lines = text.splitlines(keepends=True)
@@ -62,13 +62,13 @@ def read_csv(text: str, path: Path) -> Content:
 
 
 def _candidates(lines: Sequence[str]) -> str:
-    """The separators that may be; a first line `sep=;`, as Excel has it, says which."""
+    """Return the possible separators. A first line `sep=;`, which Excel writes, defines it."""
     said = re.fullmatch(r"\s*\"?sep=(.)\"?\s*", lines[0]) if lines else None
     return said[1] if said and said[1] in _SEPARATORS else _SEPARATORS
 
 
 def _rows(lines: Sequence[str], separator: str, path: Path, *, strict: bool = True) -> list[Row]:
-    """The rows that have something in them, with the numbers of their lines; comments begin with #."""
+    """Return the non-empty rows with their line numbers. Comments start with #."""
     kept = ("\n" if line.lstrip().startswith("#") or line.startswith("sep=") else line for line in lines)
     reader = csv.reader(kept, delimiter=separator, skipinitialspace=True, strict=strict)
     rows: list[Row] = []
@@ -80,7 +80,7 @@ def _rows(lines: Sequence[str], separator: str, path: Path, *, strict: bool = Tr
 
 
 def _header(rows_of: dict[str, list[Row]], path: Path) -> tuple[str, Row]:
-    """The separator and the row of the header: the first that names a time, or that of CloudWatch's console."""
+    """Return the separator and the header: the first row that names a time, or that of CloudWatch's console."""
     for separator, rows in rows_of.items():
         for row in rows[:_ROWS_TO_SEARCH]:
             if len(row[1]) > 1 and any(is_time(cell) for cell in row[1]):
@@ -100,7 +100,7 @@ def _header(rows_of: dict[str, list[Row]], path: Path) -> tuple[str, Row]:
 
 
 def _names(rows: Sequence[Row], position: int, path: Path) -> tuple[list[str], int]:
-    """The columns' names, and where the rows below the header begin."""
+    """Return the columns' names, and the position of the first row below the header."""
     number, cells = rows[position]
     if any(is_time(cell) for cell in cells):
         return [cell.strip() for cell in cells], position + 1
@@ -124,10 +124,10 @@ def _names(rows: Sequence[Row], position: int, path: Path) -> tuple[list[str], i
 
 
 def read_rows(names: Sequence[str], rows: Sequence[Sequence[str]], path: Path, place: Callable[[int], str]) -> Content:
-    """The series of a table, of which `names` are the columns.
+    """Return the series of a table with the columns `names`.
 
     Raises:
-        TraceError: it is no table of traffic.
+        TraceError: it is not a table of traffic.
 
     """
     time = next(index for index, name in enumerate(names) if is_time(name))
@@ -153,7 +153,7 @@ def read_rows(names: Sequence[str], rows: Sequence[Sequence[str]], path: Path, p
         if said is None and "unit" in lower:
             said = table[lower.index("unit")].map(_metric_of_unit)
         names_metrics = said is not None and any(name_of(str(each)) for each in said.unique())
-        if said is not None and (names_metrics or not columns):  # else a label of something else
+        if said is not None and (names_metrics or not columns):  # else the label describes something else
             for index in (index for index, name in enumerate(lower) if name in _STREAMS | _SHARDS):
                 said = said + " " + table[index]
             return Content(_long(table, at, said, value, path, place))
@@ -172,7 +172,7 @@ def _metric_of_unit(unit: str) -> str:
 def _long(
     table: pd.DataFrame, at: Instants, labels: pd.Series[str], value: int, path: Path, place: Callable[[int], str]
 ) -> list[Series]:
-    """The series of a table that has a row for each time and metric."""
+    """Return the series of a table with a row for each time and metric."""
     result = []
     for label in labels.str.strip().unique():
         if name := name_of(str(label)):
@@ -197,7 +197,7 @@ def _series(cells: pd.Series[str], name: Name, label: str, at: Instants, place: 
 
 
 def _split(series: Series, keys: pd.Series[str], what: str) -> list[Series]:
-    """A series by what another column says of each row."""
+    """Split a series by the values of another column."""
     parts = []
     for key in keys.unique():
         rows = np.flatnonzero((keys == key).to_numpy(dtype=bool))

@@ -1,4 +1,4 @@
-"""The text of a file, whatever its encoding; refuses at once what cannot be a trace."""
+"""The text of a file in any encoding. Refuses files that cannot be a trace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from simulator.traffic.model import TraceError
 
 MOST_BYTES = 64 * 1024**2
-_BYTE_ORDER_MARKS = (  # UTF-32's begins with UTF-16's
+_BYTE_ORDER_MARKS = (  # UTF-32's starts with UTF-16's
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -27,10 +27,10 @@ _TEXT_CONTROLS = {"\t", "\n", "\r", "\f", "\v", "\x1a"}
 
 
 def read_text(path: Path) -> str:
-    """A file's text: UTF-8, UTF-16 or UTF-32, or else Latin-1.
+    """Return a file's text: UTF-8, UTF-16, UTF-32 or Latin-1.
 
     Raises:
-        TraceError: there is no such file, it cannot be read, it is too large, or it is no text.
+        TraceError: there is no such file, it cannot be read, it is too large, or it is not text.
 
     """
     content = _content(path)
@@ -71,7 +71,7 @@ def _content(path: Path) -> bytes:
 
 
 def _guess(content: bytes) -> str:
-    """UTF-16 without a mark shows as a null in every other byte of what is mostly ASCII."""
+    """Guess the encoding. UTF-16 without a mark has a null in every other byte if it is mostly ASCII."""
     sample = content[:_SAMPLE]
     even, odd = sample[::2], sample[1::2]
     if odd and odd.count(0) > len(odd) // 2 and even.count(0) == 0:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from simulator.traffic.model import TraceError
 
 Place = Callable[[int], str]
-"""Says where in the file the row of a number is: `orders.csv, line 17`."""
+"""Returns the place of a row in the file, for example `orders.csv, line 17`."""
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -51,8 +51,8 @@ class Instants:
     """Points in time.
 
     Attributes:
-        at: in microseconds since 1970, UTC.
-        is_naive: whether they name no zone, so that UTC is an assumption.
+        at: microseconds since 1970, UTC.
+        is_naive: whether they have no zone, so that UTC is an assumption.
 
     """
 
@@ -61,10 +61,10 @@ class Instants:
 
 
 def instants(cells: pd.Series[str], place: Place) -> Instants:
-    """The points in time of a column.
+    """Return the points in time of a column.
 
     Raises:
-        TraceError: one is no timestamp, not plausible, or may be read in two ways.
+        TraceError: a timestamp is invalid, implausible or ambiguous.
 
     """
     bare = cells.str.strip()
@@ -119,7 +119,7 @@ def _of_parts(parts: pd.DataFrame, bare: pd.Series[str], form: str, place: Place
 
 
 def _day_and_month(parts: pd.DataFrame, bare: pd.Series[str], place: Place) -> tuple[pd.Series[str], pd.Series[str]]:
-    """Which of the first two numbers is which: a dot tells, or a number above 12 in any row."""
+    """Return the day and the month. A dot, or a number above 12 in any row, shows which is first."""
     first, then = (pd.to_numeric(parts[name]) for name in ("first", "then"))
     day_first = bool((first > 12).any()) or bool((parts["mark"] == ".").all())
     month_first = bool((then > 12).any())
@@ -132,7 +132,7 @@ def _day_and_month(parts: pd.DataFrame, bare: pd.Series[str], place: Place) -> t
 
 
 def _since_1970(bare: pd.Series[str], place: Place) -> NDArray[np.int64]:
-    """Numbers of seconds, milli-, micro- or nanoseconds: no two of them can be taken for each other."""
+    """Read seconds, milli-, micro- or nanoseconds. Their plausible ranges do not overlap."""
     values = pd.to_numeric(bare.str.replace(",", ".")).to_numpy(dtype=np.float64)
     for _, per_second in _EPOCH_UNITS:
         if _EARLIEST * per_second <= values[0] < _LATEST * per_second:
@@ -169,5 +169,5 @@ def _none(text: str, where: str) -> str:
 
 
 def shown(at: int) -> str:
-    """A point in time, for people."""
+    """Return a point in time as text."""
     return f"{datetime.fromtimestamp(at / SECOND, UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,4 +1,4 @@
-"""Checks JSON against a model, and makes series of its lists."""
+"""Validates JSON with a model, and converts its lists to series."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RULES = (
     ("greater", "a plausible number"),
     ("less", "a plausible number"),
 )
-"""What pydantic's kinds of errors ask for, by how these begin."""
+"""The rules for pydantic's error types, by prefix."""
 _PARTS_OF_UNIONS = {"int", "float", "str", "bool"}
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -44,7 +44,7 @@ Time = Annotated[int | float | str, BeforeValidator(_no_bool)]
 
 
 def valid(model: type[_M], document: object, where: str) -> _M:
-    """A document as the model has it; an error names the place in it, the rule and what is there."""
+    """Return a document as a model. An error names the place in the document, the rule and the value."""
     try:
         return TypeAdapter(model).validate_python(document)
     except ValidationError as error:
@@ -63,10 +63,10 @@ def valid(model: type[_M], document: object, where: str) -> _M:
 
 
 def series_of(name: Name, label: str, times: Sequence[object], numbers: Sequence[float | None], path: Path) -> Series:
-    """A series of lists of times and numbers of one length.
+    """Return a series from lists of times and numbers of equal length.
 
     Raises:
-        TraceError: one is no time, or no amount of traffic.
+        TraceError: a time or a number is invalid.
 
     """
 
@@ -86,5 +86,5 @@ def series_of(name: Name, label: str, times: Sequence[object], numbers: Sequence
 
 
 def text_of(value: object) -> str:
-    """A value as a CSV file would have it; floats without an exponent."""
+    """Return a value as a CSV file would contain it; floats without an exponent."""
     return f"{value:.6f}" if isinstance(value, float) else str(value)

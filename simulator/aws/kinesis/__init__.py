@@ -1,19 +1,18 @@
-"""A Kinesis data stream: what it takes and throttles, how it reshards, what it reports to CloudWatch.
+"""A Kinesis data stream: its capacity and throttling, its reshards, its metrics in CloudWatch.
 
 Sources: Amazon Kinesis Data Streams Developer Guide, "Quotas and limits", "Choose the data stream capacity mode" and
 "Monitoring with CloudWatch"; UpdateShardCount, SplitShard and MergeShards in the API Reference.
 
-Where the documents are silent:
+Assumptions where the documents say nothing:
 
-- Which error answers a target above double or below half: InvalidArgumentException here, as for any parameter that
-  "exceeds its restrictions". Half of an odd count rounds up.
-- Whether a call that was refused counts towards the ten a day: here it does not. A call that asks for the count the
-  stream already has is carried out, and counts.
-- How many shards an account is charged with during a reshard: the larger of the two counts here, although short-lived
-  shards count too.
-- Over whom the ten calls a second are counted: the account here, refused calls included.
-- What ListShards shows during a reshard: the shards before it.
-- All else that is a number: `simulator.aws.assumptions`. The texts of LimitExceededException: `quotas`.
+- The error for a target above double or below half: InvalidArgumentException, as for any parameter that "exceeds its
+  restrictions". Half of an odd count rounds up.
+- A refused call does not count towards the ten calls a day. A call with the current count as target is accepted, and
+  counts.
+- During a reshard, the larger of the two counts is charged to the account, although short-lived shards count too.
+- The ten calls a second are counted per account, including refused calls.
+- ListShards shows the old shards during a reshard.
+- All other numbers: `simulator.aws.assumptions`. The texts of LimitExceededException: `quotas`.
 """
 
 from simulator.aws.assumptions import reshard_seconds

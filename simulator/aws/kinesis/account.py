@@ -1,4 +1,4 @@
-"""The quotas that an account's streams share in a region."""
+"""The quotas that all streams of an account in a region share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECOND = timedelta(seconds=1)
 
 
 class CountedStream(Protocol):
-    """What an account has to know of a stream."""
+    """The part of a stream that an account uses."""
 
     mode: str
 
@@ -22,14 +22,14 @@ class CountedStream(Protocol):
         """Return ACTIVE or UPDATING."""
 
     def quota_shards(self, now: datetime) -> int:
-        """Return how many shards count towards the quota."""
+        """Return the number of shards that count towards the quota."""
 
 
 class KinesisAccount:
     """The streams that share an account's quotas in a region.
 
     Attributes:
-        shard_limit: how many shards they may have; it may be changed at any time.
+        shard_limit: the quota of shards. It may be changed at any time.
         streams: all of them.
 
     """
@@ -42,7 +42,7 @@ class KinesisAccount:
         region: str = "us-east-1",
         assumptions: Assumptions = ASSUMED,
     ) -> None:
-        """Start without streams; with the shard limit that is assumed unless another is given."""
+        """Start without streams. The default shard limit is the assumed one."""
         self.shard_limit = assumptions.shard_limit if shard_limit is None else shard_limit
         self.streams: list[CountedStream] = []
         self._assumptions = assumptions
@@ -50,7 +50,7 @@ class KinesisAccount:
         self._calls: defaultdict[str, deque[datetime]] = defaultdict(deque)
 
     def count_update_call(self, now: datetime, stream_name: str = "") -> None:
-        """Count a call of UpdateShardCount, of which there may be ten a second.
+        """Count a call of UpdateShardCount. Ten a second are allowed.
 
         Raises:
             KinesisError: LimitExceededException, the same code as for the ten reshards a day.
@@ -59,11 +59,11 @@ class KinesisAccount:
         self._count("UpdateShardCount", self._assumptions.update_calls_per_second, now, stream_name)
 
     def count_split_call(self, now: datetime, stream_name: str) -> None:
-        """Count a call of SplitShard, of which there may be five a second."""
+        """Count a call of SplitShard. Five a second are allowed."""
         self._count("SplitShard", self._assumptions.split_calls_per_second, now, stream_name)
 
     def count_merge_call(self, now: datetime, stream_name: str) -> None:
-        """Count a call of MergeShards, of which there may be five a second."""
+        """Count a call of MergeShards. Five a second are allowed."""
         self._count("MergeShards", self._assumptions.merge_calls_per_second, now, stream_name)
 
     def _count(self, operation: str, limit: int, now: datetime, stream_name: str) -> None:
@@ -71,10 +71,10 @@ class KinesisAccount:
         count_call(self._calls[operation], limit, now, _SECOND, refusal)
 
     def check_room(self, more: int, now: datetime) -> None:
-        """Check that a reshard may begin that adds so many shards.
+        """Check that a reshard that adds `more` shards may begin.
 
         Raises:
-            KinesisError: LimitExceededException, because of the shard limit or of the streams that are being changed.
+            KinesisError: LimitExceededException, because of the shard limit or the number of streams in UPDATING.
 
         """
         present = self.open_shards(now)
@@ -85,11 +85,11 @@ class KinesisAccount:
             raise self.refusal(Limit.STREAMS_AT_ONCE)
 
     def refusal(self, exceeded: Limit, **about: object) -> KinesisError:
-        """Return the error that tells of a limit."""
+        """Return the error for an exceeded limit."""
         return exceeded.exceeded(**self._about, **about)
 
     def open_shards(self, now: datetime) -> int:
-        """Return how many shards count towards the quota."""
+        """Return the number of shards that count towards the quota."""
         return sum(stream.quota_shards(now) for stream in self.streams)
 
     def describe_limits(self, now: datetime) -> dict[str, int]:

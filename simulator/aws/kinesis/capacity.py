@@ -1,4 +1,4 @@
-"""What shards take and give, and what becomes of a minute's traffic."""
+"""The capacity of shards, and the result of a minute's traffic."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ if TYPE_CHECKING:
     from simulator.aws.kinesis.keys import Spread
 
 SHARD_BYTES_PER_MINUTE = 60 * 1024**2
-"""One shard takes 1 MiB a second. The sizing formula counts in 1024s; some pages say MB."""
+"""Write capacity of a shard: 1 MiB a second. The sizing formula uses multiples of 1024; some pages say MB."""
 
 SHARD_RECORDS_PER_MINUTE = 60 * 1000
-"""One shard takes 1,000 records a second."""
+"""Write capacity of a shard: 1,000 records a second."""
 
 SHARD_READ_BYTES_PER_SECOND = 2_000_000
-"""One shard gives 2 MB a second to all its polling consumers together."""
+"""Read capacity of a shard: 2 MB a second for all its polling consumers together."""
 
 PROVISIONED, ON_DEMAND = "PROVISIONED", "ON_DEMAND"
 
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """What became of one minute's traffic. Bytes and records need not be whole numbers.
+    """The result of one minute's traffic. Bytes and records may be fractions.
 
     Attributes:
-        offered_bytes: what producers sent.
-        offered_records: the same in records.
-        accepted_share: the part that was taken, from 0 to 1; the rest was throttled.
-        shards: how many shards served the stream. On demand, how many its capacity amounts to.
-        spread: what each shard got of it; None for a stream on demand.
+        offered_bytes: the bytes that producers sent.
+        offered_records: the records that producers sent.
+        accepted_share: the accepted part, from 0 to 1; the other part was throttled.
+        shards: the number of shards. In on-demand mode, the equivalent of its capacity.
+        spread: each shard's part of the traffic; None in on-demand mode.
     """
 
     offered_bytes: float
@@ -40,26 +40,26 @@ class Minute:
 
     @property
     def accepted_bytes(self) -> float:
-        """What the stream took: IncomingBytes."""
+        """The accepted bytes: IncomingBytes."""
         return self.offered_bytes * self.accepted_share
 
     @property
     def accepted_records(self) -> float:
-        """What the stream took: IncomingRecords."""
+        """The accepted records: IncomingRecords."""
         return self.offered_records * self.accepted_share
 
     @property
     def throttled_bytes(self) -> float:
-        """What the stream refused."""
+        """The throttled bytes."""
         return self.offered_bytes - self.accepted_bytes
 
     @property
     def throttled_records(self) -> float:
-        """What the stream refused: WriteProvisionedThroughputExceeded."""
+        """The throttled records: WriteProvisionedThroughputExceeded."""
         return self.offered_records - self.accepted_records
 
     def by_shard(self) -> dict[str, Minute]:
-        """Return what became of each shard's part, by the shard's id."""
+        """Return the result for each shard, by its id."""
         return {} if self.spread is None else {id_: self._part(share) for id_, share in self.spread.by_shard().items()}
 
     def _part(self, share: float) -> Minute:

@@ -1,4 +1,4 @@
-"""Who reads from a stream, and what that looks like in its metrics."""
+"""The consumers of a stream, and their metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 class ConsumerState(Enum):
-    """What a consumer is doing."""
+    """The state of a consumer."""
 
     RUNNING = "reads everything up to its lag, as fast as the shards allow"
     PAUSED = "polls but makes no headway: its iterator age grows"
@@ -22,14 +22,14 @@ class ConsumerState(Enum):
 
 @dataclass
 class Consumer:
-    """All polling consumers of a stream, in step with each other. Caught up unless told otherwise.
+    """All polling consumers of a stream, at the same position. They have no lag by default.
 
-    A minute's records are read at the rate of the shards they were written to: more shards do not clear a backlog.
+    A minute's records are read at the rate of the shards that they were written to. More shards do not clear a backlog.
 
     Attributes:
-        readers: how many applications read every record.
-        state: what they are doing. Change it at any time.
-        lag: how far behind they stay while running; their iterator age then stays at that.
+        readers: the number of applications that read every record.
+        state: their state. It may be changed at any time.
+        lag: their lag while running, which is also their iterator age.
     """
 
     readers: int = 1
@@ -38,7 +38,7 @@ class Consumer:
     _unread: deque[_Unread] = field(default_factory=deque, init=False, repr=False)
 
     def minute(self, start: datetime, arrived_bytes: float, shards: float, retention: timedelta) -> Reads | None:
-        """Let the minute from `start` pass, in which this much arrived; None if nothing is reported."""
+        """Simulate the minute from `start` with `arrived_bytes`. Return None if no metrics are reported."""
         end = start + _MINUTE
         if arrived_bytes:
             self._unread.append(_Unread(start, arrived_bytes, shards))
@@ -51,7 +51,7 @@ class Consumer:
         return Reads(read_bytes * self.readers, age)
 
     def _read(self, until: datetime) -> float:
-        """Read for a minute, oldest records first, those that arrived before `until`; return the bytes."""
+        """Read for a minute, oldest records first, up to those that arrived before `until`. Return the bytes."""
         seconds, read_bytes = 60.0, 0.0
         while self._unread and self._unread[0].arrived + _MINUTE <= until:
             oldest = self._unread[0]
@@ -68,7 +68,7 @@ class Consumer:
 
 @dataclass
 class _Unread:
-    """What one minute brought and nobody has read yet."""
+    """The unread bytes of one minute."""
 
     arrived: datetime
     bytes: float
@@ -77,7 +77,7 @@ class _Unread:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What consumers did in a minute: GetRecords.Bytes and GetRecords.IteratorAgeMilliseconds."""
+    """The metrics of consumers for a minute: GetRecords.Bytes and GetRecords.IteratorAgeMilliseconds."""
 
     bytes: float
     iterator_age: timedelta
@@ -85,12 +85,12 @@ class Reads:
 
 @dataclass
 class FanOutConsumer:
-    """A consumer with enhanced fan-out, which has a throughput of its own: it is as far behind as it is set to be.
+    """A consumer with enhanced fan-out. It has its own throughput, so its lag is the one that is set.
 
     Attributes:
-        name: the name it is registered by.
-        state: what it does. PAUSED, it falls further behind; DEAD, it has no subscription and reports nothing either.
-        lag: how far behind it is. Change both at any time.
+        name: the name of the registered consumer.
+        state: its state. PAUSED, its lag grows; DEAD, it has no subscription and reports nothing.
+        lag: its lag. Both may be changed at any time.
 
     """
 
@@ -99,7 +99,7 @@ class FanOutConsumer:
     lag: timedelta = timedelta(0)
 
     def minute(self, retention: timedelta) -> timedelta | None:
-        """Let a minute pass; SubscribeToShardEvent.MillisBehindLatest at its end, None if nothing is reported."""
+        """Simulate a minute. Return SubscribeToShardEvent.MillisBehindLatest at its end, or None if not reported."""
         if self.state is not ConsumerState.RUNNING:
             self.lag = min(self.lag + _MINUTE, retention)
         return None if self.state is ConsumerState.DEAD else self.lag

@@ -1,4 +1,4 @@
-"""How a stream's traffic is spread over hash keys, and so over shards."""
+"""The distribution of a stream's traffic over hash keys, and so over shards."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from simulator.aws.kinesis.shards import HASH_KEYS, Layout
 
-_ROUNDING = 1e-12  # what floats make of a demand that just fits
+_ROUNDING = 1e-12  # for rounding errors of a demand that just fits
 
 
 @dataclass(frozen=True)
 class HotRange:
-    """Many keys that get more than others: a share of all traffic, spread evenly over a range of hash keys.
+    """Many keys with more traffic than others: a share of all traffic, spread evenly over a range of hash keys.
 
     Attributes:
-        first: where the range begins, as a fraction of all hash keys.
-        last: where it ends.
+        first: the start of the range, as a fraction of all hash keys.
+        last: the end of the range.
         share: its share of the traffic, from 0 to 1.
 
     """
@@ -30,35 +30,35 @@ class HotRange:
     share: float
 
     def __post_init__(self) -> None:
-        """Refuse a range that is none."""
+        """Refuse an empty or invalid range."""
         if not 0 <= self.first < self.last <= 1:
-            raise ValueError(f"a range of hash keys goes up, within 0 and 1, and not from {self.first} to {self.last}")
+            raise ValueError(f"a range of hash keys must ascend within 0 and 1; {self.first} to {self.last} does not")
 
     def within(self, first: float, after: float) -> float:
-        """Return how much of its traffic goes to the hash keys from `first` on and before `after`."""
+        """Return how much of its traffic goes to hash keys at or above `first` and below `after`."""
         return max(0.0, min(after, self.last) - max(first, self.first)) / (self.last - self.first)
 
 
 @dataclass(frozen=True)
 class HotKey:
-    """One partition key that gets a share of all traffic, at a hash key given as a fraction of all."""
+    """One partition key with a share of all traffic. Its hash key is given as a fraction of all hash keys."""
 
     at: float
     share: float
 
     def within(self, first: float, after: float) -> float:
-        """Return whether its hash key lies from `first` on and before `after`: 1 or 0."""
+        """Return 1 if its hash key is at or above `first` and below `after`, else 0."""
         return float(first <= self.at < after)
 
 
 @dataclass(frozen=True)
 class Keys:
-    """What is hot among the partition keys of a stream. The rest of the traffic is spread evenly.
+    """The hot partition keys of a stream. The other traffic is spread evenly.
 
     Attributes:
-        hot: ranges and keys, whose shares add up to 1 at the most.
-        skew: how much of the rest the shard with the lowest hash keys gets beyond its even share, from 0 to 1, however
-            many shards there are.
+        hot: ranges and keys, whose shares add up to at most 1.
+        skew: the part of the other traffic that the shard with the lowest hash keys gets beyond its even share, from 0
+            to 1, for any number of shards.
 
     """
 
@@ -66,13 +66,13 @@ class Keys:
     skew: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse more traffic than there is."""
+        """Refuse shares that add up to more than 1."""
         shares = [each.share for each in self.hot]
         if not (all(share >= 0 for share in shares) and sum(shares) <= 1 + _ROUNDING):
-            raise ValueError(f"shares of the traffic are not negative, and add up to 1 at the most: {shares}")
+            raise ValueError(f"shares of the traffic must not be negative, and must add up to at most 1: {shares}")
 
     def over(self, layout: Layout) -> Spread:
-        """Return how the traffic is spread over these shards."""
+        """Return the distribution of the traffic over these shards."""
         widths = np.array([shard.width for shard in layout])
         hottest = min(1.0, widths[0] + self.skew)
         rest = widths[1:].sum()
@@ -87,7 +87,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Spread:
-    """What share of a stream's traffic each of its open shards gets."""
+    """The share of a stream's traffic for each of its open shards."""
 
     layout: Layout
     shares: NDArray[np.float64]
@@ -98,7 +98,7 @@ class Spread:
         return float(self.shares.max())
 
     def accepted(self, demand: float) -> float:
-        """Return how much of a demand is taken, both in shards' worth."""
+        """Return how much of a demand is accepted, both in shards' worth."""
         if demand * self.hottest <= 1.0 + _ROUNDING:
             return demand
         return float(np.minimum(demand * self.shares, 1.0).sum())

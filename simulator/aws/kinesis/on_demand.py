@@ -1,4 +1,4 @@
-"""How much a stream takes in on-demand mode."""
+"""The write capacity of a stream in on-demand mode."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ _SETTLING, _MEMORY = timedelta(minutes=15), timedelta(days=30)
 
 
 class OnDemandCapacity:
-    """What a stream takes on demand: double the peak of the last 30 days, but not of the last 15 minutes.
+    """The capacity of an on-demand stream: double the peak of the last 30 days, without the last 15 minutes.
 
-    That is how "throttles if traffic more than doubles within 15 minutes" is read here. A new stream takes 4 shards'
-    worth: 4 MiB or 4,000 records a second.
+    This interprets "throttles if traffic more than doubles within 15 minutes". A new stream has the capacity of 4
+    shards: 4 MiB or 4,000 records a second.
     """
 
     def __init__(self) -> None:
         """Start as a new stream."""
         self._recent: deque[tuple[datetime, float]] = deque()
-        self._peaks: deque[tuple[datetime, float]] = deque()  # ever smaller: each is the peak from its minute on
+        self._peaks: deque[tuple[datetime, float]] = deque()  # descending: each is the peak since its minute
 
     def took(self, minute: datetime, shards: float) -> None:
-        """Note what the stream took, in shards' worth."""
+        """Record the accepted traffic, in shards' worth."""
         self._recent.append((minute, shards))
 
     def shards(self, minute: datetime) -> float:

@@ -1,9 +1,8 @@
-"""What Kinesis refuses for a limit, and what it counts in order to refuse it.
+"""The limits for which Kinesis refuses calls, and the counters of these limits.
 
-LimitExceededException stands for every limit; which one it is, only the text says. No document has the texts. Those of
-SHARDS_OF_ACCOUNT and CALLS_PER_SECOND are as people have reported them from the real service (the one of CreateStream,
-the other of DescribeStream), STREAMS_AT_ONCE is the API Reference's sentence about the exception, and CALLS_PER_DAY is
-made up.
+LimitExceededException is the error of every limit; only the text names the limit. AWS does not document the texts. The
+texts of SHARDS_OF_ACCOUNT and CALLS_PER_SECOND are reported by users of the real service (of CreateStream and
+DescribeStream). STREAMS_AT_ONCE is the API Reference's sentence about the exception. CALLS_PER_DAY is invented.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ class KinesisError(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        """Refuse a request with an AWS error code and a message for people."""
+        """Create an error with an AWS error code and a message."""
         super().__init__(message)
         self.code = code
 
 
 class Limit(Enum):
-    """What is exceeded, and the text that says so."""
+    """The exceeded limit, and the text of its error."""
 
     SHARDS_OF_ACCOUNT = (
         "This request would exceed the shard limit for the account {account} in {region}. Current shard count for the "
@@ -44,12 +43,12 @@ class Limit(Enum):
     CALLS_PER_DAY = "{operation} was called {limit} times for stream {stream} within 24 hours, and may not be again."
 
     def exceeded(self, **about: object) -> KinesisError:
-        """Return the refusal; `about` has what the text names."""
+        """Return the error. `about` contains the values in the text."""
         return KinesisError("LimitExceededException", self.value.format_map(_Named(about)))
 
 
 class _Named(dict[str, object]):
-    """What a text names; what nobody knows is told as 0."""
+    """The values in a text. An unknown value is 0."""
 
     def __missing__(self, name: str) -> object:
         return 0

@@ -1,8 +1,8 @@
-"""A stream's shards: their ranges of hash keys, and whose children they are.
+"""A stream's shards: their ranges of hash keys, and their parents.
 
 Sources: Amazon Kinesis Data Streams Developer Guide, "Resharding a stream"; SplitShard, MergeShards, UpdateShardCount
-and ListShards in the API Reference. UpdateShardCount makes all ranges equal; which shards it makes on the way is not
-documented: here a range that stays keeps its shard, and every other is a child of those that it takes keys from.
+and ListShards in the API Reference. UpdateShardCount makes all ranges equal. AWS does not document the intermediate
+shards. In this model an unchanged range keeps its shard, and every other range is a child of the shards it overlaps.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from itertools import pairwise
 from typing import TypeAlias
 
 HASH_KEYS = 2**128
-"""The MD5 of a partition key is its hash key, from 0 on."""
+"""The hash key is the MD5 of a partition key, from 0 up."""
 
 _REMEMBERED = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard and the hash keys from `first` to `last`, both included, that it takes."""
+    """A shard and its hash keys, from `first` to `last`, both included."""
 
     number: int
     first: int
@@ -35,17 +35,17 @@ class Shard:
 
     @property
     def width(self) -> float:
-        """Its part of all hash keys, from 0 to 1."""
+        """Its fraction of all hash keys, from 0 to 1."""
         return (self.last - self.first + 1) / HASH_KEYS
 
 
 Layout: TypeAlias = tuple[Shard, ...]
-"""The shards that are open at one time, in the order of their hash keys."""
+"""The shards that are open at the same time, in the order of their hash keys."""
 
 
 @dataclass(slots=True)
 class Life:
-    """A shard, from when on it is open, and from when on it is closed: both may lie ahead."""
+    """A shard, when it opens, and when it closes. Both may be in the future."""
 
     shard: Shard
     opened_at: datetime
@@ -53,13 +53,13 @@ class Life:
 
 
 class Shards:
-    """The shards of one stream, open and closed, in the course of time."""
+    """The open and closed shards of one stream over time."""
 
     def __init__(self, count: int, at: datetime) -> None:
         """Start with shards of equal ranges."""
         self._next = 0
         layout = tuple(self._new(first, last) for first, last in _even_ranges(count))
-        self._layouts: list[tuple[datetime, Layout]] = [(at, layout)]  # from when on; the last may lie ahead
+        self._layouts: list[tuple[datetime, Layout]] = [(at, layout)]  # with their starts
         self._lives = {shard.id: Life(shard, at) for shard in layout}
 
     def open(self, now: datetime) -> Layout:
@@ -68,7 +68,7 @@ class Shards:
 
     @property
     def newest(self) -> Layout:
-        """The shards that will be open once the reshard under way is done."""
+        """The shards that will be open after the current reshard."""
         return self._layouts[-1][1]
 
     def listed(self, now: datetime, retention: timedelta) -> list[Life]:
@@ -80,7 +80,7 @@ class Shards:
         ]
 
     def become(self, layout: Layout, at: datetime) -> None:
-        """Let other shards be open from a moment on."""
+        """Open other shards at a given moment."""
         before = {shard.id for shard in self.newest}
         after = {shard.id for shard in layout}
         for shard_id in before - after:
@@ -92,7 +92,7 @@ class Shards:
         self._forget_before(at - _REMEMBERED)
 
     def even(self, count: int) -> Layout:
-        """Return shards of equal ranges in place of the newest."""
+        """Return shards of equal ranges that replace the newest ones."""
         present = {(shard.first, shard.last): shard for shard in self.newest}
         old, position, layout = self.newest, 0, []
         for first, last in _even_ranges(count):
@@ -106,20 +106,20 @@ class Shards:
         return tuple(layout)
 
     def split(self, shard: Shard, hash_key: int) -> Layout:
-        """Return the newest shards with two in place of one, the second of which begins at a hash key."""
+        """Return the newest shards after a split. The second of the two new shards starts at `hash_key`."""
         children = self._new(shard.first, hash_key - 1, shard.id), self._new(hash_key, shard.last, shard.id)
         position = self.newest.index(shard)
         return (*self.newest[:position], *children, *self.newest[position + 1 :])
 
     def merge(self, shard: Shard, adjacent: Shard) -> Layout:
-        """Return the newest shards with one in place of two neighbours."""
+        """Return the newest shards after a merge of two neighbours."""
         position = min(self.newest.index(shard), self.newest.index(adjacent))
         lower, upper = self.newest[position : position + 2]
         child = self._new(lower.first, upper.last, shard.id, adjacent.id)
         return (*self.newest[:position], child, *self.newest[position + 2 :])
 
     def life(self, shard_id: str) -> Life | None:
-        """Return what is known of a shard; None if there is no such shard."""
+        """Return when a shard opens and closes, or None if there is no such shard."""
         return self._lives.get(shard_id)
 
     def _new(self, first: int, last: int, *parents: str) -> Shard:

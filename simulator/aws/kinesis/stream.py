@@ -1,4 +1,4 @@
-"""A data stream: what it takes and throttles, how it reshards, what it reports."""
+"""A data stream: its capacity and throttling, its reshards, its metrics."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
 _MILLISECOND, _MINUTE, _DAY = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(days=1)
 _MAX_SHARDS = 10_000
 _SHARD_LEVEL = ("IncomingBytes", "IncomingRecords", "WriteProvisionedThroughputExceeded")
-_ROUNDING = 1e-12  # what floats make of a demand that just fits
+_ROUNDING = 1e-12  # for rounding errors of a demand that just fits
 
 
 class StreamModel:
-    """One data stream. Everything it does follows from the moments it is told; it has no clock of its own.
+    """One data stream. It has no clock: every method gets the current moment.
 
     Moments must not go back by more than the minute that is being offered.
 
     Attributes:
         name: the stream's name.
         mode: PROVISIONED or ON_DEMAND.
-        keys: how the traffic is spread over hash keys. Change it at any time.
-        shards: its shards, and what ranges of hash keys they have.
-        shard_level_metrics: the metrics that it reports for each shard: those of EnableEnhancedMonitoring. Of these,
-            what concerns reads is not modelled.
-        assumptions: what this stream does where the documents are silent.
-        consumer: who polls it; None if nobody does.
+        keys: the distribution of the traffic over hash keys. It may be changed at any time.
+        shards: its shards and their ranges of hash keys.
+        shard_level_metrics: the metrics that it reports for each shard, as set by EnableEnhancedMonitoring. Shard-level
+            metrics of reads are not modelled.
+        assumptions: the behavior of this stream where the documents say nothing.
+        consumer: its polling consumers, or None.
         fan_out: the consumers that are registered for enhanced fan-out, by name.
     """
 
@@ -67,21 +67,21 @@ class StreamModel:
         assumptions: Assumptions = ASSUMED,
         **assumed: Any,  # noqa: ANN401 - fields of Assumptions
     ) -> None:
-        """Make an ACTIVE, provisioned stream.
+        """Create an ACTIVE, provisioned stream.
 
         Args:
             name: the stream's name.
-            shard_count: how many open shards it has.
-            store: where its metrics go; nowhere unless given.
-            created_at: when it was made; now unless given.
-            key_skew: how much of the traffic the hottest shard gets beyond its even share, from 0 (even) to 1 (all
-                traffic on one shard), however many shards there are: short for `Keys(skew=…)`.
-            keys: how uneven its partition keys are; even unless given.
-            consumer: who reads from it; one application that keeps up unless given.
-            account: whose shard quota it counts towards; no quota unless given.
-            arn: its ARN; one of an example account unless given.
-            assumptions: what it does where the documents are silent.
-            **assumed: single assumptions to be made otherwise, by their names.
+            shard_count: its number of open shards.
+            store: receives its metrics; by default they are discarded.
+            created_at: the time of its creation; by default now.
+            key_skew: the share of traffic that the hottest shard gets beyond its even share, from 0 (even) to 1 (all
+                traffic on one shard), for any number of shards. Short for `Keys(skew=…)`.
+            keys: the distribution of its partition keys; by default even.
+            consumer: its reader; by default one application without lag.
+            account: the account whose shard quota applies; by default there is no quota.
+            arn: its ARN; by default one of an example account.
+            assumptions: its behavior where the documents say nothing.
+            **assumed: values of single assumptions, by name.
         """
         self.name = name
         self.mode = PROVISIONED
@@ -105,7 +105,7 @@ class StreamModel:
 
     @property
     def key_skew(self) -> float:
-        """How much of the traffic the hottest shard gets beyond its even share, from 0 to 1."""
+        """The share of traffic that the hottest shard gets beyond its even share, from 0 to 1."""
         return self.keys.skew
 
     @key_skew.setter
@@ -117,7 +117,7 @@ class StreamModel:
     def offer(self, minute: datetime, offered_bytes: float, offered_records: float) -> Minute:
         """Send a minute's traffic to the stream, starting at `minute`, and report the metrics of that minute.
 
-        The capacity is that at the start of the minute; within it the traffic is even.
+        The capacity is that at the start of the minute. The traffic is even within the minute.
         """
         layout, on_demand_shards = self.shards.open(minute), self._on_demand.shards(minute)
         demand = max(offered_bytes / SHARD_BYTES_PER_MINUTE, offered_records / SHARD_RECORDS_PER_MINUTE)
@@ -134,7 +134,7 @@ class StreamModel:
         return result
 
     def _spread(self, layout: Layout) -> Spread:
-        """How the traffic is spread over these shards, computed anew when they or the keys have changed."""
+        """Return the distribution of the traffic over these shards, cached until shards or keys change."""
         if (known := self._spread_over) is None or known[0] is not self.keys or known[1].layout is not layout:
             known = self._spread_over = self.keys, self.keys.over(layout)
         return known[1]
@@ -175,7 +175,7 @@ class StreamModel:
     # --- Shards ------------------------------------------------------------------------------------------------------
 
     def shard_count(self, now: datetime) -> int:
-        """Return how many shards serve the stream: until a reshard is done, as many as before it."""
+        """Return the number of shards that serve the stream. It changes at the end of a reshard."""
         return len(self.shards.open(now))
 
     def status(self, now: datetime) -> str:
@@ -183,13 +183,13 @@ class StreamModel:
         return "UPDATING" if now < self._busy_until else "ACTIVE"
 
     def quota_shards(self, now: datetime) -> int:
-        """Return how many shards count towards the account's quota: none for an on-demand stream."""
+        """Return the number of shards that count towards the account's quota. An on-demand stream has none."""
         if self.mode == ON_DEMAND:
             return 0
         return max(self.shard_count(now), len(self.shards.newest))
 
     def update_shard_count(self, target: int, now: datetime) -> dict[str, Any]:
-        """Start a reshard to equal ranges, as UpdateShardCount does, and answer as it does.
+        """Start a reshard to equal ranges, as UpdateShardCount does, and return its answer.
 
         Raises:
             KinesisError: ValidationException for an on-demand stream, ResourceInUseException unless ACTIVE,
@@ -221,9 +221,9 @@ class StreamModel:
         """Start to split a shard in two, as SplitShard does.
 
         Raises:
-            KinesisError: as update_shard_count, with five calls a second and none counted in a day;
-                ResourceNotFoundException for a shard that does not exist, InvalidArgumentException for one that is
-                closed, or for a hash key that leaves nothing to one of the two.
+            KinesisError: as update_shard_count, but with five calls a second and no daily limit.
+                ResourceNotFoundException for an unknown shard. InvalidArgumentException for a closed shard, or for a
+                hash key that would leave one of the two without keys.
         """
         self._account.count_split_call(now, self.name)
         self._require_reshardable(now)
@@ -257,7 +257,7 @@ class StreamModel:
         self._reshard(self.shards.merge(shard, adjacent), self.assumptions.merge_seconds, now)
 
     def reshard_by_hand(self, shard_count: int, now: datetime) -> None:
-        """Let a person split or merge shards until there are this many: at once, with no limit and no quota spent."""
+        """Set the number of shards at once, as if a person split or merged shards, without limits and quotas."""
         self._require_active(now)
         self.shards.become(self.shards.even(shard_count), now)
 
@@ -276,7 +276,7 @@ class StreamModel:
             )
         return life.shard
 
-    # --- Everything else ---------------------------------------------------------------------------------------------
+    # --- Other calls -------------------------------------------------------------------------------------------------
 
     def update_stream_mode(self, mode: str, now: datetime) -> None:
         """Switch between PROVISIONED and ON_DEMAND, as UpdateStreamMode does. The number of shards stays.
@@ -291,7 +291,7 @@ class StreamModel:
         self._busy_until = now + timedelta(seconds=self.assumptions.mode_switch_seconds)
 
     def register_consumer(self, name: str) -> FanOutConsumer:
-        """Register a consumer for enhanced fan-out, as RegisterStreamConsumer does; it is ACTIVE at once.
+        """Register a consumer for enhanced fan-out, as RegisterStreamConsumer does. It is ACTIVE at once.
 
         Raises:
             KinesisError: ResourceInUseException for a name that is taken, LimitExceededException above 20 consumers.
@@ -338,7 +338,7 @@ class StreamModel:
 
 
 def _accepted_on_demand(demand: float, shards: float, key_skew: float) -> float:
-    """Return how much of a demand is taken, both in shards' worth, where one of the shards is hot."""
+    """Return how much of a demand is accepted if one of the shards is hot, both in shards' worth."""
     hot = min(1.0, 1 / shards + key_skew)
     accepted = min(demand * hot, 1.0) + min(demand * (1 - hot), shards - 1)
     return demand if math.isclose(accepted, demand, rel_tol=_ROUNDING) else accepted

@@ -8,12 +8,12 @@ from simulator.comparison.closed_loop import Alarm, ClosedLoop
 
 
 class AwsSamples:
-    """Doubles at 75% for 5 of 5 × 5 minutes, halves under 25% for 57 of 60 × 5 minutes; no maximum.
+    """Doubles at 75% for 5 of 5 × 5 minutes, halves under 25% for 57 of 60 × 5 minutes, without a maximum.
 
-    Those are the values of its stack, which its function is given as SCALE_UP_THRESHOLD and so on. Half of an odd count
-    is rounded down (calculateNewShardCount), which Kinesis refuses. After a refusal the alarm is set to OK
-    (errorHandler), so that it fires again at the next evaluation. Its limit of the iterator age is left out: consumers
-    keep up here.
+    These are the values of its stack (SCALE_UP_THRESHOLD and others). Half of an odd count is rounded down
+    (calculateNewShardCount), which Kinesis refuses. After a refusal the alarm is set to OK (errorHandler), so that it
+    fires again at the next evaluation. Its limit of the iterator age is not modelled, because consumers have no lag
+    here.
     """
 
     name = "aws-samples"
@@ -30,7 +30,7 @@ class AwsSamples:
 
     def _scale(self, fired: Alarm, target: int) -> None:
         if target == self._loop.shard_count:
-            return  # at one shard the scale-down alarm's threshold is -1
+            return  # with one shard, the scale-down alarm's threshold is -1
         if not self._loop.is_active:
             self._try_again(fired, self._loop.active_from)
             return

@@ -13,10 +13,10 @@ _CRON_MINUTES = 36 * 60
 class Burningmonk:
     """Doubles at 80% for 5 minutes; every 36 hours halves if the last day's 5-minute points were all under 50%.
 
-    Of the metrics that the text offers these are IncomingBytes and IncomingRecords of the stream at "say 80% of the
-    provisioned throughput", and of the ways to scale UpdateShardCount, "doubled up". The text names no period for the
-    alarm; it is taken to be the five minutes of its scale-down. After scaling the alarm's status is set to OK, as the
-    text says. Bounds are left out, since each stream has its own.
+    Of the metrics in the text, this uses IncomingBytes and IncomingRecords of the stream at "say 80% of the provisioned
+    throughput". Of the ways to scale, it uses UpdateShardCount, "doubled up". The text names no period for the alarm;
+    the five minutes of its scale-down are used. After scaling the alarm's state is set to OK, as in the text. The
+    text's bounds are not modelled, because each stream has its own.
     """
 
     name = "theburningmonk"

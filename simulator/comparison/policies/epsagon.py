@@ -10,15 +10,15 @@ from simulator.aws.kinesis import KinesisError
 from simulator.comparison.closed_loop import MINUTES_PER_DAY, Alarm, ClosedLoop
 
 _PERIOD = 5
-_RETRY_AFTER = (1, 2)  # minutes: Lambda's retries of a failed asynchronous invocation
+_RETRY_AFTER = (1, 2)  # minutes until Lambda retries a failed asynchronous invocation
 
 
 class Epsagon:
     """Grows at 75% for 5 minutes by 100%, 50% or 25%; shrinks to twice the day's peak after a day at or under 25%.
 
-    The thresholds are those of the example, the steps those of the code. It never asks for the stream's status.
-    OpenShardCount is taken to be the old one while the stream is UPDATING: the alarms then look out of sync and are set
-    back to it.
+    The thresholds are those of its example, the steps those of its code. It does not check the stream's status. In this
+    model OpenShardCount is the old one while the stream is UPDATING: the alarms then seem out of sync and are set back
+    to the old count.
     """
 
     name = "Epsagon"

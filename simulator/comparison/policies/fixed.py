@@ -16,14 +16,14 @@ _MINUTE = timedelta(minutes=1)
 
 
 def fixed_at_peak(demand: Series) -> Run:
-    """As many shards as the highest minute needs, from the first minute to the last."""
+    """Return the run with as many shards as the highest minute needs, from the first minute to the last."""
     return Run(demand, np.full(len(demand), float(math.ceil(demand.max() - 1e-9))))
 
 
 def on_demand(demand: Series, shard_count: int) -> Run:
-    """On-demand mode, as `simulator.aws` reads its documentation, switched on for a stream of `shard_count` shards.
+    """Return the run of a stream that switches from `shard_count` shards to on-demand mode (see `simulator.aws`).
 
-    The run's shards are what its capacity amounts to; they are not what is paid for.
+    The shards of the run are the equivalent of its capacity. They are not charged.
     """
     stream = StreamModel("replayed", shard_count, created_at=_START)
     stream.consumer = None
