@@ -6,7 +6,7 @@ resource "aws_dynamodb_table" "audit" {
 
   deletion_protection_enabled = var.audit_deletion_protection
 
-  # One item per alarm transition: the key makes a notification that is delivered twice collide with itself.
+  # One item for each transition of an alarm. A notification that is delivered twice has the same key.
   hash_key  = "stream_name"
   range_key = "event_time"
 
@@ -30,7 +30,7 @@ resource "aws_dynamodb_table" "audit" {
     type = "S"
   }
 
-  # Everything that happened to any stream on one day.
+  # All events of all streams on one day.
   global_secondary_index {
     name            = "by-date"
     hash_key        = "event_date"
@@ -38,7 +38,8 @@ resource "aws_dynamodb_table" "audit" {
     projection_type = "ALL"
   }
 
-  # What is unfinished: only items in status PENDING or UPDATING carry `open`, so the index is nearly always empty.
+  # Unfinished work: only items in status PENDING or UPDATING have the attribute `open`, so the index is nearly always
+  # empty.
   global_secondary_index {
     name            = "open-records"
     hash_key        = "open"
@@ -55,7 +56,7 @@ resource "aws_dynamodb_table" "audit" {
     enabled = true
   }
 
-  # Left out, DynamoDB uses a key that AWS owns, at no cost.
+  # Without this argument, DynamoDB uses a key that AWS owns, at no cost.
   dynamic "server_side_encryption" {
     for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
 

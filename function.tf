@@ -1,4 +1,4 @@
-# The one function that scales every stream, and what surrounds it.
+# The function that scales every stream, and its log group, retries and dead-letter queue.
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:Every action is in the audit table and the JSON logs; tracing would add cost and permissions, not knowledge.
@@ -51,11 +51,11 @@ resource "aws_lambda_function" "this" {
 
   tags = var.tags
 
-  # Until its permissions are attached the function could only fail: its first event may come the moment it exists.
+  # Without its permissions, the function would fail. Its first event may arrive as soon as it exists.
   depends_on = [aws_iam_role_policy.function]
 }
 
-# Made before the function, which is not allowed to create a log group: so the retention and the key are always ours.
+# Created before the function, whose role may not create log groups. So the retention and the key always apply.
 resource "aws_cloudwatch_log_group" "function" {
   name              = local.log_group_name
   retention_in_days = var.log_retention_days
@@ -63,8 +63,8 @@ resource "aws_cloudwatch_log_group" "function" {
   tags              = var.tags
 }
 
-# Two retries and six hours are the most that Lambda allows. Whatever is lost after that is found again by a reconcile; the
-# queue is there for people, to see what failed.
+# Two retries and six hours are Lambda's maximum. A reconcile recovers events that are lost after that. The queue shows
+# people which events failed.
 resource "aws_lambda_function_event_invoke_config" "this" {
   function_name                = aws_lambda_function.this.function_name
   maximum_event_age_in_seconds = 21600
@@ -84,7 +84,7 @@ resource "aws_sqs_queue" "dead_letter" {
   name                      = local.dead_letter_queue_name
   message_retention_seconds = 1209600 # 14 days, the most that SQS keeps
 
-  # SQS takes one or the other; null leaves the setting out.
+  # SQS accepts only one of the two arguments; null omits it.
   sqs_managed_sse_enabled = var.kms_key_arn == null ? true : null
   kms_master_key_id       = var.kms_key_arn
 

@@ -1,14 +1,14 @@
 # What the function may do, who may invoke it, and who may publish to the topic.
 
 locals {
-  # The names of roles are global to an account, those of everything else here to a region. So that the autoscaler can be
-  # deployed under one name in several regions, AWS's provider ends them with digits of its own. They could hold the region, but
-  # where a module block has depends_on, Terraform may not know it before the apply, and would replace the roles.
-  # Of 64 characters the digits take 26.
+  # The names of roles are global to an account, and the names of all other resources here to a region. The provider
+  # adds 26 digits to the names of roles, so the autoscaler can be deployed under one name in several regions. The
+  # region's name would do as well, but in a module block with depends_on it may be unknown before the apply, and
+  # Terraform would then replace the roles. A name has at most 64 characters.
   role_name_prefix = substr(var.name, 0, 28)
 
-  # ARNs in policies are put together, not taken from the resources: so every plan, the first too, shows what is granted,
-  # and no policy is "known after apply" because a tag of what it names changes.
+  # ARNs in policies are built from names and do not refer to resources. So every plan, also the first, shows the
+  # granted permissions, and no policy becomes "known after apply" because of a changed tag.
   arn_scope          = "${local.region}:${local.account_id}"
   alarm_arn_prefix   = "arn:${local.partition}:cloudwatch:${local.arn_scope}:alarm:"
   audit_table_arn    = "arn:${local.partition}:dynamodb:${local.arn_scope}:table/${local.audit_table_name}"
@@ -33,7 +33,7 @@ resource "aws_iam_role" "function" {
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
 
-  # So that a role that is replaced, with its policy, leaves the function at no time without permissions.
+  # When the role and its policy are replaced, the function always keeps its permissions.
   lifecycle {
     create_before_destroy = true
   }
@@ -62,7 +62,7 @@ resource "aws_iam_role_policy" "function" {
 }
 
 data "aws_iam_policy_document" "function" {
-  # Alarms are looked up by the topic that they notify, and such a listing is authorized against alarm:*, not against the
+  # The function looks up alarms by the topic that they notify. IAM authorizes such a listing for alarm:*, not for the
   # alarms that it returns.
   statement {
     sid       = "FindAlarms"
@@ -70,7 +70,8 @@ data "aws_iam_policy_document" "function" {
     resources = ["${local.alarm_arn_prefix}*"]
   }
 
-  # The slash before the wildcard ends the autoscaler's name, which can't hold one: no other autoscaler's alarm is meant.
+  # The slash before the wildcard ends the autoscaler's name, which contains no slash, so no other autoscaler's alarm
+  # matches.
   statement {
     sid = "KeepAlarms"
     actions = [
@@ -81,7 +82,7 @@ data "aws_iam_policy_document" "function" {
     resources = [local.own_alarms_arn]
   }
 
-  # GetMetricData and DescribeLimits are about an account, and know no resources that they could be narrowed to.
+  # GetMetricData and DescribeLimits apply to the account and do not support resource-level permissions.
   statement {
     sid = "ReadMetricsAndLimits"
     actions = [
@@ -91,7 +92,7 @@ data "aws_iam_policy_document" "function" {
     resources = ["*"]
   }
 
-  # By default every stream of the account and region: a stream is scaled only if alarms of this autoscaler watch it.
+  # By default every stream of the account and region. A stream is scaled only if alarms of this autoscaler watch it.
   statement {
     sid = "ScaleStreams"
     actions = [
@@ -131,14 +132,14 @@ data "aws_iam_policy_document" "function" {
     resources = ["${local.audit_table_arn}/index/open-records"]
   }
 
-  # Lambda sends with the function's role.
+  # Lambda sends to the queue with the function's role.
   statement {
     sid       = "SendFailedEvents"
     actions   = ["sqs:SendMessage"]
     resources = [local.dead_letter_arn]
   }
 
-  # The wildcard stands for the streams of the function's own log group.
+  # The wildcard matches the log streams of the function's own log group.
   statement {
     sid = "WriteLogs"
     actions = [
@@ -171,7 +172,7 @@ data "aws_iam_policy_document" "function" {
     }
   }
 
-  # The network interfaces by which Lambda reaches into a VPC; of these actions most know no resources.
+  # Network interfaces that connect Lambda to a VPC. Most of these actions do not support resource-level permissions.
   dynamic "statement" {
     for_each = var.vpc_config == null ? [] : [true]
 

@@ -1,4 +1,4 @@
-# The way in: alarms publish to the topic, the topic invokes the function; a schedule invokes it to reconcile.
+# How events reach the function: alarms publish to the topic, which invokes it, and a schedule invokes it to reconcile.
 
 data "aws_caller_identity" "current" {}
 
@@ -15,10 +15,10 @@ data "aws_service_principal" "this" {
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
-  # `id` holds the region's name in versions 5 and 6 of the provider; `name` is deprecated in 6.
+  # `id` is the region's name in versions 5 and 6 of the provider; `name` is deprecated in version 6.
   region = data.aws_region.current.id
 
-  # Policies and resources have to agree on these.
+  # Policies and resources must use the same names.
   audit_table_name       = "${var.name}-audit"
   dead_letter_queue_name = "${var.name}-dead-letter"
   log_group_name         = "/aws/lambda/${var.name}"
@@ -32,8 +32,9 @@ resource "aws_sns_topic" "this" {
   name         = var.name
   display_name = "Kinesis autoscaler"
 
-  # AWS offers no key of its own that CloudWatch alarms may publish with (alias/aws/sns does not let them), so a topic is
-  # encrypted with the caller's key or not at all. The messages hold alarm names and metric values, no stream data.
+  # CloudWatch alarms cannot publish to a topic with an AWS managed key (the policy of alias/aws/sns does not allow it),
+  # so the topic is encrypted with the caller's key or not at all. Messages contain alarm names and metric values, but
+  # no stream data.
   kms_master_key_id = var.kms_key_arn
 
   tags = var.tags
@@ -49,7 +50,7 @@ resource "aws_sns_topic_subscription" "function" {
   protocol  = "lambda"
   endpoint  = aws_lambda_function.this.arn
 
-  # SNS refuses to subscribe, or drops the first messages, while it may not invoke the function.
+  # Until SNS may invoke the function, it refuses the subscription or drops the first messages.
   depends_on = [aws_lambda_permission.topic]
 }
 
@@ -65,7 +66,7 @@ resource "aws_lambda_permission" "topic" {
 # Reconciliation
 # ----------------------------------------------------------------------------------------------------------------------
 
-# A group of its own, because the trust policy of a schedule's role can be narrowed to a group but not to one schedule.
+# A separate group, because the trust policy of a schedule's role can be limited to a group but not to one schedule.
 resource "aws_scheduler_schedule_group" "this" {
   name = var.name
   tags = var.tags
@@ -90,7 +91,7 @@ resource "aws_scheduler_schedule" "reconcile" {
     role_arn = aws_iam_role.schedule.arn
     input    = jsonencode({ action = "reconcile" })
 
-    # An invocation that cannot be delivered is worth nothing once the next one is due.
+    # A reconcile that cannot be delivered is not needed after the next one.
     retry_policy {
       maximum_event_age_in_seconds = var.reconcile_interval_minutes * 60
       maximum_retry_attempts       = 3

@@ -1,4 +1,4 @@
-# A key for everything that the autoscaler keeps, with the policy that such a key needs.
+# A key that encrypts all data of the autoscaler, with the required key policy.
 
 data "aws_caller_identity" "current" {}
 
@@ -8,7 +8,7 @@ data "aws_service_principal" "cloudwatch" {
   service_name = "cloudwatch"
 }
 
-# That of CloudWatch Logs names the region, in China the partition too.
+# The service principal of CloudWatch Logs contains the region and, in China, the partition's suffix.
 data "aws_service_principal" "logs" {
   service_name = "logs"
 }
@@ -35,8 +35,8 @@ data "aws_iam_policy_document" "key" {
   #checkov:skip=CKV_AWS_111:A key policy's resource "*" is the key itself.
   #checkov:skip=CKV_AWS_356:A key policy's resource "*" is the key itself.
 
-  # Lets IAM policies of the account grant the use of the key: that of the autoscaler's role, and yours. The audit table and
-  # the function's environment need no more than that.
+  # Lets IAM policies of the account allow the use of the key: the policy of the autoscaler's role, and yours. The audit
+  # table and the function's environment need nothing else.
   statement {
     sid       = "Account"
     actions   = ["kms:*"]
@@ -48,7 +48,7 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # Without this, alarms that fire cannot publish to the encrypted topic, and nothing is ever scaled.
+  # Without this statement, alarms cannot publish to the encrypted topic, and no stream is scaled.
   statement {
     sid       = "AlarmsPublish"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
@@ -60,7 +60,8 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # CloudWatch Logs checks this when the log group is created, so it is bound to the group's name rather than its ARN.
+  # CloudWatch Logs checks this when it creates the log group, so the condition contains the group's name and not its
+  # ARN.
   statement {
     sid       = "LogsEncrypt"
     actions   = ["kms:Decrypt", "kms:Describe*", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]

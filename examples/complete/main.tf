@@ -41,7 +41,7 @@ resource "aws_kinesis_stream" "orders" {
   kms_key_id       = aws_kms_key.autoscaler.arn
   retention_period = 48
 
-  # From the first apply on the number of shards is the autoscaler's.
+  # After the first apply, the autoscaler manages the number of shards.
   lifecycle {
     ignore_changes = [shard_count]
   }
@@ -84,14 +84,15 @@ module "orders_scaling" {
 }
 
 # ----------------------------------------------------------------------------------------------------------------------
-# The consumer, which is deployed elsewhere, and the people who are told
+# The consumer, which is deployed elsewhere, and the topics that notify people
 # ----------------------------------------------------------------------------------------------------------------------
 
 locals {
   consumer_function_arn = "arn:${local.partition}:lambda:${var.region}:${local.account_id}:function:${var.consumer_function_name}"
 }
 
-# With the autoscaler's key, which its function may use; a key of its own would have to let the function's role use it.
+# Encrypted with the autoscaler's key, which its function may use. A separate key would have to allow the function's
+# role.
 resource "aws_sns_topic" "notifications" {
   name              = "${var.name}-notifications"
   kms_master_key_id = aws_kms_key.autoscaler.arn

@@ -6,21 +6,21 @@ variable "region" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs of the SNS topics to be told when the autoscaler itself is unwell."
+  description = "ARNs of the SNS topics that are notified when the autoscaler itself has a problem."
   type        = list(string)
   default     = []
   nullable    = false
 }
 
 variable "dashboards_of" {
-  description = "Names of the streams that get a dashboard of their own, beside the fleet's."
+  description = "Names of the streams that get their own dashboard, in addition to the fleet's."
   type        = set(string)
   default     = []
   nullable    = false
 }
 
 variable "streams" {
-  description = "The fleet: for each stream's name the shards that it begins with, and whatever of its scaling differs from the module's defaults."
+  description = "The fleet: for each stream name, the initial number of shards and the settings that differ from the module's defaults."
   type = map(object({
     initial_shard_count      = number
     min_shard_count          = optional(number)
@@ -54,7 +54,7 @@ variable "streams" {
       max_shard_count     = 16
     }
 
-    # Bursty: doubled at the second busy minute of three, and shrunk after a quiet day rather than two quiet hours.
+    # Bursty: doubled at the second busy minute of three, and scaled down after a quiet day instead of two quiet hours.
     clickstream = {
       initial_shard_count = 4
       min_shard_count     = 4
@@ -64,7 +64,7 @@ variable "streams" {
       scale_down          = { threshold = 0.3, period_seconds = 3600, evaluation_periods = 24, datapoints_to_alarm = 24 }
     }
 
-    # Read by many consumers that may lag overnight: sized by its reads too, at a high utilization, whatever their lag.
+    # Many consumers that may lag overnight: sized also by its reads, at a high utilization, regardless of their lag.
     audit-trail = {
       initial_shard_count      = 1
       max_shard_count          = 8

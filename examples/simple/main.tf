@@ -7,14 +7,14 @@ module "kinesis_autoscaler" {
   source = "../.."
 }
 
-# A steady stream: sized so that its traffic uses 70% of its shards, which is the default.
+# A steady stream: sized so that its traffic uses 70% of the capacity of its shards, which is the default.
 resource "aws_kinesis_stream" "orders" {
   #checkov:skip=CKV_AWS_43:Scaling does not depend on encryption; examples/complete has an encrypted stream.
   #checkov:skip=CKV_AWS_185:Scaling does not depend on encryption; examples/complete has an encrypted stream.
   name        = "orders"
   shard_count = 2
 
-  # From the first apply on the number of shards is the autoscaler's.
+  # After the first apply, the autoscaler manages the number of shards.
   lifecycle {
     ignore_changes = [shard_count]
   }
@@ -28,7 +28,7 @@ module "orders_scaling" {
   max_shard_count = 16
 }
 
-# A bursty stream: doubled as soon as two of three minutes are busy, and never left with less than 2 shards.
+# A bursty stream: doubled as soon as two of three minutes are busy, with at least 2 shards at all times.
 resource "aws_kinesis_stream" "clicks" {
   #checkov:skip=CKV_AWS_43:Scaling does not depend on encryption; examples/complete has an encrypted stream.
   #checkov:skip=CKV_AWS_185:Scaling does not depend on encryption; examples/complete has an encrypted stream.

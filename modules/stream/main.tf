@@ -1,11 +1,11 @@
-# One stream: its pair of alarms, which also carry the stream's settings, as tags.
+# One stream: its two alarms, which also contain the stream's settings as tags.
 #
-# The autoscaler's function reads all that it knows of a stream from these alarms, and changes one thing of them: the number
-# in the expression `shardCount`, once it has scaled. Terraform reads the same number from the stream whenever it plans, so
-# that it finds nothing to change after a scaling, and stays the owner of everything else.
+# The autoscaler's function reads all settings of a stream from these alarms. It changes only one part of them: the
+# number in the expression `shardCount`, after each scaling. Terraform reads the same number from the stream at every
+# plan. So a plan after a scaling shows no changes, and Terraform manages all other parts of the alarms.
 
-# Read whenever Terraform plans, and so without a precondition or postcondition: Terraform puts off the reading of a data
-# source that has one while the stream has any change pending, a tag say. What it has to be is checked by the alarms.
+# Read at every plan, and therefore without a precondition or postcondition. With one, Terraform would defer the read to
+# the apply whenever the stream has a pending change, for example of a tag. The alarms have the preconditions instead.
 data "aws_kinesis_stream" "this" {
   count = var.enabled ? 1 : 0
 
@@ -24,12 +24,12 @@ locals {
 
   open_shard_count = one([for stream in data.aws_kinesis_stream.this : length(stream.open_shards)])
 
-  # What one shard takes in a second.
+  # The capacity of one shard per second.
   shard_write_bytes   = 1024 * 1024     # 1 MiB
   shard_write_records = 1000            # with their partition keys
   shard_read_bytes    = 2 * 1000 * 1000 # 2 MB, taken in its stricter sense; shared by all consumers without fan-out
 
-  # Metrics of the stream, by the id under which the expressions know them. CloudWatch charges for each, in each alarm.
+  # Metrics of the stream, by their id in the expressions. CloudWatch charges for each metric in each alarm.
   metrics = merge(
     {
       incomingBytes   = "IncomingBytes"
@@ -43,7 +43,7 @@ locals {
   )
   scale_down_metrics = local.metrics
 
-  # Each use of the stream as a fraction of what its open shards take, over the period of either alarm.
+  # Each kind of usage as a fraction of the open shards' capacity, over the period of either alarm.
   usage_expressions = {
     for direction, period in { up = var.scale_up.period_seconds, down = var.scale_down.period_seconds } : direction => merge(
       {
@@ -56,29 +56,30 @@ locals {
   }
   highest_usage = var.scale_on_reads ? "MAX([bytesUsage, recordsUsage, readsUsage])" : "MAX([bytesUsage, recordsUsage])"
 
-  # A period with throttled records counts as full, whatever was accepted. One without the metric counts as not throttled:
-  # in arithmetic CloudWatch takes a missing point for 0.
+  # A period with throttled records counts as full, regardless of the accepted traffic. A period without the metric
+  # counts as not throttled, because CloudWatch's arithmetic treats a missing datapoint as 0.
   scale_up_expressions = merge(local.usage_expressions.up, {
     usage = var.scale_on_throttling ? "${local.highest_usage} + (throttledRecords > 0)" : local.highest_usage
   })
 
-  # At the minimum 1 is added, which no threshold lies above: the alarm cannot fire where no shard can be removed. Above
-  # the maximum 1 is taken away, which every threshold lies above: the alarm fires, and the stream goes down as its demand
-  # allows.
+  # At the minimum, 1 is added, which reaches every threshold: the alarm cannot fire if no shard can be removed. Above
+  # the maximum, 1 is subtracted, which is below every threshold: the alarm fires, and the stream shrinks as far as its
+  # demand allows.
   scale_down_expressions = merge(local.usage_expressions.down, {
     minShardCount = var.min_shard_count
     maxShardCount = var.max_shard_count
     usage         = "${local.highest_usage} + (shardCount <= minShardCount) - (shardCount > maxShardCount)"
   })
 
-  # While the count is not known yet, the alarm's queries are not known as a whole rather than in one of their expressions:
-  # of a set with an unknown part the provider says after the apply that it "produced inconsistent final plan".
-  # Whether the count is null Terraform knows even then, so it is compared with a number.
+  # While the count is unknown, all queries of the alarm are unknown, and not only one expression. If a set is partly
+  # unknown, the provider fails after the apply with "produced inconsistent final plan". Terraform knows even then
+  # whether the count is null, so the count is compared with a number.
   is_counted         = coalesce(local.open_shard_count, 1) > 0
   scale_up_queries   = local.is_counted ? local.scale_up_expressions : {}
   scale_down_queries = local.is_counted ? local.scale_down_expressions : {}
 
-  # What the function has to know of this stream and no expression says. On both alarms, since either may call it.
+  # The settings of this stream that are not in expressions. Both alarms have them, because either may call the
+  # function.
   settings = merge(
     {
       "kinesis-autoscaler:min-shard-count"             = var.min_shard_count
@@ -115,7 +116,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_up" {
   threshold           = var.scale_up.threshold
   evaluation_periods  = var.scale_up.evaluation_periods
   datapoints_to_alarm = var.scale_up.datapoints_to_alarm
-  # No data leaves the alarm in INSUFFICIENT_DATA, in which the autoscaler sees that there is none.
+  # Without data, the alarm stays in INSUFFICIENT_DATA, which tells the autoscaler that data are missing.
   treat_missing_data = "missing"
   alarm_actions      = [var.autoscaler.topic_arn]
 
@@ -212,6 +213,6 @@ resource "aws_cloudwatch_metric_alarm" "scale_down" {
 
   tags = merge(var.tags, local.settings)
 
-  # Where the stream is refused, no alarm is made of it.
+  # If the stream is refused, no alarm is created for it.
   depends_on = [aws_cloudwatch_metric_alarm.scale_up]
 }

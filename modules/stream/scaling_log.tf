@@ -1,7 +1,8 @@
-# The command that prints the stream's scaling log: a line a decision, the sentence last, so that a terminal may wrap it.
+# The command that prints the stream's scaling log, one line per decision. The sentence is last, so that a terminal can
+# wrap it.
 
 locals {
-  # Title and value (as JMESPath, of a DynamoDB item) of each column.
+  # Title and value of each column. The value is a JMESPath expression on a DynamoDB item.
   scaling_log_columns = [
     ["first seen", "started_at.S"],
     ["last seen", "last_seen_at.S || started_at.S"],
@@ -14,9 +15,9 @@ locals {
   scaling_log_titles = join(", ", [for column in local.scaling_log_columns : "'${column[0]}'"])
   scaling_log_values = join(", ", [for column in local.scaling_log_columns : column[1]])
 
-  # Queried newest first, to get the latest; printed newest last, as logs are read. It is a single page: the CLI applies
-  # --query to each page by itself. Double quotes, with nothing in them that a shell replaces, mean the same to bash, zsh,
-  # PowerShell and cmd.
+  # The query returns the newest items first, and the output shows them last, as in a log. It is limited to a single
+  # page, because the CLI applies --query to each page separately. Double quotes around text without special characters
+  # mean the same in bash, zsh, PowerShell and cmd.
   scaling_log_command = join(" ", [
     "aws dynamodb query",
     "--region ${local.region}",

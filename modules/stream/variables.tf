@@ -54,7 +54,7 @@ variable "stream_arn" {
     error_message = "The stream ${var.stream_arn} is not in the account and region of its autoscaler, ${coalesce(var.autoscaler.account_id, element(split(":", var.autoscaler.topic_arn), 4))} and ${coalesce(var.autoscaler.region, element(split(":", var.autoscaler.topic_arn), 3))}. An autoscaler scales only streams of its own account and region: use the autoscaler of the stream's."
   }
 
-  # As IAM reads the policy of the function: `*` is any number of characters, `?` is one.
+  # As in the IAM policy of the function: `*` matches any number of characters, `?` matches one.
   validation {
     condition = var.autoscaler.stream_arns == null ? true : anytrue([
       for pattern in var.autoscaler.stream_arns :

@@ -277,7 +277,7 @@ def test_keys_get_no_more_than_all_of_the_traffic(shares):
         Keys(tuple(HotKey(0.5, share) for share in shares))
 
 
-def test_a_range_of_hash_keys_goes_up():
+def test_a_range_of_hash_keys_must_ascend():
     with pytest.raises(ValueError, match=r"0\.5 to 0\.2 does not"):
         HotRange(0.5, 0.2, share=0.1)
 
