@@ -1,4 +1,4 @@
-"""Where a run takes place: account, region and partition, and how boto3 and Terraform get there."""
+"""Where a run takes place: account, region and partition, and the access of boto3 and Terraform to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from acceptance.errors import AcceptanceError, refusal
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=60)
 _INVOKE = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=150)
-"""Longer than any invocation takes here. A repeated one does no harm: the function knows an event that comes again."""
+"""Longer than any invocation takes here. A retry would be harmless, because the function recognizes repeated events."""
 _DOMAINS = {"aws": ".amazonaws.com", "aws-us-gov": ".amazonaws.com", "aws-cn": ".amazonaws.com.cn"}
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _SERVICES = ("cloudwatch", "kinesis", "lambda")
@@ -26,17 +26,17 @@ _SERVICES = ("cloudwatch", "kinesis", "lambda")
 
 @dataclass
 class Account:
-    """An account and region, and who we are there.
+    """An account and region, and the caller's identity there.
 
     Attributes:
-        session: for boto3.
-        region: where everything is made.
+        session: the session for boto3.
+        region: the region of all resources.
         partition: `aws`, `aws-us-gov`, `aws-cn`, …
         account_id: twelve digits.
-        identity: our ARN.
-        endpoint_url: where requests go instead of to AWS; None: to AWS, as far as the environment says nothing else.
+        identity: the caller's ARN.
+        endpoint_url: the endpoint instead of AWS; None for AWS, unless the environment sets an endpoint.
         environment: the variables that Terraform needs.
-        skew: by how much AWS's clock is ahead of ours, to the second.
+        skew: how far AWS's clock is ahead of this machine's, in whole seconds.
 
     """
 
@@ -50,27 +50,27 @@ class Account:
     skew: timedelta = timedelta()
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the class of a client at run time
-        """The client of a service, the same one each time."""
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 creates the class of a client at run time
+        """Return the client of a service. The same service returns the same client."""
         if service not in self._clients:
-            make: Any = self.session.client  # its stubs know literal names only
+            make: Any = self.session.client  # its stubs only accept literal names
             config = _INVOKE if service == "lambda" else _CONFIG
             self._clients[service] = make(service, endpoint_url=self.endpoint_url, config=config)
         return self._clients[service]
 
     @property
     def is_aws(self) -> bool:
-        """Whether requests go to AWS itself, so that what is measured says something about it."""
+        """Whether requests go to AWS itself, so that measurements are valid for AWS."""
         domain = _DOMAINS.get(self.partition)
         hosts = [urlsplit(self.client(service).meta.endpoint_url).hostname or "" for service in _SERVICES]
         return domain is not None and all(host.endswith(domain) for host in hosts)
 
 
 def connect(*, region: str | None, profile: str | None, endpoint_url: str | None) -> Account:
-    """Find out who and where we are.
+    """Find out the caller's account and identity.
 
     Raises:
-        AcceptanceError: no region, no credentials, or no answer; the message says what to do.
+        AcceptanceError: there is no region, no credentials, or no answer. The message contains the remedy.
     """
     try:
         session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
@@ -91,7 +91,7 @@ def connect(*, region: str | None, profile: str | None, endpoint_url: str | None
 
 
 def _for_terraform(region: str, profile: str | None, endpoint_url: str | None) -> dict[str, str]:
-    """This process's environment with what was given on the command line; a profile goes before keys."""
+    """Return this process's environment with the values of the command line. A profile overrides keys."""
     environment = {name: value for name, value in os.environ.items() if not (profile and name in _KEYS)}
     environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     if profile:

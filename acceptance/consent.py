@@ -1,4 +1,4 @@
-"""What a run will cost, computed from stated prices, and whether it may."""
+"""The cost of a run, computed from stated prices, and the question whether to start it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from acceptance.load import IDLE, SURGE
 from simulator.aws.prices import RUNNING_IN_US_EAST_1, US_EAST_1
 
 MINUTES = 60
-"""About how long a run takes. It is an estimate, by the assumptions of the simulator: CloudWatch's minutes until alarms
-fire, Kinesis' until shards are there, and Terraform's."""
+"""The approximate duration of a run in minutes. It is an estimate by the assumptions of the simulator about
+CloudWatch's alarms, Kinesis's reshards and Terraform."""
 
 _HOURS = 2.0
-"""For so long everything is counted: twice as long as a run takes."""
+"""All costs are counted for this time, which is twice as long as a run."""
 _SHARDS = 3 + 4
-"""The most shards of both streams at once, all the time."""
+"""The maximum number of shards of both streams together, for the whole time."""
 _ALARM_METRICS = 2 * 2 + 7
-"""Of the stream's two alarms and the seven that watch the autoscaler."""
+"""The metrics of the stream's two alarms and of the seven health alarms."""
 _CUSTOM_METRICS = 25
-"""Those of the autoscaler, by stream and in total, if each were reported."""
+"""The autoscaler's metrics, per stream and in total, if each were reported."""
 _QUERIED_METRICS = 4000
-"""For GetMetricData, by the runner, which looks every few seconds, and the function."""
+"""The metrics requested from GetMetricData by the runner, which polls every few seconds, and the function."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run costs at most, in US dollars at the prices of us-east-1, by what is paid for."""
+    """The maximum cost of a run in US dollars at the prices of us-east-1, by item."""
 
     parts: tuple[tuple[str, float], ...]
 
@@ -37,7 +37,7 @@ class Cost:
 
 
 def cost() -> Cost:
-    """Compute what a run costs at most; function, table, queue, topic and logs are parts of a cent."""
+    """Compute the maximum cost of a run. Function, table, queue, topic and logs cost fractions of a cent."""
     kinesis, running = US_EAST_1, RUNNING_IN_US_EAST_1
     records = SURGE.records + IDLE.records
     return Cost(
@@ -53,7 +53,7 @@ def cost() -> Cost:
 
 
 def statement(account: Account, name: str) -> str:
-    """What will be done, where, for how long and for how much."""
+    """Return what will be done, where, for how long and at what cost."""
     where = "" if account.is_aws else f" This is not AWS but {account.client('kinesis').meta.endpoint_url}."
     return (
         f"This makes the autoscaler and two Kinesis streams of 1 shard, all named {name}, in account "
@@ -64,7 +64,7 @@ def statement(account: Account, name: str) -> str:
 
 
 def price(region: str) -> str:
-    """What it costs, and by which prices."""
+    """Return the cost, and the prices that it is based on."""
     known = f"costs at most ${cost().total:.2f}"
     if region == US_EAST_1.region:
         return f"{known} (prices of {US_EAST_1.date})"

@@ -1,4 +1,4 @@
-"""Why something did not happen, in a sentence: what connects an alarm with the function, link by link."""
+"""Finds out why something did not happen, as a sentence: checks each link between an alarm and the function."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from acceptance.waiting import in_minutes
 
 
 def why_no_record(stack: Stack, direction: str, fired_at: datetime | None, since: datetime, now: datetime) -> str:
-    """Why an alarm has led to no scaling.
+    """Return why an alarm has caused no scaling.
 
     Args:
-        stack: what was applied.
-        direction: of the alarm, `scale-up` or `scale-down`.
-        fired_at: when it was seen in ALARM; None if never.
-        since: from when on it was waited for.
-        now: until when.
+        stack: the applied resources.
+        direction: the alarm's direction, `scale-up` or `scale-down`.
+        fired_at: when the alarm was seen in ALARM; None if never.
+        since: the start of the wait.
+        now: the end of the wait.
     """
     name, waited = stack.alarm_names[direction], in_minutes(now - since)
     alarm = stack.alarms().get(direction)
@@ -48,13 +48,13 @@ def why_no_record(stack: Stack, direction: str, fired_at: datetime | None, since
 
 
 def why_it_failed(record: Record) -> str:
-    """What a record says of its failure."""
+    """Return the failure in a record as a sentence."""
     error = f" {record['error']}" if record.get("error") else ""
     return f"{record['reason']}: {record['message']}{error}"
 
 
 def why_it_does_not_answer(stack: Stack, error: str) -> str:
-    """Why an invocation ended with an error."""
+    """Return why an invocation ended with an error."""
     handler = stack.configuration().get("Handler")
     return f"The function {stack.function_name} fails when it is invoked: {error}. Its handler is {handler}."
 
@@ -108,11 +108,11 @@ _LINKS: tuple[Callable[[Stack, datetime], str | None], ...] = (
     _function_is_closed,
     _function_fails,
 )
-"""What lies between an alarm and its record, in the order in which a message passes it."""
+"""The links between an alarm and its record, in the order in which a message passes them."""
 
 
 def _asked(link: Callable[[Stack, datetime], str | None], stack: Stack, since: datetime) -> str | None:
-    """What is wrong with a link; that it cannot be looked at is told too."""
+    """Return the problem of a link, or that it cannot be checked."""
     try:
         return link(stack, since)
     except ClientError as error:
@@ -120,7 +120,7 @@ def _asked(link: Callable[[Stack, datetime], str | None], stack: Stack, since: d
 
 
 def _lets_in(statement: Mapping[str, Any], service: str) -> bool:
-    """Whether a statement of a resource's policy allows something to an AWS service, or to everybody."""
+    """Return whether a statement of a resource's policy allows an action to an AWS service or to everybody."""
     principal = statement["Principal"]
     named = principal if isinstance(principal, str) else principal.get("Service", principal.get("AWS", ""))
     names = [named] if isinstance(named, str) else named
@@ -128,5 +128,5 @@ def _lets_in(statement: Mapping[str, Any], service: str) -> bool:
 
 
 def _key(at: datetime) -> str:
-    """What sorts before the keys of the records since then."""
+    """Return a sort key below the keys of all records since then."""
     return at.strftime("%Y-%m-%dT%H:%M:%S")

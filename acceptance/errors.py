@@ -1,4 +1,4 @@
-"""What may go wrong, as sentences for people."""
+"""The errors of a run, with messages for people."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ POLICY = "acceptance/policy.json"
 
 
 class AcceptanceError(Exception):
-    """Something does not hold, or cannot be done; the message is a sentence that names it."""
+    """A check fails, or an operation is impossible. The message is a sentence with the details."""
 
 
 class StepFailedError(AcceptanceError):
-    """A step of the walk does not hold."""
+    """A step of the run fails."""
 
 
 class InconclusiveError(AcceptanceError):
-    """A step could not be made to happen; nothing is wrong, and nothing is proven."""
+    """The conditions of a step did not occur. It has neither failed nor passed."""
 
 
 class TimedOutError(AcceptanceError):
-    """A wait has reached its bound."""
+    """A wait has reached its time limit."""
 
 
 def error_code(error: ClientError) -> str:
-    """The AWS error code of a refused call."""
+    """Return the AWS error code of a refused call."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def refusal(error: ClientError) -> str:
-    """What AWS has refused to whoever runs this, and the remedy where there is one."""
+    """Return a sentence about a call that AWS refused, with the remedy if there is one."""
     code, message = error_code(error), " ".join(error.response.get("Error", {}).get("Message", "").split())[:500]
     said = f"AWS refused {error.operation_name}: {code}: {message}"
     if code.startswith("ExpiredToken") or code == "RequestExpired":

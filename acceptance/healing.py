@@ -1,4 +1,4 @@
-"""Steps: a person's request, and a crash in the middle of one, which reconcile heals."""
+"""Steps: a person's request, and a crash in the middle of a request, from which reconcile recovers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from acceptance.walk import Walk
 
 _MINUTE = timedelta(minutes=1)
 _HEALED_WITHIN = 20 * _MINUTE
-"""An intent is given up five minutes after it was written, and a change that was accepted takes as long as it takes."""
+"""Reconcile ends an intent five minutes after it was written. An accepted change takes as long as the reshard."""
 _LONGEST_TIMEOUT = 8
-"""Seconds within which the function finishes a request, cold."""
+"""Seconds within which the function completes a request after a cold start."""
 _LITTLE_MEMORY = 128
-"""Megabytes: the least there is, with which the function is slowest."""
+"""Megabytes: Lambda's minimum, with which the function is slowest."""
 
 
 def request(walk: Walk) -> str:
-    """A person asks for one shard more, and gets it."""
+    """A person requests one more shard, and the stream gets it."""
     target = settle(walk) + 1
     answer = walk.stack.request(target, "acceptance: a request", walk.waiting.now())
     if answer.error:
@@ -37,13 +37,13 @@ def request(walk: Walk) -> str:
 
 
 def crash(walk: Walk) -> str:
-    """Lambda stops the function in the middle of a request, and reconcile brings everything back into order.
+    """Lambda stops the function in the middle of a request, and reconcile recovers.
 
-    Where a time-out of whole seconds falls is a matter of luck: it is made longer second by second, until one falls
-    after the intent was written and before all was done. Nothing has happened as long as it falls before.
+    Where a timeout of whole seconds occurs is random. It is increased second by second until the function stops after
+    it has written the intent and before it is done. An earlier timeout has no effect.
 
     Raises:
-        InconclusiveError: none fell there.
+        InconclusiveError: no timeout occurred in between.
     """
     memory = int(walk.stack.configuration()["MemorySize"])
     cut = _cut_off(walk, memory) or _cut_off(walk, _LITTLE_MEMORY)
@@ -54,7 +54,7 @@ def crash(walk: Walk) -> str:
 
 
 def _cut_off(walk: Walk, memory: int) -> tuple[int, Record] | None:
-    """Make requests under ever longer time-outs; the one that was cut off in the middle, as (seconds, its record)."""
+    """Make requests with increasing timeouts. Return the interrupted one, as (seconds, its record)."""
     stack = walk.stack
     for seconds in range(1, _LONGEST_TIMEOUT + 1):
         target = settle(walk) + 1
@@ -65,13 +65,13 @@ def _cut_off(walk: Walk, memory: int) -> tuple[int, Record] | None:
         if answer.error and new:
             return seconds, new[-1]
         if new and new[-1]["status"] != "SKIPPED":
-            return None  # it was quicker than that
+            return None  # the function was faster than the timeout
     return None
 
 
 @contextmanager
 def _configured(walk: Walk, **settings: int) -> Iterator[None]:
-    """Change the function's configuration; whatever happens, it is put back, since reconcile needs its time."""
+    """Change the function's configuration, and always restore it, because reconcile needs more time."""
     before = walk.stack.configuration()
     try:
         _configure(walk, settings)
@@ -86,7 +86,7 @@ def _configure(walk: Walk, settings: Mapping[str, int]) -> None:
 
 
 def _healed(walk: Walk, seconds: int, record: Record) -> str:
-    """Wait until reconcile has ended what was cut off, and the alarms compute with what the stream has."""
+    """Wait until reconcile has ended the interrupted request and the alarms contain the stream's shard count."""
     stack = walk.stack
 
     def is_over() -> Record | None:

@@ -1,6 +1,6 @@
-"""What a run may have left behind, service by service, found by name; and its deletion.
+"""Finds what a run may have left behind, service by service, by name, and deletes it.
 
-Terraform destroys what its state knows. What it was making when it was stopped, the state may not know.
+Terraform destroys everything in its state. A resource that it was creating when it was stopped may not be in the state.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from acceptance.waiting import Waiting
 from acceptance.walk import Walk
 
 Client: TypeAlias = Any
-"""Of boto3, which makes their classes at run time."""
+"""Clients of boto3, which creates their classes at run time."""
 
 _GONE_WITHIN = timedelta(minutes=3)
-"""How long a service may go on to show what was deleted: SQS says a minute of its queues."""
+"""How long a service may still show a deleted resource: SQS states a minute for its queues."""
 _DELETED_WITHIN = timedelta(minutes=5)
 _NOT_FOUND = {
     "404",
@@ -35,16 +35,16 @@ _NOT_FOUND = {
     "ResourceNotFoundException",
 }
 _ROLE_NAME_CHARACTERS = 28
-"""So much of its name the module puts into those of its roles."""
+"""The number of characters of its name that the module uses in the names of its roles."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource that a run makes.
+    """A kind of resource that a run creates.
 
     Attributes:
-        types: the types of Terraform that are these, or go with them.
-        find: the identities of those that exist.
+        types: the Terraform types of this kind, and of resources that are deleted with it.
+        find: returns the identities of the existing ones.
         delete: deletes one.
 
     """
@@ -57,18 +57,18 @@ class Kind:
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that still exists."""
+    """A resource that still exists."""
 
     kind: Kind
     identity: str
 
     def __str__(self) -> str:
-        """What it is, for people."""
+        """Return the type and the identity."""
         return f"{self.kind.types[0]} {self.identity}"
 
 
 def destroy(walk: Walk) -> str:
-    """Terraform destroys everything; every service is asked whether something is left, and that is deleted.
+    """Destroy everything with Terraform, check every service for leftovers, and delete these.
 
     Raises:
         StepFailedError: Terraform failed, or has left something.
@@ -92,7 +92,7 @@ def destroy(walk: Walk) -> str:
 
 
 def find(account: Account, run: Run) -> Iterator[Leftover]:
-    """Everything of a run that exists."""
+    """Return all resources of a run that exist."""
     for kind in KINDS:
         for identity in _found(kind, account, run.name):
             yield Leftover(kind, identity)
@@ -108,7 +108,7 @@ def _found(kind: Kind, account: Account, name: str) -> list[str]:
 
 
 def _after_a_while(account: Account, run: Run, waiting: Waiting, within: timedelta = _GONE_WITHIN) -> list[Leftover]:
-    """What is left once the services had time to notice."""
+    """Return the leftovers, after services had time to update their listings."""
     left: list[Leftover] = []
 
     def nothing() -> bool:
@@ -123,7 +123,7 @@ def _after_a_while(account: Account, run: Run, waiting: Waiting, within: timedel
 
 
 def _delete(account: Account, leftover: Leftover) -> None:
-    """Delete one; what is gone by now is fine."""
+    """Delete a resource. It is fine if it no longer exists."""
     try:
         leftover.kind.delete(account.client(leftover.kind.service), leftover.identity)
     except ClientError as error:
@@ -185,7 +185,7 @@ def _delete_role(iam: Client, name: str) -> None:
 
 
 def _existing(ask: Callable[[str], object], names: tuple[str, ...]) -> list[str]:
-    """Those of the names about which a service knows something."""
+    """Return those of the names that a service knows."""
     found = []
     for name in names:
         try:
@@ -198,7 +198,7 @@ def _existing(ask: Callable[[str], object], names: tuple[str, ...]) -> list[str]
     return found
 
 
-# What calls comes before what is called, so that nothing is set off meanwhile.
+# Callers are deleted before what they call, so that nothing is invoked meanwhile.
 KINDS = (
     Kind("cloudwatch", ("aws_cloudwatch_metric_alarm",), _alarms, lambda c, i: c.delete_alarms(AlarmNames=[i])),
     Kind(
@@ -231,4 +231,4 @@ KINDS = (
     ),
     Kind("iam", ("aws_iam_role", "aws_iam_role_policy"), _roles, _delete_role),
 )
-"""Everything that a run makes."""
+"""All kinds of resources that a run creates."""

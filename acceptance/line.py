@@ -27,7 +27,7 @@ OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what is asked for; the exit status: 0 if everything held, 1 if not, 2 if nothing was begun, 130 on Ctrl-C."""
+    """Run the command. Return the exit status: 0 if all steps passed, 1 if not, 2 if none began, 130 after Ctrl-C."""
     options = _parse(arguments)
     console = Console(file=sys.stdout)
     for each in ENDINGS:
@@ -112,7 +112,7 @@ def _partition(region: str | None) -> str:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """End as Ctrl-C does, which destroys what was made."""
+    """End as after Ctrl-C, which destroys the resources."""
     del number, frame
     raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Traffic for the stream, by the project's own loader, while something is waited for."""
+"""Traffic for the stream during a wait, from the project's own loader."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from acceptance.waiting import Waiting
 from tools.load import Load, Result, run
 
 SURGE = Load("surge", records_per_second=150, record_bytes=16, minutes=15)
-"""Fills 0.15 of a shard, where the threshold is at 0.1: so little that no line is too slow for it, and that nothing is
-throttled when the loader catches up after a pause. To the alarm and the function a tenth is as good as all of it."""
+"""It fills 0.15 of a shard; the threshold is 0.1. Even slow connections can send that, and nothing is throttled when
+the loader catches up after a pause. The alarm and the function work with a tenth of a shard as with a full one."""
 
 IDLE = Load("idle", records_per_second=1, record_bytes=16, minutes=30)
-"""Next to nothing, rather than nothing: whether Kinesis reports a silent stream at all is not documented, and the
-autoscaler never shrinks a stream of which nothing is known."""
+"""Almost no traffic. AWS does not document whether Kinesis reports metrics of a stream without traffic, and the
+autoscaler never shrinks a stream without metrics."""
 
 
 class _EnoughError(Exception):
-    """What was waited for has happened."""
+    """The condition of the wait is met."""
 
 
 def under(load: Load, stream: str, kinesis: Any, waiting: Waiting, reached: Callable[[], bool]) -> Result:  # noqa: ANN401 - a client
-    """Write a load to a stream until something is so, or the load is over; what was written by then."""
+    """Write a load to a stream until a condition is met or the load ends. Return what was written."""
     result = Result()
 
     def report(so_far: Result) -> None:

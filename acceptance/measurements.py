@@ -1,4 +1,4 @@
-"""What a run has measured, and the page on which it is kept: docs/measured.md."""
+"""The measurements of a run, and the page that records them: docs/measured.md."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FURTHER: Mapping[str, str] = {
     "splits_count_as_calls": "whether SplitShard is refused too once the day's UpdateShardCount calls are spent",
     "runtime_botocore": "the SDK of Lambda's runtime python3.13",
 }
-"""What is measured and has no assumption in the simulator, by name."""
+"""Measurements without an assumption in the simulator, by name."""
 
 
 MEASURED_BY_NO_STEP = frozenset(
@@ -48,11 +48,11 @@ MEASURED_BY_NO_STEP = frozenset(
         "update_calls_per_second",
     }
 )
-"""Assumptions that a run leaves alone: they would take other accounts' worth of streams, or say nothing by one run."""
+"""Assumptions that a run does not measure: that would need many streams, or a single run would not be significant."""
 
 
 def subjects() -> dict[str, tuple[str, str, str]]:
-    """Everything that can be measured, by name: what it is, what is assumed, on what ground."""
+    """All possible measurements by name: the meaning, the assumption, and its source."""
     assumed = {
         each.name: (each.metadata["what"], each.metadata["shown"], each.metadata["source"]) for each in fields(ASSUMED)
     }
@@ -61,13 +61,13 @@ def subjects() -> dict[str, tuple[str, str, str]]:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One value.
+    """One measurement.
 
     Attributes:
         name: an assumption of `simulator.aws.assumptions`, or one of FURTHER.
-        value: what takes the assumption's place: a number, or a word.
-        said: the value for people, with its spread and how often it was measured.
-        at: when.
+        value: the value that replaces the assumption: a number or a word.
+        said: the value as text, with its spread and the number of measurements.
+        at: the time of the measurement.
 
     """
 
@@ -79,50 +79,50 @@ class Measurement:
 
 @dataclass
 class Measurements:
-    """What a run has measured so far, by name, and what it could not measure."""
+    """The measurements of a run so far, by name, and those that failed."""
 
     taken: dict[str, Measurement] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     def take(self, name: str, value: float | str, said: str, at: datetime) -> None:
-        """Keep a value; a later one of the same name takes its place."""
+        """Store a value. It replaces an earlier one of the same name."""
         if name not in subjects():
             raise KeyError(f"{name} is no subject of measurement")
         self.taken[name] = Measurement(name, value, said, at.strftime("%Y-%m-%d %H:%M UTC"))
 
     def take_seconds(self, name: str, seconds: Sequence[float], at: datetime, what: str = "") -> None:
-        """Keep durations: their median is the value."""
+        """Store durations. Their median is the value."""
         if seconds:
             self.take(name, percentile(seconds, 50), f"{spread(seconds)}{f'; {what}' if what else ''}", at)
 
     def leave(self, name: str, why: str) -> None:
-        """Say why something could not be measured."""
+        """Store why a measurement failed."""
         self.failed[name] = why
 
     def values(self) -> dict[str, float | str]:
-        """The values by name, as `simulator.aws.assumptions.measured` takes them."""
+        """Return the values by name, in the form of `simulator.aws.assumptions.measured`."""
         return {name: each.value for name, each in self.taken.items()}
 
     def write(self, file: Path) -> None:
-        """Write all of it as JSON."""
+        """Write all measurements as JSON."""
         document = {"taken": {name: asdict(each) for name, each in self.taken.items()}, "failed": self.failed}
         file.write_text(json.dumps(document, indent=1) + "\n")
 
     def table(self) -> str:
-        """A table in Markdown of what was measured, and of what was not and why."""
+        """Return a Markdown table of the measurements, and of the failed ones with the reason."""
         rows = [(f"`{name}`", subjects()[name][0], each.said, each.at) for name, each in self.taken.items()]
         rows += [(f"`{name}`", subjects()[name][0], f"not measured: {why}", "") for name, why in self.failed.items()]
         return _table(("name", "what", "measured", "when"), rows) if rows else "Nothing was measured.\n"
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """The smallest value that so many percent of the values do not exceed."""
+    """Return the smallest value that is not exceeded by `percent` percent of the values."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
 
 
 def spread(seconds: Sequence[float]) -> str:
-    """Durations for people: one as it is, several by their percentiles."""
+    """Return durations as text: a single one as it is, several by their percentiles."""
     if len(seconds) == 1:
         return f"{seconds[0]:.0f} s"
     p50, p90, p99 = (percentile(seconds, each) for each in (50, 90, 99))
@@ -131,14 +131,14 @@ def spread(seconds: Sequence[float]) -> str:
 
 
 def empty_table() -> str:
-    """The table of docs/measured.md before anybody has measured anything."""
+    """Return the table of docs/measured.md without any measurement."""
     return _with({})
 
 
 def keep(measurements: Measurements, *, where: str, is_aws: bool, page: Path = PAGE) -> bool:
-    """Put what was measured on AWS into the page; whether there was anything to put.
+    """Write measurements on AWS to the page. Return whether there were any.
 
-    What was measured elsewhere never gets there: it says nothing about AWS.
+    Measurements on other systems are never written, because they are not valid for AWS.
     """
     if not is_aws or not measurements.taken:
         return False
@@ -152,7 +152,7 @@ def keep(measurements: Measurements, *, where: str, is_aws: bool, page: Path = P
 
 
 def _with(known: Mapping[str, Sequence[str]]) -> str:
-    """The page's table with what is known, by name: what was measured, when and where."""
+    """Return the page's table with the known measurements by name: value, time and place."""
     unknown = {name: (NO_STEP if name in MEASURED_BY_NO_STEP else NOT_YET, "") for name in subjects()}
     rows = [(f"`{name}`", *about, *known.get(name, unknown[name])) for name, about in subjects().items()]
     return _table(_TITLES, rows)
@@ -169,5 +169,5 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A text that stays in its cell."""
+    """Escape text for a table cell."""
     return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.split()))

@@ -1,8 +1,8 @@
-"""What whoever runs this has to be allowed, scoped by name wherever AWS knows resources: acceptance/policy.json.
+"""The permissions for a run, limited by name where AWS supports it: acceptance/policy.json.
 
     python -m acceptance policy --region us-gov-west-1
 
-prints it for another partition. Actions and the resources they know are from the Service Authorization Reference.
+prints the policy for another partition. Actions and their resource types are from the Service Authorization Reference.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ _SCOPED: tuple[Scoped, ...] = (
         ),
     ),
 )
-"""By service: what the names of its resources begin with, and what is done with them."""
+"""For each service: the prefixes of resource names, and the actions."""
 
 _ROLE_ACTIONS = (
     "CreateRole",
@@ -168,11 +168,11 @@ _ANYWHERE = (
     "sns:GetSubscriptionAttributes",
     "sns:Unsubscribe",
 )
-"""What knows no resources, or lists them."""
+"""Actions without resource-level permissions, and actions that list resources."""
 
 
 def statements(partition: str) -> list[dict[str, Any]]:
-    """The policy's statements for a partition, in any account and region of it."""
+    """Return the policy's statements for a partition, for any account and region in it."""
     roles = f"arn:{partition}:iam::*:role{ROLE_PATH}*"
     scoped = [
         {
@@ -198,5 +198,5 @@ def statements(partition: str) -> list[dict[str, Any]]:
 
 
 def document(partition: str) -> str:
-    """The policy as JSON."""
+    """Return the policy as JSON."""
     return json.dumps({"Version": "2012-10-17", "Statement": statements(partition)}, indent=2)

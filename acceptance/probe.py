@@ -1,4 +1,4 @@
-"""Measures what AWS does not document, beside the walk: on a stream that nobody scales, and in CloudWatch."""
+"""Measures what AWS does not document, in parallel with the steps: an extra stream, and CloudWatch."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _GIVE_UP_AFTER = 20 * _MINUTE
 _LOOK_BACK = 12 * _MINUTE
 _LAG_SAMPLES, _LAG_WITHIN = 3, 30.0
 _LATEST = 4 * _MINUTE
-"""A minute that is younger may not have arrived."""
+"""Datapoints of later minutes may not have arrived."""
 _COUNTS = (2, 4, 2, 3, 2, 1, 2, 1, 2, 1, 2, 1)
-"""Where the stream is sent, from 1 shard on: by doubles, halves, and what is no multiple of 25%; over ten."""
+"""The targets of the probe stream, from 1 shard: doubles, halves, and non-multiples of 25%; more than ten."""
 
 
 class _StoppedError(Exception):
-    """The probe cannot go on; the message says why."""
+    """The probe cannot continue. The message contains the reason."""
 
 
 class Probe:
-    """What Kinesis refuses, and how long it takes. Its `steps` are taken one at each look of the walk."""
+    """Measures Kinesis's refusals and durations. One of its `steps` runs at each poll of a wait."""
 
     def __init__(self, stack: Stack, waiting: Waiting, measurements: Measurements) -> None:
         """Measure with the stack's probe stream, which has one shard."""
@@ -42,7 +42,7 @@ class Probe:
         self.written_at: datetime | None = None
 
     def steps(self) -> Iterator[None]:
-        """Go through everything; each step of the iterator is one look."""
+        """Run all measurements. Each step of the iterator runs at one poll."""
         try:
             yield from self._everything()
         except (BotoCoreError, ClientError, _StoppedError) as problem:
@@ -78,7 +78,7 @@ class Probe:
         yield from self._split_and_merge(current)
 
     def _update(self, target: int) -> ClientError | None:
-        """Ask for a count; the refusal, if it is one."""
+        """Request a shard count. Return the refusal, or None."""
         try:
             self._kinesis.update_shard_count(
                 StreamName=self._name, TargetShardCount=target, ScalingType="UNIFORM_SCALING"
@@ -88,10 +88,10 @@ class Probe:
         return None
 
     def _try_refused(self, name: str, target: int) -> None:
-        """Ask for what must be refused.
+        """Make a request that Kinesis must refuse.
 
         Raises:
-            _StoppedError: it was not: the stream is not where the rest expects it.
+            _StoppedError: Kinesis accepted it, so the stream is not in the expected state.
         """
         refused = self._update(target)
         said = "accepted" if refused is None else _said(refused)
@@ -100,7 +100,7 @@ class Probe:
             raise _StoppedError(f"Kinesis accepted a target that {name} is about")
 
     def _reach(self, count: int, before: int | None = None) -> Iterator[None]:
-        """Look until the stream is ACTIVE with so many shards; coming from another count, note what it says before."""
+        """Poll until the stream is ACTIVE with this count. During a change, store the count that Kinesis shows."""
         until = self._waiting.now() + _GIVE_UP_AFTER
         while True:
             summary = self._stack.stream(self._name)
@@ -129,7 +129,7 @@ class Probe:
         self._taken.take_seconds("reshard_seconds", every, self._waiting.now(), each)
 
     def _split_and_merge(self, current: int) -> Iterator[None]:
-        """Whether splits go on where UpdateShardCount does not, and how long they take."""
+        """Measure whether splits are accepted after UpdateShardCount is refused, and how long they take."""
         shards = self._kinesis.list_shards(StreamName=self._name, ShardFilter={"Type": "AT_LATEST"})["Shards"]
         shard, keys = shards[0], shards[0]["HashKeyRange"]
         middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"])) // 2
@@ -153,7 +153,7 @@ class Probe:
 
 
 def watch_delay(stack: Stack, waiting: Waiting, taken: Measurements) -> Iterator[None]:
-    """Note when each minute's datapoint first shows, and when it last changes; without end."""
+    """Record endlessly when each minute's datapoint first appears and when it last changes."""
     began = waiting.now()
     values: dict[datetime, float] = {}
     first: dict[datetime, float] = {}
@@ -163,11 +163,11 @@ def watch_delay(stack: Stack, waiting: Waiting, taken: Measurements) -> Iterator
         try:
             seen = stack.minutes(stack.stream_name, "IncomingRecords", now - _LOOK_BACK, now)
         except (BotoCoreError, ClientError):
-            seen = {}  # it is looked at again in seconds
+            seen = {}  # it is polled again within seconds
         for minute, value in seen.items():
             end = minute + _MINUTE
             if end < began or now < end:
-                continue  # how late it was is not known, or it goes on
+                continue  # its delay is unknown, or it may still change
             late = (now - end).total_seconds()
             if minute not in first:
                 first[minute] = late
@@ -179,7 +179,7 @@ def watch_delay(stack: Stack, waiting: Waiting, taken: Measurements) -> Iterator
 
 
 def silence(stack: Stack, probe: Probe, waiting: Waiting, taken: Measurements) -> None:
-    """Whether a stream reports zeros or nothing in minutes without traffic: the probe's, after its one record."""
+    """Measure whether a stream reports zeros or nothing in minutes without traffic: the probe, after its one record."""
     now = waiting.now()
     if probe.written_at is None or now - probe.written_at < 2 * _LATEST:
         taken.leave("reports_when_idle", "the probe stream was not silent for long enough")
@@ -192,7 +192,7 @@ def silence(stack: Stack, probe: Probe, waiting: Waiting, taken: Measurements) -
 
 
 def alarm_lag(stack: Stack, waiting: Waiting, taken: Measurements) -> None:
-    """How long DescribeAlarms shows an old state: the scale-up alarm is set, and looked at at once."""
+    """Measure how long DescribeAlarms shows an old state: set the scale-up alarm's state and poll it at once."""
     cloudwatch: Any = stack.account.client("cloudwatch")
     lags: list[float] = []
     for sample in range(_LAG_SAMPLES):
@@ -210,7 +210,7 @@ def alarm_lag(stack: Stack, waiting: Waiting, taken: Measurements) -> None:
 
 
 def facts(stack: Stack, waiting: Waiting, taken: Measurements) -> None:
-    """What need only be asked for: the shard quota, and the SDK of Lambda's runtime."""
+    """Read the shard quota, and the SDK version of Lambda's runtime."""
     limit = int(stack.account.client("kinesis").describe_limits()["ShardLimit"])
     taken.take("shard_limit", limit, f"{limit:,} in this account", waiting.now())
     answer = stack.invoke({}, stack.runtime_function_name)

@@ -1,6 +1,6 @@
-"""The walk on a local AWS, in virtual time: `--local`.
+"""The run on a local AWS, in virtual time: `--local`.
 
-Terraform and the function's package are real; CloudWatch's minutes go by as soon as somebody waits for them.
+Terraform and the function's package are real. CloudWatch's minutes pass as soon as something waits for them.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from simulator.traffic import Traffic
 
 _MINUTE = timedelta(minutes=1)
 _LEAST_SLEEP = 2.0
-"""The loader pauses for milliseconds, since AWS takes time for each call; here none passes unless somebody sleeps."""
+"""The loader pauses for milliseconds, because calls of AWS take time. Here time passes only while something sleeps."""
 _A_CALL = timedelta(seconds=0.25)
-"""What each API call of the function takes while the walk has it time out: long enough that a time-out of seconds falls
-between two of them."""
+"""The duration of each API call of the function during the timeout step: long enough that a timeout of whole seconds
+occurs between two calls."""
 
 
 class VirtualTime:
-    """The pace of a local AWS: a sleep moves its clock, and carries out what is due meanwhile."""
+    """The time of a local AWS: a sleep advances its clock, and runs everything that becomes due."""
 
     def __init__(self, aws: LocalAWS) -> None:
-        """Move this AWS."""
+        """Use this AWS."""
         self._aws = aws
 
     def now(self) -> datetime:
-        """The present moment there."""
+        """Return its current time."""
         return self._aws.clock.now()
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds go by, two at the least. Streams report each minute, the silent ones too."""
+        """Advance by this many seconds, at least two. Streams report each minute, also without traffic."""
         clock = self._aws.clock
         end = clock.now() + timedelta(seconds=max(seconds, _LEAST_SLEEP))
         while (minute := clock.now().replace(second=0, microsecond=0) + _MINUTE) <= end:
@@ -46,14 +46,14 @@ class VirtualTime:
 
 @contextmanager
 def local_aws() -> Iterator[LocalAWS]:
-    """A local AWS over HTTP, in which the function's calls take time while its time-out is short."""
+    """A local AWS over HTTP, in which the function's calls take time while its timeout is short."""
     with LocalAWS(Transport.HTTP) as aws:
         calls_take_time(aws)
         yield aws
 
 
 def calls_take_time(aws: LocalAWS) -> None:
-    """Let each API call of the function take time, so that its time-out may fall between two of them."""
+    """Make each API call of the function take time, so that its timeout can occur between two of them."""
 
     def take_time(call: ApiCall) -> None:
         del call

@@ -1,4 +1,4 @@
-"""What a run shows while it runs, the page that it leaves, and the JUnit file."""
+"""The console output of a run, the page that it writes, and the JUnit file."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _MARKS = {
 
 
 class Progress:
-    """Shows the walk on a console: a line for each step, and what is waited for meanwhile."""
+    """Shows the run on a console: a line for each step, and the current wait."""
 
     def __init__(self, console: Console) -> None:
-        """Show it there."""
+        """Show the run on this console."""
         self._console = console
         self._title = ""
         self._status: Status | None = None
         self._waiting_for = ""
 
     def begins(self, step: Step, number: int, of: int) -> None:
-        """Show that a step begins."""
+        """Show the start of a step."""
         self._title = f"{number}/{of} {step.title}"
         if self._console.is_terminal:
             self._status = self._console.status(escape(self._title))
@@ -43,7 +43,7 @@ class Progress:
             self._console.print(f"  {self._title} …", markup=False, highlight=False)
 
     def show(self, doing: str) -> None:
-        """Show what is being done; where it cannot be shown in place, only what is new."""
+        """Show the current activity. If it cannot be updated in place, print only changes."""
         if self._status is not None:
             room = max(20, self._console.width - len(self._title) - 6)
             self._status.update(f"{escape(self._title)}  [dim]{escape(doing[:room])}[/]")
@@ -52,7 +52,7 @@ class Progress:
             self._console.print(f"      {doing}", style="dim", markup=False, highlight=False, soft_wrap=True)
 
     def ends(self, result: Result) -> None:
-        """Show what became of a step."""
+        """Show the result of a step."""
         if self._status is not None:
             self._status.stop()
             self._status = None
@@ -63,12 +63,12 @@ class Progress:
 
 
 def succeeded(results: Sequence[Result]) -> bool:
-    """Whether everything held that could be tried."""
+    """Return whether all steps that could run passed."""
     return all(result.verdict in (Verdict.PASSED, Verdict.INCONCLUSIVE) for result in results)
 
 
 def page(walk: Walk, results: Sequence[Result], began: datetime, ended: datetime) -> str:
-    """The report as a page in Markdown."""
+    """Return the report as a Markdown page."""
     account = walk.account
     where = "AWS" if account.is_aws else f"not AWS, but {account.client('kinesis').meta.endpoint_url}"
     verdict = "Everything held." if succeeded(results) else "Some steps failed."
@@ -92,12 +92,12 @@ def page(walk: Walk, results: Sequence[Result], began: datetime, ended: datetime
 
 
 def _cell(text: str) -> str:
-    """A text that stays in its cell of a table."""
+    """Escape text for a table cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def junit(results: Sequence[Result], name: str, began: datetime) -> str:
-    """The results as JUnit XML."""
+    """Return the results as JUnit XML."""
     failed = sum(each.verdict in (Verdict.FAILED, Verdict.INTERRUPTED) for each in results)
     skipped = sum(each.verdict in (Verdict.NOT_RUN, Verdict.INCONCLUSIVE) for each in results)
     seconds = sum(each.took.total_seconds() for each in results)
@@ -127,7 +127,7 @@ def junit(results: Sequence[Result], name: str, began: datetime) -> str:
 
 
 def write(walk: Walk, results: Sequence[Result], began: datetime, folder: Path, say: Callable[[str], None]) -> None:
-    """Write page, JUnit file and measurements into the folder, and say where they are."""
+    """Write page, JUnit file and measurements to the folder, and print their paths."""
     ended = walk.waiting.now()
     files = {
         "report.md": page(walk, results, began, ended),

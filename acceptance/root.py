@@ -1,4 +1,4 @@
-"""The Terraform root of a run, and the folder in which it is kept with its state."""
+"""The Terraform root of a run, and the folder that contains it with its state."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from acceptance.errors import AcceptanceError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PREFIX = "kinesis-acceptance-"
-"""What every name begins with. acceptance/policy.json is about these names."""
+"""The prefix of every name. acceptance/policy.json allows these names."""
 ROLE_PATH = "/kinesis-acceptance/"
-"""The path of every role, by which they can be listed and permitted."""
+"""The path of every role, by which roles can be listed and permitted."""
 TAG = "kinesis-autoscaler-acceptance"
-"""The tag of everything that can have one; its value is the run's name."""
+"""The tag of every resource that supports tags. Its value is the run's name."""
 _NAME = re.compile(rf"{PREFIX}[0-9a-f]{{8}}")
 
 SCALE_UP_THRESHOLD = 0.1
@@ -196,14 +196,14 @@ def handler(event, context):
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what it is called, and where it is.
+    """One run: its name and place.
 
     Attributes:
-        name: of the autoscaler and the stream; what everything else begins with.
+        name: the name of the autoscaler and the stream, and the prefix of all other names.
         region: the region.
-        account_id: the account; nothing of it is to be looked for in another.
-        profile: the profile whose credentials are used; None: those of the environment.
-        endpoint_url: where requests go instead of to AWS.
+        account_id: the account. Resources are searched only there.
+        profile: the profile for credentials; None for those of the environment.
+        endpoint_url: the endpoint instead of AWS.
 
     """
 
@@ -215,12 +215,12 @@ class Run:
 
     @classmethod
     def begin(cls, region: str, account_id: str, profile: str | None = None, endpoint_url: str | None = None) -> Self:
-        """A run with a name that no other has."""
+        """Return a run with a unique name."""
         return cls(f"{PREFIX}{secrets.token_hex(4)}", region, account_id, profile, endpoint_url)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The run that is kept in a folder.
+        """Return the run in a folder.
 
         Raises:
             AcceptanceError: there is none.
@@ -234,14 +234,14 @@ class Run:
         return run
 
     def default_folder(self) -> Path:
-        """Where it is kept unless another folder is given."""
+        """The default folder of a run."""
         return REPOSITORY / "build" / "acceptance" / self.name
 
     def write(self, folder: Path) -> None:
-        """Put the root and whatever it needs into a folder, in place of a run of which nothing is left.
+        """Write the root and its files to a folder. They replace a run that left nothing behind.
 
         Raises:
-            AcceptanceError: it holds a run of which something is left, or cannot be written to.
+            AcceptanceError: the folder contains a run with resources, or is not writable.
         """
         if _has_resources(folder / "terraform.tfstate"):
             command = destroy_command(folder)
@@ -257,12 +257,12 @@ class Run:
 
     @property
     def variables(self) -> Mapping[str, Any]:
-        """The values that the root's variables begin with."""
+        """Return the initial values of the root's variables."""
         return {"name": self.name, "region": self.region, "dry_run": False, "note": "made"}
 
 
 def _has_resources(state: Path) -> bool:
-    """Whether a state knows of anything; one that cannot be read may."""
+    """Return whether a state contains resources. An unreadable state may contain some."""
     try:
         return bool(json.loads(state.read_text())["resources"])
     except FileNotFoundError:
@@ -272,19 +272,19 @@ def _has_resources(state: Path) -> bool:
 
 
 def is_of_a_run(name: str) -> bool:
-    """Whether this can only be the name of a run; nothing else is ever deleted."""
+    """Return whether this is certainly the name of a run. Nothing else is ever deleted."""
     return _NAME.fullmatch(name) is not None
 
 
 def destroy_command(folder: Path) -> str:
-    """The one command that removes what a run has made, with the Python that has what it takes."""
+    """Return the command that removes everything of a run, with the Python that has the required packages."""
     python = Path(sys.executable)
     shown = python.relative_to(REPOSITORY) if python.is_relative_to(REPOSITORY) else python
     return f"{shown} -m acceptance destroy --work-folder {os.path.relpath(folder)}"
 
 
 def _main(folder: Path) -> str:
-    """The root, with the module where it is seen from the folder: from an absolute path Terraform would copy all."""
+    """Return the root. The module's path is relative, because with an absolute path Terraform would copy everything."""
     repository = os.path.relpath(REPOSITORY, folder.resolve())
     replacements = {
         "TAG": TAG,
@@ -301,10 +301,10 @@ def _main(folder: Path) -> str:
 
 
 def _archive(name: str, text: str) -> bytes:
-    """A zip of one file, the same bytes each time."""
+    """Return a zip of one file. The same content gives the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        entry = zipfile.ZipInfo(name)  # of 1980, as every zip that is to be the same again
+        entry = zipfile.ZipInfo(name)  # dated 1980, so that the bytes are the same
         entry.external_attr = 0o644 << 16
         archive.writestr(entry, text)
     return buffer.getvalue()

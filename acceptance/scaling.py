@@ -1,4 +1,4 @@
-"""Steps: it is applied, it scales up and down by its alarms, and Terraform finds nothing to change."""
+"""Steps: Terraform applies, the stream scales up and down by its alarms, and plans are empty."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tools.load import Load
 
 _MINUTE = timedelta(minutes=1)
 RESHARD_WITHIN = 20 * _MINUTE
-"""Kinesis says "a few minutes" of a change of the shard count."""
+"""Kinesis documents "a few minutes" for a change of the shard count."""
 IN_STEP_WITHIN = 3 * _MINUTE
-"""The alarms are rewritten right after the call. If it takes longer, DescribeAlarms lags, or a reconcile mended it."""
+"""The alarms are rewritten right after the call. Later than this, DescribeAlarms lags, or a reconcile did it."""
 RECORDED_WITHIN = 5 * _MINUTE
-"""A record is finished by the reconcile after the reshard, which is once a minute here."""
+"""A record is completed by the reconcile after the reshard, which runs once a minute here."""
 _PLAN_WITHIN, _PLAN_EVERY = 3 * _MINUTE, timedelta(seconds=20)
 _SHARD_RECORDS_A_MINUTE = 60_000
 
 
 def apply(walk: Walk) -> str:
-    """Terraform makes everything, and Lambda is ready."""
+    """Terraform creates everything, and Lambda is ready."""
     walk.terraform.init()
     outcome = walk.apply()
     walk.know_stack()
@@ -40,7 +40,7 @@ def apply(walk: Walk) -> str:
 
 
 def answers(walk: Walk) -> str:
-    """The function can be invoked, and finds its stream: what IAM has granted is in force."""
+    """The function can be invoked, and finds its stream, so IAM's permissions are in effect."""
     errors: list[str] = []
 
     def reconciled() -> bool:
@@ -60,7 +60,7 @@ def answers(walk: Walk) -> str:
 
 
 def settle(walk: Walk) -> int:
-    """Wait until nothing is under way; the open shards."""
+    """Wait until no change is in progress. Return the open shards."""
     stack = walk.stack
 
     def at_rest() -> int | None:
@@ -70,7 +70,7 @@ def settle(walk: Walk) -> int:
 
 
 def plan_is_empty(after: str) -> Callable[[Walk], str]:
-    """A step: after something Terraform finds nothing to change; AWS may take a while to show all that was made."""
+    """Return a step: after an event, a plan is empty. AWS may need some time until it shows all changes."""
 
     def step(walk: Walk) -> str:
         require_empty_plan(walk, after)
@@ -80,7 +80,7 @@ def plan_is_empty(after: str) -> Callable[[Walk], str]:
 
 
 def require_empty_plan(walk: Walk, after: str) -> None:
-    """Plan, and again for a while where something is found to change; in the middle of a reshard something would be."""
+    """Plan, and repeat for a while if there are changes. In the middle of a reshard there would be."""
     settle(walk)
     found: list[str] = []
 
@@ -96,7 +96,7 @@ def require_empty_plan(walk: Walk, after: str) -> None:
 
 
 def scale_up(walk: Walk) -> str:
-    """Traffic makes the alarm fire, the alarm calls the function, and the function doubles the stream."""
+    """Traffic fires the alarm, the alarm invokes the function, and the function doubles the stream."""
     since = walk.waiting.now()
     record = _scaled_under(walk, SURGE, UP)
     said = finished(walk, record)
@@ -106,12 +106,12 @@ def scale_up(walk: Walk) -> str:
 
 
 def scale_down(walk: Walk) -> str:
-    """Once the traffic is over the other alarm fires, and the stream shrinks."""
+    """After the traffic the other alarm fires, and the stream shrinks."""
     return finished(walk, _scaled_under(walk, IDLE, DOWN))
 
 
 def _scaled_under(walk: Walk, load: Load, direction: str) -> Record:
-    """The record of a scaling by an alarm, under a load; the loader stops when it is there."""
+    """Return the record of a scaling by an alarm, under a load. The loader stops when there is a record."""
     stack, waiting = walk.stack, walk.waiting
     since, within = waiting.now(), timedelta(minutes=load.minutes)
     fired_at: datetime | None = None
@@ -139,7 +139,7 @@ def _scaled_under(walk: Walk, load: Load, direction: str) -> Record:
 
 
 def finished(walk: Walk, record: Record) -> str:
-    """A scaling comes to its end: the stream has the shards, both alarms compute with them, the record says so."""
+    """Wait for the end of a scaling: the stream and both alarms have the new count, and the record is complete."""
     stack, waiting, target = walk.stack, walk.waiting, int(record.get("to_shard_count", 0))
     _require_no_failure(record)
     try:
@@ -168,7 +168,7 @@ def finished(walk: Walk, record: Record) -> str:
 
 
 def require_alarms_in_step(walk: Walk, target: int, record: Record | None = None) -> None:
-    """Both alarms compute with the open shards."""
+    """Wait until both alarms contain the number of open shards."""
     stack = walk.stack
 
     def in_step() -> bool:
@@ -198,7 +198,7 @@ def _as_recorded(stack: Stack, record: Record) -> str:
 
 
 def _measure_the_way(walk: Walk, since: datetime, record: Record) -> None:
-    """How long the way from the breach to the new shards took, leg by leg."""
+    """Measure the parts of the time from the breach to the new shards."""
     now, taken = walk.waiting.now(), walk.measurements
     fired_at = datetime.fromisoformat(record["event_time"].partition("#")[0])
     looked_at = datetime.fromisoformat(record["started_at"])
@@ -222,7 +222,7 @@ def _measure_breach(walk: Walk, since: datetime, fired_at: datetime, taken: Meas
 
 
 def tag_change(walk: Walk) -> str:
-    """A tag of the stream changes in one apply, which touches the stream and nothing else."""
+    """A tag of the stream changes in one apply, which changes only the stream."""
     settle(walk)
     outcome = walk.apply(note="changed")
     if outcome.touched != {"aws_kinesis_stream.this": "update"}:

@@ -1,4 +1,4 @@
-"""What was applied, as the steps see it: the stream, its alarms, the function, the audit table."""
+"""The applied resources: the stream, its alarms, the function, the audit table."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Record = Mapping[str, Any]
 """An item of the audit table."""
 
 _POLLS = 5
-"""A short poll asks some of SQS' servers only. A long one would never end where time goes by in sleeps alone."""
+"""A short poll asks only some of SQS's servers. A long poll would never end where time passes only during sleeps."""
 
 _read = TypeDeserializer().deserialize
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a synchronous invocation was answered: the payload, or the error that the function ended with."""
+    """The answer to a synchronous invocation: the payload, or the function's error."""
 
     payload: Mapping[str, Any]
     error: str | None = None
@@ -37,7 +37,7 @@ class Stack:
     """The autoscaler and its streams."""
 
     def __init__(self, account: Account, outputs: Mapping[str, str]) -> None:
-        """Know them by the root's output `stack`."""
+        """Read the identities from the root's output `stack`."""
         self.account = account
         self.stream_name = outputs["stream_name"]
         self.probe_name = outputs["probe_name"]
@@ -52,27 +52,27 @@ class Stack:
     # The stream
 
     def stream(self, name: str | None = None) -> Mapping[str, Any]:
-        """DescribeStreamSummary's answer."""
+        """Return the answer of DescribeStreamSummary."""
         answer = self.account.client("kinesis").describe_stream_summary(StreamName=name or self.stream_name)
         summary: Mapping[str, Any] = answer["StreamDescriptionSummary"]
         return summary
 
     def active_with(self, name: str | None = None) -> int | None:
-        """The open shards of a stream that is ACTIVE; None while it is not."""
+        """Return the open shards of a stream that is ACTIVE, else None."""
         summary = self.stream(name)
         return int(summary["OpenShardCount"]) if summary["StreamStatus"] == "ACTIVE" else None
 
     # Its alarms
 
     def alarms(self) -> dict[str, Mapping[str, Any]]:
-        """Both alarms by their direction."""
+        """Return both alarms by direction."""
         names = list(self.alarm_names.values())
         found = self.account.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
         by_name = {alarm["AlarmName"]: alarm for alarm in found}
         return {direction: by_name[name] for direction, name in self.alarm_names.items() if name in by_name}
 
     def counts_in_alarms(self) -> dict[str, int]:
-        """The literal `shardCount` of each alarm, by its name."""
+        """Return the literal `shardCount` of each alarm, by name."""
         return {
             alarm["AlarmName"]: int(float(query["Expression"]))
             for alarm in self.alarms().values()
@@ -81,7 +81,7 @@ class Stack:
         }
 
     def minutes(self, name: str, metric: str, since: datetime, until: datetime) -> dict[datetime, float]:
-        """The sum of a metric of Kinesis in each minute of which CloudWatch has a datapoint."""
+        """Return the sum of a Kinesis metric for each minute with a datapoint."""
         query = {
             "Id": "m",
             "MetricStat": {
@@ -113,7 +113,7 @@ class Stack:
         return Answer(payload)
 
     def request(self, shard_count: int, reason: str, at: datetime) -> Answer:
-        """Ask the function for a shard count, as a person would."""
+        """Request a shard count from the function, as a person would."""
         return self.invoke(
             {
                 "action": "scale",
@@ -125,25 +125,25 @@ class Stack:
         )
 
     def configuration(self) -> Mapping[str, Any]:
-        """The function's configuration."""
+        """Return the function's configuration."""
         found: Mapping[str, Any] = self.account.client("lambda").get_function_configuration(
             FunctionName=self.function_name
         )
         return found
 
     def configure(self, **settings: int) -> None:
-        """Change the function's configuration behind Terraform's back."""
+        """Change the function's configuration without Terraform."""
         self.account.client("lambda").update_function_configuration(FunctionName=self.function_name, **settings)
 
     def is_settled(self) -> bool:
-        """Whether the function's latest configuration is in force."""
+        """Return whether the function's latest configuration is in effect."""
         found = self.configuration()
         return found.get("State") == "Active" and found.get("LastUpdateStatus", "Successful") == "Successful"
 
     # Its records
 
     def records(self) -> list[Record]:
-        """The stream's items in the audit table, oldest first."""
+        """Return the stream's items in the audit table, oldest first."""
         pages = (
             self.account.client("dynamodb")
             .get_paginator("query")
@@ -157,17 +157,17 @@ class Stack:
         return [{name: _read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
 
     def find(self, event_time: str) -> Record | None:
-        """The record of one event."""
+        """Return the record of one event."""
         return next((record for record in self.records() if record["event_time"] == event_time), None)
 
     def open_records(self) -> list[Record]:
-        """Those that are not finished."""
+        """Return the unfinished records."""
         return [record for record in self.records() if record["status"] in ("PENDING", "UPDATING")]
 
-    # What is told of failures
+    # Failures
 
     def dead_letters(self) -> list[str]:
-        """The errors of events that failed for good, as far as the queue shows them."""
+        """Return the errors of permanently failed events in the queue."""
         bodies: list[Any] = []
         for _ in range(_POLLS):
             answer = self.account.client("sqs").receive_message(
@@ -178,7 +178,7 @@ class Stack:
         return [f"{each.get('errorType', 'error')}: {each.get('errorMessage', '')}" for each in failures]
 
     def log_errors(self, since: datetime) -> list[str]:
-        """The messages of errors in the function's log; nothing where it cannot be read."""
+        """Return the error messages in the function's log, or nothing if it cannot be read."""
         try:
             events = self.account.client("logs").filter_log_events(
                 logGroupName=self.log_group_name,

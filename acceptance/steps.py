@@ -9,11 +9,11 @@ from acceptance.errors import TimedOutError
 from acceptance.walk import Step, Walk
 
 _MEASURED_WITHIN = timedelta(minutes=60)
-"""The probe makes ten changes of a shard count, one after another; some are over by the time it is waited for."""
+"""The probe makes ten consecutive changes of a shard count. Some are complete before the wait for it begins."""
 
 
 def measure(walk: Walk) -> str:
-    """What AWS does not document is measured; what cannot be is told, and fails nothing."""
+    """Measure what AWS does not document. Measurements that fail are reported, and do not fail the step."""
     assert walk.probe is not None, "it began with the first step"
     beside, stack, waiting, taken = walk.probe, walk.stack, walk.waiting, walk.measurements
     probe.facts(stack, waiting, taken)
@@ -28,8 +28,8 @@ def measure(walk: Walk) -> str:
     return f"{len(taken.taken)} values were measured, {len(taken.failed)} could not be."
 
 
-# Splits beyond the day's calls, and hot shards, have inputs of their own once modules/stream has them: their steps come
-# before "measure", with those inputs in acceptance/root.py.
+# Splits beyond the daily quota and of hot shards have inputs in modules/stream. Steps for them would come before
+# "measure", with those inputs in acceptance/root.py.
 WALK = (
     Step("apply", "Terraform applies the autoscaler and two streams", scaling.apply),
     Step("plan-after-apply", "The plan is empty", scaling.plan_is_empty("the apply")),

@@ -1,4 +1,4 @@
-"""Terraform in the folder of a run: its commands, what they say, and how they are stopped."""
+"""Terraform in the folder of a run: its commands, their results, and their interruption."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from simulator.deployment.terraform import TerraformMissingError, cli_environmen
 
 _SETTINGS = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 ENDINGS = [getattr(signal, each) for each in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, each)]
-"""The signals that end a run; Windows has not all of them."""
+"""The signals that end a run. Windows lacks some of them."""
 _LOCKED_FOR = "5m"
-"""How long to wait for another Terraform in this folder: that of a run that was killed may be at work still."""
+"""How long to wait for another Terraform in this folder, for example that of a killed run."""
 _FINISHING = "Terraform finishes what it is doing first; Ctrl-C again stops it"
 _ASKED_TO_STOP = "Terraform was asked to stop; waiting for its state"
 _ABOUT = ("planned_change", "change_summary", "diagnostic", "apply_start", "apply_progress", "apply_complete")
 
 
 class TerraformFailedError(AcceptanceError):
-    """A command failed; the message has what Terraform said."""
+    """A command failed. The message contains Terraform's message."""
 
 
 @dataclass
 class Outcome:
-    """What a plan would change, or an apply or destroy has changed.
+    """The changes in a plan, or those that an apply or destroy has made.
 
     Attributes:
         touched: "create", "update", "delete", "replace", …, by the address of the resource.
-        errors: what went wrong, each as a sentence.
+        errors: the errors, as sentences.
 
     """
 
@@ -43,7 +43,7 @@ class Outcome:
     errors: list[str] = field(default_factory=list)
 
     def take(self, message: Mapping[str, Any]) -> None:
-        """Take in a line of what a command writes under -json."""
+        """Process a line of output under -json."""
         match message.get("type"):
             case "planned_change" if message["change"]["action"] not in ("noop", "read"):
                 self.touched[message["change"]["resource"]["addr"]] = message["change"]["action"]
@@ -54,38 +54,38 @@ class Outcome:
                 self.errors.append(f"{told['summary']}{about}{': ' if detail else ''}{detail}")
 
     def __str__(self) -> str:
-        """What is changed, for people."""
+        """Return the changes as text."""
         return ", ".join(f"{address} ({action})" for address, action in sorted(self.touched.items())) or "nothing"
 
 
 class Commands(Protocol):
-    """What the walk asks of Terraform."""
+    """The Terraform commands that a run uses."""
 
     def init(self) -> None:
-        """Fetch providers and modules."""
+        """Download providers and modules."""
 
     def apply(self, variables: Mapping[str, Any]) -> Outcome:
-        """Apply the root with these variables; they stay in force."""
+        """Apply the root with these variables. Later commands use them too."""
 
     def plan(self) -> Outcome:
-        """Plan the root as it was applied last."""
+        """Plan the root with the variables of the last apply."""
 
     def destroy(self) -> Outcome:
-        """Destroy what the state knows."""
+        """Destroy everything in the state."""
 
     def outputs(self) -> Mapping[str, Any]:
-        """The value of each output."""
+        """Return the value of each output."""
 
 
 class Terraform:
-    """The real one.
+    """The real Terraform.
 
-    Its processes are in a session of their own: Ctrl-C reaches them by us alone. The first lets a command finish, so
-    that its state knows what it has made; a second asks it to stop, as Ctrl-C would.
+    Its processes have their own session, so that Ctrl-C reaches them only through this class. The first Ctrl-C lets a
+    command finish, so that its state contains everything that it created. The second one asks the command to stop.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], show: Callable[[str], None]) -> None:
-        """Work in a folder that exists.
+        """Work in an existing folder.
 
         Raises:
             AcceptanceError: there is no usable Terraform.
@@ -106,7 +106,7 @@ class Terraform:
             raise TerraformFailedError(f"terraform init failed: {_last_words(text)}")
 
     def apply(self, variables: Mapping[str, Any]) -> Outcome:
-        """`terraform apply`. The variables are kept in a file, so that a plain `terraform destroy` finds them."""
+        """Run `terraform apply`. The variables are written to a file, where a plain `terraform destroy` finds them."""
         (self._folder / "terraform.tfvars.json").write_text(json.dumps(dict(variables), indent=1) + "\n")
         return self._told("apply", "-auto-approve")
 
@@ -115,7 +115,7 @@ class Terraform:
         return self._told("plan")
 
     def destroy(self) -> Outcome:
-        """`terraform destroy`; nothing where nothing was applied."""
+        """Run `terraform destroy`. Do nothing if nothing was applied."""
         if not (self._folder / "terraform.tfstate").exists():
             return Outcome()
         return self._told("destroy", "-auto-approve")
@@ -133,7 +133,7 @@ class Terraform:
         def on_line(line: str) -> None:
             try:
                 message = json.loads(line)
-            except ValueError:  # what Terraform writes as it is, or a line that an interrupt has cut
+            except ValueError:  # plain text of Terraform, or a line that an interrupt has cut
                 return
             outcome.take(message)
             if message.get("type") in _ABOUT:
@@ -147,11 +147,11 @@ class Terraform:
         return outcome
 
     def _run(self, *arguments: str, on_line: Callable[[str], None] = lambda _: None) -> tuple[int, str]:
-        """Run a command to its end, whoever interrupts; the interrupt is raised once it has ended."""
+        """Run a command until it ends, also after interrupts. An interrupt is raised afterwards."""
         told = 0
         with (self._folder / "terraform.log").open("a+") as log, _Interrupts() as interrupts:
             begin = log.tell()
-            with subprocess.Popen(  # noqa: S603 - arguments are this module's own
+            with subprocess.Popen(  # noqa: S603 - the arguments are this module's own
                 [self._binary, *arguments],
                 cwd=self._folder,
                 env=self._environment,
@@ -177,9 +177,10 @@ class Terraform:
 
 
 class _Interrupts:
-    """Holds interrupts back while a command runs, and counts them. From the second on, the command is asked to stop.
+    """Holds back interrupts while a command runs, and counts them. From the second on, the command is asked to stop.
 
-    They are not raised meanwhile: an exception may come at any moment, that in which another is handled included.
+    They are not raised at once, because an exception at an arbitrary moment could interrupt the handling of another
+    one.
     """
 
     def __init__(self) -> None:
@@ -205,5 +206,5 @@ class _Interrupts:
 
 
 def _last_words(text: str) -> str:
-    """The end of what a command wrote, on one line."""
+    """Return the end of a command's output as one line."""
     return " ".join(" ".join(text.split())[-600:].split("│"))

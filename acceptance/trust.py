@@ -1,4 +1,4 @@
-"""Steps: what comes twice does nothing, what is forged does nothing, and a dry run does nothing but write."""
+"""Steps: repeated notifications and forged messages have no effect, and a dry run only writes records."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from acceptance.stack import UP, Answer
 from acceptance.walk import Walk
 
 _LOOKED_AT_FOR = timedelta(seconds=30)
-"""How long a message on the topic is given to do what it must not do."""
+"""How long to wait for effects of a message that must have none."""
 
 
 def duplicate(walk: Walk) -> str:
-    """The notification of the scale-up comes once more, twice: it is known, and nothing is done."""
+    """The notification of the scale-up is delivered twice more. The function recognizes it and does nothing."""
     record = walk.scaled_up
     if record is None:
         raise AcceptanceError("There was no scale-up to repeat.")
@@ -32,7 +32,7 @@ def duplicate(walk: Walk) -> str:
 
 
 def forged(walk: Walk) -> str:
-    """Messages say that an alarm is in ALARM, and it is not; or name another topic, or an alarm that is not ours."""
+    """Messages claim that an alarm is in ALARM when it is not, or name another topic, or an alarm of another owner."""
     settle(walk)
     before, stack = _standing(walk), walk.stack
     now = walk.waiting.now().isoformat()
@@ -53,7 +53,7 @@ def forged(walk: Walk) -> str:
 
 
 def dry_run(walk: Walk) -> str:
-    """With dry_run a request is decided and recorded, and the stream is left alone."""
+    """With dry_run, a request is decided and recorded, and the stream does not change."""
     _switch(walk, dry_run=True)
     count = settle(walk)
     answer = _answered(walk.stack.request(count + 1, "acceptance: a dry run", walk.waiting.now()))
@@ -77,7 +77,7 @@ def _switch(walk: Walk, *, dry_run: bool) -> None:
 
 
 def _notification(walk: Walk, alarm_name: str, at: str, topic_arn: str | None = None) -> dict[str, Any]:
-    """The event by which SNS delivers an alarm's message."""
+    """Return the event with which SNS delivers an alarm's message."""
     message = {
         "AlarmName": alarm_name,
         "NewStateValue": "ALARM",
@@ -96,7 +96,7 @@ def _answered(answer: Answer) -> Mapping[str, Any]:
 
 
 def _standing(walk: Walk) -> tuple[int, set[str]]:
-    """The open shards, and the records that were intents: what must not change."""
+    """Return the open shards and the records with an intent, which must not change."""
     intents = {record["event_time"] for record in walk.stack.records() if record["status"] != "SKIPPED"}
     return int(walk.stack.stream()["OpenShardCount"]), intents
 

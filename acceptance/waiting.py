@@ -1,4 +1,4 @@
-"""Every wait of a run: what for, for how long at most, and what goes on meanwhile."""
+"""The waits of a run, with their time limits and the work that runs meanwhile."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from acceptance.errors import TimedOutError
 _T = TypeVar("_T")
 
 LOOK_EVERY = timedelta(seconds=5)
-"""How often the world is looked at while something is waited for: durations are measured to this."""
+"""The interval between two polls, which is also the precision of durations."""
 
 
 class Pace(Protocol):
-    """How time goes by."""
+    """The clock and the sleep of a run."""
 
     def now(self) -> datetime:
-        """The present moment, in UTC."""
+        """Return the current time, in UTC."""
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds go by."""
+        """Wait for some seconds."""
 
 
 class RealTime:
-    """Time goes by as it does."""
+    """Real time."""
 
     def now(self) -> datetime:
-        """The present moment."""
+        """Return the current time."""
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
@@ -42,10 +42,10 @@ class RealTime:
 
 
 class Waiting:
-    """Waits, shows that it does, and lets what runs beside the walk take a step at each look."""
+    """Waits, shows the wait, and runs one step of the parallel work at each poll."""
 
     def __init__(self, pace: Pace, show: Callable[[str], None], skew: timedelta = timedelta()) -> None:
-        """Wait at this pace; `skew` is how far AWS's clock is ahead of ours."""
+        """Wait with this pace. `skew` is how far AWS's clock is ahead of this machine's."""
         self._pace = pace
         self._show = show
         self._skew = skew
@@ -54,32 +54,32 @@ class Waiting:
         self._what, self._since, self._bound = "", pace.now(), timedelta()
 
     def now(self) -> datetime:
-        """The present moment by AWS's clock."""
+        """Return the current time by AWS's clock."""
         return self._pace.now() + self._skew
 
     def seconds(self) -> float:
-        """Seconds of a clock that only goes on."""
+        """Return the seconds of a monotonic clock."""
         return self._pace.now().timestamp()
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds go by."""
+        """Wait for some seconds."""
         self._pace.sleep(seconds)
 
     def beside(self, work: Iterator[None]) -> None:
-        """Let `work` take a step at each look from now on, until it ends."""
+        """Run a step of `work` at each poll from now on, until it ends."""
         self._beside.append(work)
 
     def alone(self) -> None:
-        """Let nothing go on beside the walk any more."""
+        """Stop all parallel work."""
         self._beside.clear()
 
     def is_due(self) -> bool:
-        """Whether it is time for another look."""
+        """Return whether the next poll is due."""
         return self._pace.now() - self._looked_at >= LOOK_EVERY
 
     @contextmanager
     def waiting_for(self, what: str, within: timedelta) -> Iterator[None]:
-        """Show what is waited for, and for how long at most."""
+        """Show what the wait is for, and its time limit."""
         before = self._what, self._since, self._bound
         self._what, self._since, self._bound = what, self._pace.now(), within
         self._tell()
@@ -89,7 +89,7 @@ class Waiting:
             self._what, self._since, self._bound = before
 
     def look(self, reached: Callable[[], _T]) -> _T | None:
-        """Let the work beside go on and look once; None while AWS cannot be reached over the network."""
+        """Run the parallel work and poll once. Return None while AWS cannot be reached over the network."""
         self._looked_at = self._pace.now()
         self._tell()
         try:
@@ -103,16 +103,16 @@ class Waiting:
     def until(
         self, what: str, reached: Callable[[], _T | None], within: timedelta, every: timedelta = LOOK_EVERY
     ) -> _T:
-        """Wait until something is there, and return it.
+        """Wait until a poll returns something, and return it.
 
         Args:
-            what: what is waited for, as in "Waiting for …".
-            reached: looks; whatever is true ends the wait.
-            within: how long to wait at most.
-            every: how often to look.
+            what: the object of the wait, as in "Waiting for …".
+            reached: polls. A true result ends the wait.
+            within: the time limit.
+            every: the interval of polls.
 
         Raises:
-            TimedOutError: it did not come.
+            TimedOutError: the time limit was reached.
         """
         end = self._pace.now() + within
         with self.waiting_for(what, within):
@@ -132,12 +132,12 @@ _OVER = object()
 
 
 def in_minutes(span: timedelta) -> str:
-    """A span of whole minutes in words."""
+    """Return a duration in whole minutes as words."""
     minutes = round(span / timedelta(minutes=1))
     return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def clock(span: timedelta) -> str:
-    """A span as minutes and seconds: 3:05."""
+    """Return a duration as minutes and seconds: 3:05."""
     seconds = round(span.total_seconds())
     return f"{seconds // 60}:{seconds % 60:02}"

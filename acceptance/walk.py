@@ -1,4 +1,4 @@
-"""The walk: the steps in order, and the destroy at the end, whatever happens in between."""
+"""The walk: the steps in order, and always the destroy at the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from acceptance.waiting import Waiting
 
 
 class Verdict(StrEnum):
-    """What became of a step."""
+    """The verdict of a step."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -34,15 +34,15 @@ class Verdict(StrEnum):
 
 @dataclass
 class Walk:
-    """What the steps work with, and what they leave to each other.
+    """The state that the steps share.
 
     Attributes:
-        measures: whether what AWS does not document is measured too.
-        probe: what measures it, once there is something to measure.
-        variables: of the root, as far as they are not what they are at first.
+        measures: whether the run also measures what AWS does not document.
+        probe: the measurements, once they have begun.
+        variables: the changed variables of the root.
         scaled_up: the record of the scale-up.
-        ways: of each scaling, when the function looked and when the stream was there.
-        is_clean: whether it is certain that nothing is left.
+        ways: for each scaling, when the function checked and when the stream had the shards.
+        is_clean: whether certainly nothing is left.
 
     """
 
@@ -62,28 +62,28 @@ class Walk:
 
     @property
     def stack(self) -> Stack:
-        """What was applied, once it is."""
+        """The applied resources, after the first step."""
         assert self._stack is not None, "the first step applies it"
         return self._stack
 
     def apply(self, **changes: Any) -> Outcome:  # noqa: ANN401 - values of the root's variables
-        """Apply the root with some of its variables changed; they stay so."""
+        """Apply the root with some changed variables. Later steps use them too."""
         self.variables = {**self.variables, **changes}
         return self.terraform.apply({**self.run.variables, **self.variables})
 
     def know_stack(self) -> None:
-        """Look at what was applied."""
+        """Read the applied resources."""
         self._stack = Stack(self.account, self.terraform.outputs()["stack"])
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `carry_out` does it and returns a sentence that says what happened.
+    """One step. `carry_out` runs it and returns a sentence about what happened.
 
     Attributes:
-        name: for the report and the tests.
-        title: what holds once it has passed.
-        carry_out: raises an AcceptanceError whose message says what does not hold.
+        name: its name in the report and the tests.
+        title: what is true if it passes.
+        carry_out: raises an AcceptanceError whose message says what is not true.
 
     """
 
@@ -94,7 +94,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a step, in a sentence, and how long it took."""
+    """The result of a step: its verdict, a sentence, and its duration."""
 
     step: Step
     verdict: Verdict
@@ -103,26 +103,26 @@ class Result:
 
 
 class Display(Protocol):
-    """Where the walk is shown."""
+    """The display of a walk."""
 
     def begins(self, step: Step, number: int, of: int) -> None:
-        """A step begins."""
+        """Show that a step begins."""
 
     def ends(self, result: Result) -> None:
-        """A step has ended."""
+        """Show that a step has ended."""
 
 
 def carry_out(walk: Walk, steps: Sequence[Step], destroy: Step, display: Display) -> list[Result]:
-    """Go through the steps until one fails, or somebody interrupts; then destroy.
+    """Run the steps until one fails or the user interrupts, then destroy.
 
     Returns:
-        A result for each step, the destroy's last.
+        A result for each step; the last one is the destroy's.
     """
     results: list[Result] = []
     for number, step in enumerate(steps, start=1):
         try:
             result = _result(walk, step, display, number, len(steps) + 1)
-        except KeyboardInterrupt:  # while it was being shown
+        except KeyboardInterrupt:  # while the result was shown
             result = Result(step, Verdict.INTERRUPTED, "Interrupted.")
         results.append(result)
         if result.verdict in (Verdict.FAILED, Verdict.INTERRUPTED):
@@ -133,7 +133,7 @@ def carry_out(walk: Walk, steps: Sequence[Step], destroy: Step, display: Display
 
 
 def _destroyed(walk: Walk, destroy: Step, display: Display, number: int) -> Result:
-    """Destroy; an interrupt is met with what it would leave behind, and obeyed the second time."""
+    """Destroy. The first interrupt shows what would be left, and the second one stops."""
     result = _result(walk, destroy, display, number, number)
     if result.verdict is Verdict.PASSED:
         return result
@@ -164,7 +164,7 @@ def _result(walk: Walk, step: Step, display: Display, number: int, of: int) -> R
         said = refusal(error)
     except BotoCoreError as error:
         said = f"AWS cannot be reached: {error}"
-    except Exception as error:  # noqa: BLE001 - whatever it is, what was made has to go
+    except Exception as error:  # noqa: BLE001 - after any error, the resources must be destroyed
         said = _unexpected(error, walk.folder)
     result = Result(step, verdict, said, _since(began, walk))
     display.ends(result)
@@ -176,7 +176,7 @@ def _since(began: datetime, walk: Walk) -> timedelta:
 
 
 def _unexpected(error: Exception, folder: Path) -> str:
-    """A fault of this program: its traceback goes into a file, for whoever mends it."""
+    """Describe an error of this program. Its traceback is written to a file, for a bug report."""
     file = folder / "error.log"
     with file.open("a") as log:
         log.write("".join(traceback.format_exception(error)) + "\n")

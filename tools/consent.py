@@ -1,4 +1,4 @@
-"""Asks before something that costs money."""
+"""Asks before an operation that costs money."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def asked(ask: Callable[[str], str]) -> bool | None:
-    """Ask. Any answer but yes means no. None: there is no terminal."""
+    """Ask. Only yes means yes. Return None without a terminal."""
     try:
         return ask("Go on? Type yes: ").strip() == "yes"
     except EOFError:
