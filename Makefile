@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SIMULATOR := $(VENV)/.simulator
 READY := $(VENV)/.ready
 KINESIS_LOCAL := tests/kinesis_local
 
@@ -12,12 +13,19 @@ KINESIS_LOCAL := tests/kinesis_local
 help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(READY): requirements-dev.txt
+# Without byte code, which Python adds for what it imports: compiling all that is installed takes longer than installing.
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement
+
+$(SIMULATOR): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Python 3.11 or newer is needed (PYTHON=$(PYTHON)). Get it from https://www.python.org/downloads/ or your"; \
 	  echo "package manager, and name it: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(PIP_INSTALL) requirements.txt
+	@touch $@
+
+$(READY): requirements-dev.txt $(SIMULATOR)
+	$(PIP_INSTALL) requirements-dev.txt
 	@touch $@
 
 .PHONY: setup
@@ -41,11 +49,11 @@ browser: ## Install the browser that the tests of the HTML pages use (Debian, as
 	else echo "Chromium and its driver are missing: the tests of the HTML pages are left out."; fi
 
 .PHONY: demo
-demo: $(READY) ## Apply the simple example to a local AWS and replay a day of traffic (TRACE=file.csv: your own)
+demo: $(SIMULATOR) ## Apply the simple example to a local AWS and replay a day of traffic (TRACE=file.csv: your own)
 	$(BIN)/python -m simulator demo $(if $(TRACE),--trace "$(TRACE)")
 
 .PHONY: benchmark
-benchmark: $(READY) ## Write docs/benchmarks.md's figures anew: minutes (TRACES=folder: CSV files to serve as well)
+benchmark: $(SIMULATOR) ## Write docs/benchmarks.md's figures anew: minutes (TRACES=folder: CSV files to serve as well)
 	$(BIN)/python -m simulator benchmark $(if $(TRACES),--traces "$(TRACES)") $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 .PHONY: test
@@ -82,14 +90,14 @@ docs: $(READY) ## Write the tables of inputs and outputs anew
 	$(BIN)/python -m tests.static.tf_docs --write
 
 .PHONY: load
-load: $(READY) ## Write to a real stream: STREAM=… RECORDS_PER_SECOND=… [RECORD_BYTES=1024] [MINUTES=10] [YES=1]
+load: $(SIMULATOR) ## Write to a real stream: STREAM=… RECORDS_PER_SECOND=… [RECORD_BYTES=1024] [MINUTES=10] [YES=1]
 	@test -n "$(STREAM)" -a -n "$(RECORDS_PER_SECOND)" || { \
 	  echo "Name the stream and the rate: make load STREAM=orders RECORDS_PER_SECOND=1000"; exit 2; }
 	$(BIN)/python -m tools.load --stream "$(STREAM)" --records-per-second "$(RECORDS_PER_SECOND)" \
 	  --record-bytes "$(or $(RECORD_BYTES),1024)" --minutes "$(or $(MINUTES),10)" $(if $(YES),--yes)
 
 .PHONY: acceptance
-acceptance: $(READY) ## Prove it in your account: apply, scale, measure, destroy, for under a dollar (ARGS=--local: no account)
+acceptance: $(SIMULATOR) ## Prove it in your account: apply, scale, measure, destroy, for under a dollar (ARGS=--local: no account)
 	$(BIN)/python -m acceptance $(ARGS)
 
 .PHONY: package
@@ -97,8 +105,10 @@ package: $(READY) ## Build lambda/package.zip from lambda/kinesis_autoscaler
 	$(BIN)/python lambda/build.py
 
 .PHONY: requirements
-requirements: ## Pin the packages named in requirements-dev.in
-	rm -rf build/pin && $(PYTHON) -m venv build/pin
-	build/pin/bin/pip install --quiet --disable-pip-version-check --requirement requirements-dev.in
-	{ echo "# Pinned from requirements-dev.in by make requirements."; build/pin/bin/pip freeze; } > requirements-dev.txt
+requirements: ## Pin the packages named in requirements.in and requirements-dev.in
+	for each in requirements-dev requirements; do \
+	  rm -rf build/pin && $(PYTHON) -m venv build/pin && \
+	  build/pin/bin/pip install --quiet --disable-pip-version-check --no-compile --requirement $$each.in \
+	    $$(test $$each = requirements-dev || echo --constraint requirements-dev.txt) && \
+	  { echo "# Pinned from $$each.in by make requirements."; build/pin/bin/pip freeze; } > $$each.txt || exit 1; done
 	rm -rf build/pin

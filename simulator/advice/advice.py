@@ -1,4 +1,4 @@
-"""What is advised for a stream: settings, what they promise, and what they cost beside everything else."""
+"""The advice for a stream: settings, the throttling to expect, and the cost compared with the alternatives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from simulator.traffic import MINUTES_PER_DAY, Trace, TraceError
 from simulator.traffic.series import Stream
 
 LEAST_DAYS = 2
-"""Shorter traffic has no part that could be kept back."""
+"""Shorter traffic leaves no part to check the choice on."""
 
 
 class Kind(StrEnum):
@@ -39,13 +39,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Option:
-    """A way to run the stream, on the rest of the traffic.
+    """A way to run the stream, evaluated on the rest of the traffic.
 
     Attributes:
-        kind: what it is.
-        name: the same with its numbers, for people.
-        dollars_per_month: what Kinesis charges for a month like the rest.
-        throttled_share: the share of the rest's traffic that it refuses, from 0 to 1.
+        kind: the kind of bill.
+        name: the kind with its numbers, for people.
+        dollars_per_month: what Kinesis charges for a month of such traffic.
+        throttled_share: the share of the traffic that is throttled, from 0 to 1.
 
     """
 
@@ -57,14 +57,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked.
+    """The stream that needs advice, and the conditions.
 
     Attributes:
         trace: the traffic.
-        stream: what is known of the stream beside it.
-        limit: how much of the traffic may be throttled, from 0 to 1.
-        pinned: inputs of modules/stream that are not to be searched.
-        readers: what reads the stream.
+        stream: what else is known about the stream.
+        limit: the maximum share of throttled traffic, from 0 to 1.
+        pinned: inputs of modules/stream that must stay as they are.
+        readers: the consumers.
         prices: what Kinesis charges.
 
     """
@@ -78,17 +78,17 @@ class Question:
 
     @cached_property
     def demand(self) -> Series:
-        """How many evenly filled shards the traffic needs, minute by minute."""
+        """The evenly filled shards that the traffic needs, by minute."""
         return np.array([load.shards for load in self.trace.minutes])
 
     @property
     def peak(self) -> int:
-        """How many shards the highest minute needs."""
+        """The shards that the highest minute needs."""
         return max(1, math.ceil(float(self.demand.max()) - 1e-9))
 
     @property
     def shards(self) -> int | None:
-        """How many shards the stream has, if it is a stream in provisioned mode."""
+        """The open shards of a stream in provisioned mode; None if unknown or on-demand."""
         return None if self.stream is None or self.stream.is_on_demand else self.stream.shards
 
 
@@ -97,10 +97,10 @@ class Advice:
     """The answer.
 
     Attributes:
-        question: what was asked.
-        choice: the settings, and what else was tried.
-        split: the first minute that the choice did not see.
-        options: the settings, and what else there is, in the order of `Kind`.
+        question: the stream and the conditions.
+        choice: the chosen settings, and all that were tried.
+        split: the first minute that did not influence the choice.
+        options: the chosen settings and the alternatives, in the order of `Kind`.
 
     """
 
@@ -110,22 +110,25 @@ class Advice:
     options: tuple[Option, ...]
 
     def of(self, kind: Kind) -> Option | None:
-        """The option of a kind, if there is one."""
+        """The option of a kind, if it was evaluated."""
         return next((each for each in self.options if each.kind is kind), None)
 
     @property
     def advised(self) -> Option:
-        """The settings that are advised."""
+        """The advised settings."""
         return self.options[0]
 
     @property
     def now(self) -> Option:
-        """What the stream costs today; where that is not known, a fixed count for its highest minute."""
+        """The stream as it is today; if that is unknown, a fixed count for its highest minute."""
         return next(each for kind in (Kind.TODAY, Kind.FIXED) if (each := self.of(kind)))
 
     @property
     def cheapest(self) -> Option:
-        """The cheapest of what throttles no more than the settings or the limit; Advantage is no stream's choice."""
+        """The cheapest option within the limit, or within the throttling of the advised settings.
+
+        On-demand Advantage is left out: it is a choice for a whole account.
+        """
         limit = max(self.question.limit, self.advised.throttled_share)
         others = {Kind.DEFAULTS, Kind.ADVANTAGE}
         able = [each for each in self.options if each.throttled_share <= limit and each.kind not in others]
@@ -133,30 +136,30 @@ class Advice:
 
     @property
     def rest_days(self) -> float:
-        """How long the part is that the choice did not see."""
+        """The days that did not influence the choice."""
         return (len(self.question.demand) - self.split) / MINUTES_PER_DAY
 
     def at(self, minute: int) -> datetime:
-        """When a minute of the traffic begins."""
+        """The time at which a minute of the traffic begins."""
         return self.question.trace.start + timedelta(minutes=int(minute))
 
 
 def advise(question: Question, *, every: bool = True, tell: Callable[[], object] = lambda: None) -> Advice:
-    """Choose settings on the first part of the traffic, and tell what they and all else come to on the rest.
+    """Choose settings on the first part of the traffic, and evaluate them and the alternatives on the rest.
 
-    With `every` all settings of the ladder are tried, and the module's defaults are held against the choice; otherwise
-    as few are tried as lead to it.
+    With `every`, all settings of the ladder are tried, and the module's defaults are among the alternatives. Otherwise
+    only as many are tried as the choice needs. `tell` is called after each trial.
 
     Raises:
         TraceError: there is too little traffic.
-        InvalidInputError: the module would refuse what is pinned.
+        InvalidInputError: the module would refuse the pinned inputs.
 
     """
     demand, trace = question.demand, question.trace
     if len(demand) < LEAST_DAYS * MINUTES_PER_DAY:
         raise TraceError(
             f"{trace.name} has {len(demand) / MINUTES_PER_DAY:.1f} days of traffic: advice needs {LEAST_DAYS} at "
-            "least and better two weeks, a part of which is kept back to judge it"
+            "least, or better two weeks: the last third checks the choice"
         )
     if not demand.any():
         raise TraceError(f"{trace.name} has no traffic at all: a single shard is sufficient")
@@ -189,7 +192,7 @@ def _shards(count: int) -> str:
 
 @dataclass(frozen=True)
 class _Bill:
-    """Bills for the rest of the traffic, as dollars a month."""
+    """Bills for the rest of the traffic, in dollars a month."""
 
     question: Question
     rest: Demand
@@ -203,7 +206,7 @@ class _Bill:
         return Option(kind, name, dollars * self._per_month, part.throttled_share)
 
     def today(self, split: int) -> list[Option]:
-        """As the stream is configured now, as far as that is known."""
+        """As the stream is configured now, if that is known."""
         question = self.question
         stream, count = question.stream, question.shards
         if stream is None or (stream.is_on_demand or not count):
@@ -217,7 +220,7 @@ class _Bill:
         return [self.scaled(Kind.TODAY, f"today's {_shards(count)}", fixed)]
 
     def on_demand_modes(self, throttled: float) -> list[Option]:
-        """In on-demand mode, standard and Advantage, the latter for an account that pays for more than the least."""
+        """In on-demand mode: standard, and Advantage in an account that pays more than its minimum charge."""
         question, hours = self.question, self.rest.hours
         accepted = self.rest.charged_bytes * (1 - throttled)
         standard, advantage = (

@@ -1,4 +1,4 @@
-"""The Terraform block that makes the advised settings, to paste."""
+"""The Terraform block with the advised settings, ready to paste."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from typing import Any
 from simulator.deployment.module_inputs import module_inputs
 
 SOURCE = "git::https://github.com/OWNER/terraform-aws-kinesis-autoscaler.git//modules/stream?ref=v0.1.0"
-"""As the README has it; a test compares them. OWNER is whoever holds the repository."""
+"""The same as in the README; a test compares them. OWNER is a placeholder for the owner of the repository."""
 
 
 def block(stream_name: str, inputs: Mapping[str, Any], taken: Iterable[str] = ()) -> str:
-    """A block for a stream; `taken` are names of blocks that it may not have.
-
-    What is the module's default is left out.
-    """
+    """A block for a stream, without inputs that have the module's default. `taken` are the names of other blocks."""
     name = identifier(stream_name)
     used = set(taken)
     number = 2
@@ -35,13 +32,13 @@ def block(stream_name: str, inputs: Mapping[str, Any], taken: Iterable[str] = ()
 
 
 def identifier(stream_name: str) -> str:
-    """A stream's name as a name of Terraform's."""
+    """A stream's name as a Terraform identifier."""
     name = re.sub(r"[^A-Za-z0-9_-]", "_", stream_name)
     return name if re.match(r"[A-Za-z_]", name) else f"stream_{name}"
 
 
 def _beside_defaults(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not the module's default, in the module's order."""
+    """The inputs that differ from the module's defaults, in the module's order."""
     chosen: dict[str, Any] = {}
     for each in module_inputs():
         *objects, name = each.path
@@ -58,7 +55,7 @@ def _written(value: object) -> str:
 
 
 def _aligned(entries: Mapping[str, str], indent: str) -> list[str]:
-    """`name = value` by the line, as `terraform fmt` aligns them: an object's line stands apart."""
+    """Lines of `name = value`, aligned as `terraform fmt` does: the line of an object is not aligned."""
     lines: list[str] = []
     run: list[tuple[str, str]] = []
     for name, value in [*entries.items(), ("", "\n")]:

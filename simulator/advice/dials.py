@@ -1,4 +1,4 @@
-"""The inputs of modules/stream that advice chooses, and the values that it tries."""
+"""The inputs of modules/stream that advice chooses, and the values to try."""
 
 from __future__ import annotations
 
@@ -10,40 +10,44 @@ from simulator.deployment import module_inputs
 from simulator.deployment.module_inputs import InvalidInputError
 
 DIALS: dict[str, tuple[float, ...]] = {
-    "throttling_cost": (30, 30, 20, 50, 100, 200, 60, 200, 200, 200),
-    "target_utilization": (0.95, 0.93, 0.90, 0.88, 0.85, 0.80, 0.70, 0.60, 0.70, 0.70),
-    "scale_up.threshold": (1.0, 0.98, 0.96, 0.95, 0.93, 0.90, 0.80, 0.70, 0.80, 0.80),
-    "scale_up.evaluation_periods": (3, 2, 2, 1, 1, 1, 1, 1, 1, 1),
-    "scale_up.datapoints_to_alarm": (3, 2, 2, 1, 1, 1, 1, 1, 1, 1),
-    "scale_down.threshold": (0.75, 0.70, 0.70, 0.65, 0.60, 0.40, 0.40, 0.40, 0.40, 0.40),
-    "scale_down.evaluation_periods": (3, 3, 3, 4, 6, 12, 12, 12, 12, 12),
-    "scale_down.datapoints_to_alarm": (3, 3, 3, 4, 6, 12, 12, 12, 12, 12),
-    "scale_down.cooldown_minutes": (10, 10, 10, 15, 20, 30, 30, 30, 30, 30),
+    "throttling_cost": (30, 15, 30, 60, 60, 200, 60, 15, 200, 200, 200, 200),
+    "target_utilization": (0.95, 0.95, 0.93, 0.95, 0.90, 0.93, 0.95, 0.88, 0.80, 0.60, 0.70, 0.70),
+    "scale_up.threshold": (1.0, 1.0, 0.98, 1.0, 0.96, 0.98, 0.98, 0.95, 0.90, 0.70, 0.80, 0.80),
+    "scale_up.evaluation_periods": (3, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1),
+    "scale_up.datapoints_to_alarm": (3, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1),
+    "scale_down.threshold": (0.75, 0.70, 0.70, 0.70, 0.70, 0.70, 0.40, 0.40, 0.40, 0.40, 0.40, 0.40),
+    "scale_down.evaluation_periods": (3, 3, 3, 3, 3, 3, 12, 12, 12, 12, 12, 12),
+    "scale_down.datapoints_to_alarm": (3, 3, 3, 3, 3, 3, 12, 12, 12, 12, 12, 12),
+    "scale_down.cooldown_minutes": (10, 10, 10, 10, 10, 10, 30, 30, 30, 30, 30, 30),
 }
-"""Each input's value on every rung of the ladder, from the thriftiest to the most careful."""
+"""The value of each input on every rung of the ladder, which leads from the cheapest settings to the most careful.
 
-FLOORS = (0, 0, 0, 0, 0, 0, 0, 0, 0.4, 0.75)
-"""`min_shard_count` on every rung, as a share of what the highest minute needs: what no scaling is fast enough for has
-to be there beforehand."""
+On generated traffic, each rung throttles less than the one before or costs less at the same throttling.
+"""
+
+FLOORS = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.4, 0.75)
+"""`min_shard_count` on every rung, as a fraction of the need of the highest minute. Surges that no scaling can follow
+need shards in advance."""
 
 HEADROOM = 4
-"""How many times the highest minute `max_shard_count` is where nobody has named it: traffic may grow."""
+"""`max_shard_count`, if none is given, as a multiple of the need of the highest minute: traffic may grow."""
 
 
 def rungs(pinned: Mapping[str, Any], peak: float) -> list[dict[str, Any]]:
-    """The settings that are tried, from the thriftiest to the most careful: the ladder with what is pinned on top.
+    """The settings to try, from the cheapest to the most careful: the ladder, with the pinned inputs on top.
 
-    What `pinned` names stays as it is; `max_shard_count` is found where it does not name it. `peak` is what the highest
-    minute needs, in shards.
+    Args:
+        pinned: inputs that stay as they are. If `max_shard_count` is not among them, it is derived from the peak.
+        peak: the need of the highest minute, in shards.
 
     Raises:
-        InvalidInputError: the module would refuse every one of them.
+        InvalidInputError: the module would refuse all of them.
 
     """
     ladder: list[dict[str, Any]] = []
     refusal = None
     for rung in range(len(FLOORS)):
-        for dials in (DIALS, {}):  # without them where they do not go with what is pinned
+        for dials in (DIALS, {}):  # the defaults, if the rung contradicts the pinned inputs
             inputs = _on_top(_at(rung, peak, dials), pinned)
             try:
                 module_inputs.check(inputs)
@@ -79,7 +83,7 @@ def _on_top(inputs: dict[str, Any], pinned: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _order(inputs: Mapping[str, Any]) -> Iterator[str]:
-    """The inputs' names in the module's order."""
+    """The names of the inputs, in the module's order."""
     yield from (
         name for name in dict.fromkeys(each.path[0] for each in module_inputs.module_inputs()) if name in inputs
     )

@@ -1,4 +1,4 @@
-"""What advice says in sentences: whether the promise holds, what is cheaper, and what no scaling can follow."""
+"""The sentences of advice: the throttling to expect, the savings, cheaper ways, and surges that are too fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.aws.prices import HOURS_PER_MONTH, LONGEST_RETENTION_HOURS
 from simulator.traffic import MINUTES_PER_DAY
 
 _WITHIN = 2
-"""A promise that is missed by less than this factor is no reason for a warning: days differ."""
+"""Throttling beyond the limit by less than this factor is no reason for a warning, because days differ."""
 
 
 def findings(advice: Advice) -> list[str]:
@@ -25,27 +25,28 @@ def findings(advice: Advice) -> list[str]:
 def _promise(advice: Advice) -> Iterator[str]:
     question, told = advice.question, advice.advised.throttled_share
     first = advice.choice.first.throttled_share
-    days = f"the last {advice.rest_days:.1f} days, which the choice did not see,"
+    days = f"the last {advice.rest_days:.1f} days, which did not influence the choice"
     if not advice.choice.keeps:
         fixed = next(each for each in advice.options if each.kind is Kind.FIXED)
         yield (
             f"No autoscaler can follow this traffic with {share(question.limit)} throttled. These settings are a "
             f"compromise: they throttled {share(first)} on the days they were chosen on, and {share(told)} on "
-            f"{days.rstrip(',')}. {_capital(fixed.name.partition(',')[0])} throttles {share(fixed.throttled_share)}, "
+            f"{days}. {_capital(fixed.name.partition(',')[0])} throttles {share(fixed.throttled_share)}, "
             f"for ${fixed.dollars_per_month:,.2f} a month."
         )
     elif told > _WITHIN * question.limit:
         yield (
-            f"The settings throttled {share(first)} on the days they were chosen on, but {share(told)} on {days} and "
-            f"you named {share(question.limit)}: this traffic changes from week to week. Allow less, or give more days."
+            f"The settings throttled {share(first)} on the days they were chosen on, but {share(told)} on {days}. "
+            f"The limit is {share(question.limit)}. This traffic changes from week to week: lower the limit, or give "
+            "more days."
         )
     else:
-        yield f"On {days} the settings throttled {share(told)}; you named {share(question.limit)}."
+        yield f"On {days}, the settings throttled {share(told)}. The limit is {share(question.limit)}."
     yield from _sudden(advice)
 
 
 def _sudden(advice: Advice) -> Iterator[str]:
-    """What comes faster than a stream can be scaled, and what is done about it."""
+    """Surges that are faster than a scaling."""
     demand = advice.question.demand
     mean = max(1, round(float(demand.mean())))
     minutes = math.ceil((ASSUMED.metric_delay_seconds + 60 + kinesis.reshard_seconds(mean, 2 * mean)) / 60)
@@ -68,14 +69,14 @@ def _savings(advice: Advice) -> Iterator[str]:
     beside = now.name if now.kind is Kind.TODAY else now.name.partition(",")[0]
     if saved > 0:
         part = saved / now.dollars_per_month
-        yield f"They save ${saved:,.2f} a month beside {beside}, {part:.0%} of ${now.dollars_per_month:,.2f}."
+        yield f"They save ${saved:,.2f} a month compared with {beside}: {part:.0%} of ${now.dollars_per_month:,.2f}."
     elif saved < 0 and now.kind is Kind.TODAY:
         why = f" It throttles {share(now.throttled_share)}." if now.throttled_share > advice.question.limit else ""
         yield f"They cost ${-saved:,.2f} a month more than {beside}.{why}"
 
 
 def _cheaper(advice: Advice) -> Iterator[str]:
-    """Another way that is cheaper, said plainly."""
+    """Ways that are cheaper than the advised settings."""
     advised, prices = advice.advised, advice.question.prices
     for kind in (Kind.FIXED, Kind.ON_DEMAND):
         option = advice.of(kind)
@@ -87,13 +88,13 @@ def _cheaper(advice: Advice) -> Iterator[str]:
         least = prices.advantage.least(HOURS_PER_MONTH)
         yield (
             f"On-demand Advantage is cheaper, ${option.dollars_per_month:,.2f} a month, but only in an account that "
-            f"uses 25 MiB/s in the region anyway: all its streams together pay ${least:,.0f} a month at least."
+            f"uses 25 MiB/s in the region anyway. Its minimum charge for all streams is ${least:,.0f} a month."
         )
 
 
 def _throttles(option: Option) -> str:
     if option.kind is Kind.FIXED:
-        return "But you must know it beforehand, and traffic that grows beyond it is throttled."
+        return "But you must know that count in advance, and it throttles traffic that grows beyond it."
     return f"It throttles {share(option.throttled_share)}."
 
 
@@ -105,11 +106,11 @@ def _caveats(advice: Advice) -> Iterator[str]:
     if "max_shard_count" not in question.pinned:
         ceiling = advice.choice.inputs["max_shard_count"] * question.prices.shard_hour * HOURS_PER_MONTH
         yield (
-            f"max_shard_count is {HEADROOM} times what the highest minute of the first part needs. It is what you "
-            f"would pay at most, ${ceiling:,.0f} a month for shards: name your own with --max-shard-count."
+            f"max_shard_count is {HEADROOM} times the need of the highest minute of the first part. It limits the cost "
+            f"of shards to ${ceiling:,.0f} a month. Set your own with --max-shard-count."
         )
     if days < 7:
-        yield f"These are {days:.1f} days: with a week or two the choice sees weekends as well."
+        yield f"The traffic covers {days:.1f} days. A week or two would include weekends."
     if question.readers.retention_hours > LONGEST_RETENTION_HOURS:
         yield "Records are kept for longer than a week; the cost beyond the seventh day is not included."
 

@@ -1,4 +1,4 @@
-"""Holds advice against weeks that it did not see: what it promised, and what came of it."""
+"""Compares the promise of advice with the result on later weeks."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from simulator.traffic import MINUTES_PER_DAY, Trace, Traffic
 from simulator.traffic.generator import generate_kind
 
 GIVEN_DAYS = 14
-"""That are given to `advise`, as it reads them from AWS."""
+"""Days of traffic for `advise`: as many as it reads from AWS."""
 
 UNSEEN_DAYS = 14
-"""On which the advice is judged: those that follow."""
+"""The following days, on which the advice is judged."""
 
 LIMIT = 0.0005
-"""How much may be throttled: the command's default."""
+"""The maximum share of throttled traffic: the command's default."""
 
 FACTOR = 2
-"""Within which a promise counts as kept."""
+"""The factor by which throttling may exceed a promise that counts as kept."""
 
 SEEDS = (4,)
-"""Of the generated traffic: neither defaults nor presets nor the ladder of advice were chosen on them."""
+"""Seeds of generated traffic on which neither defaults nor presets nor the ladder of advice were chosen."""
 
 _MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of the advice for one stream.
+    """The result of the advice for one stream. Throttling is a share of the traffic, from 0 to 1.
 
     Attributes:
         name: the kind of stream.
-        seed: of its traffic.
-        is_promise: whether advice promised anything: it did not if it said that no settings keep to what was named, or
-            that they did not on the part that was kept back.
-        promised: the share of the traffic that may be throttled: what was named, or what it said instead.
-        told: what was throttled on the part of the given days that the choice did not see.
-        unseen: what was throttled on the days that nobody had seen.
-        shard_hours_of_default: its shard-hours on these days as a fraction of the default's.
-        throttled_by_default: what the default throttled on them.
-        floor: the `min_shard_count` that was advised.
+        seed: the seed of its traffic.
+        is_promise: whether the advice made a promise. It made none if it said that no settings keep the limit, or that
+            the settings did not keep it on the last third of the given days.
+        promised: the limit, or the higher share that the advice named instead.
+        told: the throttling on the last third of the given days, which the advice named.
+        unseen: the throttling on the following days.
+        shard_hours_of_default: its shard-hours on the following days as a fraction of the default's.
+        throttled_by_default: the default's throttling on the following days.
+        floor: the advised `min_shard_count`.
 
     """
 
@@ -64,7 +64,7 @@ class Verdict:
 
 
 def judge(kind: str, seed: int) -> Verdict:
-    """Give advice on the first days of generated traffic, and serve the following ones with it."""
+    """Give advice based on the first days of generated traffic, and serve the following days with it."""
     demand = generate_kind(kind, seed, days=GIVEN_DAYS + UNSEEN_DAYS)
     advice = advise(Question(_trace(kind, demand[: GIVEN_DAYS * MINUTES_PER_DAY]), None, LIMIT, {}))
     inputs = advice.choice.inputs

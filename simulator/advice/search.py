@@ -1,7 +1,7 @@
-"""Finds the settings of least cost that throttle no more than was named, with the fast loop of `simulator.comparison`.
+"""The search for the cheapest settings within a throttling limit, with the fast loop of `simulator.comparison`.
 
-The settings are chosen on the first part of the traffic, and told on the rest: what is promised is what happened on
-days that had no say in the choice. The loop runs on from the first part into the rest, as a stream does.
+The first part of the traffic determines the choice. The rest shows what to expect of it, since these days did not
+influence the choice. The loop continues from the first part into the rest, as a stream does.
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ from simulator.deployment import module_inputs
 from simulator.deployment.presets import settings
 
 FIRST_PART = 2 / 3
-"""Of the traffic: what the choice sees."""
+"""The part of the traffic that determines the choice."""
 
 WARM_UP = 1 / 3
-"""Of what the choice sees: here nothing counts yet, for the autoscaler has not seen the stream's days, as it has on one
-that is older."""
+"""The part of the first part that does not count: here foresight does not know the stream's days yet, as it does on an
+older stream."""
 
 WORTH = 200
-"""Shard-hours that sparing a shard-hour of throttled traffic is worth, where no settings keep to what was named."""
+"""Shard-hours that it is worth to avoid one shard-hour of throttled traffic, if no settings keep the limit."""
 
 _MINUTES_PER_HOUR = 60
 
 
 @dataclass(frozen=True)
 class Part:
-    """What settings came to on a part of the traffic."""
+    """The result of settings on a part of the traffic."""
 
     shard_hours: float
     throttled_share: float
 
     @classmethod
     def of(cls, run: Run, first: int = 0, last: int | None = None) -> Part:
-        """The minutes from `first` up to, but not including, `last`."""
+        """The result of the minutes from `first` up to, but not including, `last`."""
         return cls.served(run.demand[first:last], run.shards[first:last])
 
     @classmethod
     def served(cls, demand: Series, shards: Series) -> Part:
-        """A demand under shards that are given, minute by minute."""
+        """The result of a demand, served by a given number of shards in each minute."""
         total = float(demand.sum())
         refused = total - float(accepted(demand, shards).sum())
         return cls(float(shards.sum()) / _MINUTES_PER_HOUR, max(0.0, refused) / total if total else 0.0)
 
 
 class Trial:
-    """A stream that is served under settings, as far as somebody wants to know."""
+    """Traffic that is served under settings, up to a minute that may be moved forward."""
 
     def __init__(self, demand: Series, inputs: Mapping[str, Any], shards: int | None = None) -> None:
-        """Start with so many shards, or with what the first hour needs."""
+        """Start with `shards`, or with the count that the first hour needs."""
         self.inputs = inputs
         self._loop = ClosedLoop(demand, first_count(demand, inputs, shards))
         Autoscaler("advised", settings(inputs)).start(self._loop)
@@ -100,7 +100,7 @@ class Choice:
 
 
 def first_count(demand: Series, inputs: Mapping[str, Any], shards: int | None = None) -> int:
-    """The shards with which the stream starts."""
+    """The shards with which the stream starts: `shards`, or the count that the first hour needs, within the bounds."""
     values = module_inputs.with_defaults(inputs)
     wanted = shards or math.ceil(float(demand[:_MINUTES_PER_HOUR].max()) / values["target_utilization"])
     return int(min(max(wanted, values["min_shard_count"]), values["max_shard_count"]))
@@ -166,12 +166,12 @@ def choose(
 
 
 def _cost(part: Part, demand: Series) -> float:
-    """Shard-hours, with what throttling is worth."""
+    """Shard-hours, plus the worth of throttled traffic in shard-hours."""
     return part.shard_hours + WORTH * part.throttled_share * float(demand.sum()) / _MINUTES_PER_HOUR
 
 
 def surges(demand: Series, minutes: int) -> NDArray[np.int64]:
-    """When demand grew to more than double within so many minutes: the first minute of each such time."""
+    """The minutes at which demand began to more than double within `minutes`."""
     if len(demand) <= minutes:
         return np.array([], dtype=np.int64)
     before = np.lib.stride_tricks.sliding_window_view(demand[:-1], minutes).max(axis=1)

@@ -1,4 +1,4 @@
-"""Advice for many streams at once: a row for each, worked out by several processes."""
+"""Advice for many streams: a row for each, computed by several processes."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from simulator.traffic import ReadTrace, TraceError, read_trace
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked of every stream.
+    """The conditions for every stream.
 
     Attributes:
-        limit: how much of the traffic may be throttled, from 0 to 1.
-        pinned: inputs of modules/stream that are not to be searched.
+        limit: the maximum share of throttled traffic, from 0 to 1.
+        pinned: inputs of modules/stream that must stay as they are.
         shared: consumers of each stream that poll.
-        fan_out: consumers of each stream with enhanced fan-out; None: as AWS says, or none.
-        retention_hours: None: as AWS says, or 24.
-        mean_shards: what the traffic is scaled to; None: as it is.
+        fan_out: consumers of each stream with enhanced fan-out. None: the number that AWS reports, or 0.
+        retention_hours: the retention of each stream. None: the value that AWS reports, or 24.
+        mean_shards: the mean demand to which the traffic is scaled. None: not scaled.
 
     """
 
@@ -51,26 +51,27 @@ class Wish:
 
 
 _KEPT = ("max_shard_count", "max_iterator_age_minutes", "update_calls_per_day", "scale_on_throttling", "scale_on_reads")
-"""What a stream's alarms say and advice leaves as it is: what depends on more than its traffic."""
+"""Settings of a stream that advice keeps, because they depend on more than its traffic."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is advised for one of many streams; money is in dollars a month.
+    """The advice for one of many streams. Costs are in dollars a month.
 
     Attributes:
-        name: the stream's.
-        refusal: why there is no advice; empty if there is.
+        name: the stream's name.
+        refusal: the reason if there is no advice; otherwise empty.
         mean_shards: its mean demand.
-        today: what it costs now, or a fixed count for its highest minute.
+        today: its cost now, or that of a fixed count for its highest minute.
         today_is: which of the two, in words.
-        advised: what it costs under the settings.
-        throttled_share: what these throttled on the days that the choice did not see.
-        keeps: whether they throttle no more than was named on the days they were chosen on.
-        cheapest: the cheapest way that keeps the limit, and what it costs.
-        on_demand: what it costs on demand; and by Advantage, without what the account pays at least.
-        inputs: of modules/stream.
-        findings: the sentences.
+        advised: its cost with the advised settings.
+        throttled_share: the share that these throttle on the days that did not influence the choice.
+        keeps: whether these keep the limit on the days they were chosen on.
+        cheapest: the cheapest way within the limit, and its cost.
+        on_demand: its cost in on-demand mode.
+        advantage: its cost with on-demand Advantage, without the account's minimum charge.
+        inputs: the advised inputs of modules/stream.
+        findings: the sentences about it.
 
     """
 
@@ -90,7 +91,7 @@ class Row:
 
     @property
     def saved(self) -> float:
-        """What the settings save beside today."""
+        """What the advised settings save compared with today."""
         return self.today - self.advised
 
     @classmethod
@@ -115,7 +116,7 @@ class Row:
 
 
 def row_of(path: Path, wish: Wish) -> Row:
-    """The row of one file; a refusal where there can be no advice."""
+    """The row of one file, with a refusal if there can be no advice."""
     try:
         read = read_trace(path, mean_shards=wish.mean_shards)
         return Row.of(advise(wish.of(read), every=False))
@@ -124,11 +125,11 @@ def row_of(path: Path, wish: Wish) -> Row:
 
 
 def rows(paths: Iterable[Path], wish: Wish, *, processes: int) -> Iterator[Row]:
-    """A row for each file as soon as it is there, in whatever order; `paths` may be read as they are needed."""
+    """A row for each file as soon as it is ready, in any order. `paths` may be an iterator that is still growing."""
     if processes == 1:
         yield from (row_of(path, wish) for path in paths)
         return
-    # Not forked: whoever reads from AWS has threads.
+    # Not forked, because threads may be reading from AWS.
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting: set[Future[Row]] = set()
         for path in paths:
@@ -140,7 +141,7 @@ def rows(paths: Iterable[Path], wish: Wish, *, processes: int) -> Iterator[Row]:
 
 
 def account_sentences(every: list[Row]) -> list[str]:
-    """What is said of all streams together; of those without advice nothing is known."""
+    """The sentences about all streams together, except those without advice."""
     known = [row for row in every if not row.refusal]
     if not known:
         return []

@@ -1,12 +1,12 @@
-"""Advise settings: the cheapest ones for your traffic that throttle no more than you name, as a Terraform block.
+"""Find the cheapest settings for your traffic within a throttling limit, as a Terraform block.
 
-Tries settings of modules/stream on the first two thirds of the traffic with a fast model of the stream, its alarms and
-the very code that decides in the function, and takes the cheapest that throttle no more than --throttling. What they
-promise is told on the last third, which had no say in the choice. Beside them stand today's count, a fixed count for
-the highest minute, on-demand mode and on-demand Advantage, all with reading and retention in the price.
+Tries settings of modules/stream on the first two thirds of the traffic, with a fast model of the stream and its alarms
+and with the function's own decisions. Chooses the cheapest settings that throttle no more than --throttling. The last
+third of the traffic does not influence the choice and shows what to expect. The result is compared with today's count,
+a fixed count for the highest minute, on-demand mode and on-demand Advantage, including reads and retention.
 
-A flag that names an input of modules/stream keeps it as you say. With several FILEs, or with --all, there is a row for
-each stream, those that save most first. Nothing is written to AWS.
+A flag for an input of modules/stream fixes that input. With several FILEs, or with --all, the result is a table with a
+row for each stream, sorted by savings. Nothing is written to AWS.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
 _FOLDER = REPOSITORY / "build" / "advise"
 _FEW = 4
-"""So many streams are not worth the start of processes."""
+"""Up to this many streams, starting processes takes longer than it saves."""
 _READERS = 4
-"""Streams that are read from AWS at once; CloudWatch allows far more calls than these make."""
+"""Streams that are read from AWS at the same time. CloudWatch allows many more calls."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Name what the command line takes."""
+    """Add the flags."""
     parser.usage = "%(prog)s FILE...|--stream NAME|--all|--sample NAME [--throttling PERCENT] [settings]"
     add_traffic_arguments(parser, several=True)
     parser.add_argument(
@@ -59,8 +59,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="PERCENT",
         help="maximum percentage of throttled traffic, from 0 to 100 (%(default)s)",
     )
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where the result goes (build/advise/<name>)")
-    prices = parser.add_argument_group("readers", "what is paid for beside shards and writes")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="folder for the result (build/advise/<name>)")
+    prices = parser.add_argument_group("readers", "charges apart from shards and writes")
     prices.add_argument(
         "--shared-readers",
         type=number(int, 0, 1000),
@@ -72,19 +72,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--fan-out-readers",
         type=number(int, 0, 50),
         metavar="N",
-        help="consumers of each stream with enhanced fan-out, up to 50 (as AWS says, or 0)",
+        help="consumers of each stream with enhanced fan-out, up to 50 (what AWS reports, or 0)",
     )
     prices.add_argument(
         "--retention-hours",
         type=number(int, 24, 8760),
         metavar="N",
-        help="hours for which each stream keeps records, from 24 to 8,760 (as AWS says, or 24)",
+        help="retention of each stream in hours, from 24 to 8,760 (what AWS reports, or 24)",
     )
     module_inputs.add_setting_flags(parser, all_optional=True)
 
 
 def run(options: Namespace, console: Console) -> bool:
-    """Advise; whether there is advice for a stream at least.
+    """Advise. Return whether there is advice for at least one stream.
 
     Raises:
         TraceError: the traffic cannot be read, or is too short.
@@ -193,7 +193,7 @@ def _several(options: Namespace, wish: Wish, console: Console) -> bool:
 
 
 def _saved(account: Account, names: list[str], days: int, refused: list[Row], tell: Any) -> Iterator[Path]:  # noqa: ANN401
-    """The kept file of each stream that could be read; the others' rows go to `refused`."""
+    """Yield the file of each stream that could be read; the rows of the others go to `refused`."""
 
     def save(name: str) -> Path | Row:
         try:
@@ -223,8 +223,8 @@ def _write(folder: Path, document: dict[str, Any], code: str, *, name: str = "st
 def _tell_prices(regions: set[str], console: Console) -> None:
     elsewhere = " Yours may differ." if regions - {"", US_EAST_1.region} else ""
     console.print(
-        f"Dollars are a month's for Kinesis at the prices of {US_EAST_1.region}, {US_EAST_1.date}.{elsewhere} Not in "
-        "them: the autoscaler itself, less than a dollar a month and stream.",
+        f"Costs are monthly charges for Kinesis at the prices of {US_EAST_1.region}, {US_EAST_1.date}.{elsewhere} The "
+        "autoscaler itself is not included: less than a dollar a month for each stream.",
         style="dim",
         highlight=False,
     )

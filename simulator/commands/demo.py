@@ -251,7 +251,7 @@ def _proof(aws: LocalAWS) -> str:
     most = max(scalings, key=len, default=[])
     return (
         f"The function ran {len(invocations)} times ({failed} failed) from the package that Terraform uploaded. "
-        f"A scaling took at most {len(most)} AWS calls: {', '.join(most)}."
+        f"An invocation that scaled a stream made at most {len(most)} AWS calls: {', '.join(most)}."
     )
 
 

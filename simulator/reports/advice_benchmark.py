@@ -1,4 +1,4 @@
-"""The section of docs/benchmarks.md that holds advice against weeks that it did not see."""
+"""The section of docs/benchmarks.md that compares the promises of advice with later weeks."""
 
 from __future__ import annotations
 
@@ -55,9 +55,18 @@ def markdown(verdicts: Sequence[Verdict]) -> str:
         )
     )
     kept = sum(each.is_kept for each in promised)
-    head = ("trace (seed)", "promised", "told", "unseen weeks", "kept", "default there", "shard-hours / default's")
+    head = (
+        "trace (seed)",
+        "promised",
+        "expected",
+        "later weeks",
+        "kept",
+        "default, later weeks",
+        "shard-hours / default's",
+    )
     return (
-        f"{percent(LIMIT)} was named. Of {len(verdicts)} traces advice made a promise on {len(promised)}; it was kept "
-        f"within a factor of {FACTOR} on {kept}, and they throttled {percent(unseen)} on average. The settings need "
-        f"{geometric_mean(ratios):.2f} of the default's shard-hours.\n\n{table(head, rows)}"
+        f"The limit is {percent(LIMIT)}. `advise` made a promise for {len(promised)} of {len(verdicts)} traces, which "
+        f"throttled {percent(unseen)} on average in the later weeks. It kept the promise within a factor of {FACTOR} "
+        f"for {kept} of them. Over all traces, the settings need {geometric_mean(ratios):.2f} of the default's "
+        f"shard-hours.\n\n{table(head, rows)}"
     )

@@ -55,7 +55,7 @@ def csv(path, mean):
 def test_a_file_gives_a_block_that_terraform_takes_and_says_what_it_saves(run, tmp_path):
     status, output = run(csv(tmp_path / "orders.csv", 4), "--output", tmp_path, "--max-shard-count", 24)
     assert status == 0
-    assert "which the choice did not see, the settings throttled" in output
+    assert "which did not influence the choice, the settings throttled" in output
     assert "They save $" in output
     assert "on-demand Advantage, its part of the account's bill" in output
     told = json.loads((tmp_path / "advice.json").read_text())
