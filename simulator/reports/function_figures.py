@@ -45,4 +45,4 @@ def _in_words(calls: Counter[str]) -> str:
 def markdown() -> str:
     """The figures as a table of docs/benchmarks.md."""
     lines = [f"| {label} | {value} |" for label, value in rows(measure())]
-    return "\n".join(["| | |", "|---|---|", *lines])
+    return "\n".join(["| figure | value |", "|---|---|", *lines])

@@ -26,7 +26,7 @@ def markdown(measured: Measured) -> str:
     return (
         f"Mean cost of a stream: ${measured.mean:.2f} a month, measured over {measured.days} days of each kind of "
         f"traffic.\n\n"
-        f"{of_kinds}\n\n{of_sizes}"
+        f"{of_kinds}\n\nBy number of streams:\n\n{of_sizes}"
     )
 
 
