@@ -1,4 +1,4 @@
-# make demo, make test and make lint set up what they need; nothing is installed outside this folder.
+# Every target installs what it needs, into this folder only (make browser excepted).
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,10 +10,10 @@ KINESIS_LOCAL := tests/kinesis_local
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help: ## Say what there is to make
+help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-# Without byte code, which Python adds for what it imports: compiling all that is installed takes longer than installing.
+# pip compiles no bytecode: that takes longer than the installation, and Python compiles what it imports anyway.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement
 
 $(SIMULATOR): requirements.txt
@@ -29,31 +29,31 @@ $(READY): requirements-dev.txt $(SIMULATOR)
 	@touch $@
 
 .PHONY: setup
-setup: $(READY) ## Make the virtual environment with the pinned packages
+setup: $(READY) ## Create the virtual environment with the pinned packages
 
 .PHONY: kinesis-local
-kinesis-local: ## Install the Kinesis of tests/kinesis_local, which needs Node.js; without it these tests are left out
+kinesis-local: ## Install kinesis-local for its tests, which are skipped without Node.js
 	@if { command -v node && command -v npm; } >/dev/null; then $(MAKE) --silent $(KINESIS_LOCAL)/node_modules/.ready; \
-	else echo "Node.js is missing: the tests against kinesis-local are left out."; fi
+	else echo "Node.js is missing: the tests against kinesis-local are skipped."; fi
 
 $(KINESIS_LOCAL)/node_modules/.ready: $(KINESIS_LOCAL)/package-lock.json
 	npm ci --prefix $(KINESIS_LOCAL) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .PHONY: browser
-browser: ## Install the browser that the tests of the HTML pages use (Debian, as root); without one they are left out
+browser: ## Install Chromium for the tests of the HTML pages (Debian, as root); they are skipped without it
 	@if command -v chromedriver >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-	    chromium chromium-driver; } >/dev/null || echo "Chromium could not be installed: see the tests of the HTML pages."; \
-	else echo "Chromium and its driver are missing: the tests of the HTML pages are left out."; fi
+	    chromium chromium-driver; } >/dev/null || echo "Chromium could not be installed: the tests of the HTML pages are skipped without it."; \
+	else echo "Chromium and its driver are missing: the tests of the HTML pages are skipped."; fi
 
 .PHONY: demo
-demo: $(SIMULATOR) ## Apply the simple example to a local AWS and replay a day of traffic (TRACE=file.csv: your own)
+demo: $(SIMULATOR) ## Apply the simple example to a local AWS and replay a day of traffic (TRACE=file.csv for your own)
 	$(BIN)/python -m simulator demo $(if $(TRACE),--trace "$(TRACE)")
 
 .PHONY: benchmark
-benchmark: $(SIMULATOR) ## Write docs/benchmarks.md's figures anew: minutes (TRACES=folder: CSV files to serve as well)
+benchmark: $(SIMULATOR) ## Update the figures of docs/benchmarks.md, within minutes (TRACES=folder with more CSV files)
 	$(BIN)/python -m simulator benchmark $(if $(TRACES),--traces "$(TRACES)") $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 .PHONY: test
@@ -61,7 +61,7 @@ test: $(READY) kinesis-local browser ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak
-soak: $(READY) ## Search for faults by the ten thousand: hours
+soak: $(READY) ## Search for faults with tens of thousands of examples, for hours
 	FAULTS=soak $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/faults \
 	  tests/unit/test_decision_properties.py tests/integration/test_evidence.py $(ARGS)
 
@@ -73,20 +73,20 @@ lint: $(READY) ## Check style, types and Terraform
 	$(BIN)/python -m tests.static.lint
 
 .PHONY: format
-format: $(READY) ## Put Python and Terraform files into their standard form
+format: $(READY) ## Format Python and Terraform files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	terraform fmt -recursive
 
 .PHONY: pictures
-pictures: $(READY) ## Draw the pictures of docs/images anew, but for those of the benchmark, which make benchmark draws
+pictures: $(READY) ## Draw the pictures of docs/images, except those of the benchmark (make benchmark)
 	$(BIN)/python -m simulator demo --output build/pictures
 	cp build/pictures/day.png docs/images/day.png
 	$(BIN)/python -m simulator.reports.dashboard_pictures
 	$(BIN)/python -m simulator.reports.foresight_picture
 
 .PHONY: docs
-docs: $(READY) ## Write the tables of inputs and outputs anew
+docs: $(READY) ## Update the tables of inputs and outputs
 	$(BIN)/python -m tests.static.tf_docs --write
 
 .PHONY: load
@@ -97,7 +97,7 @@ load: $(SIMULATOR) ## Write to a real stream: STREAM=… RECORDS_PER_SECOND=… 
 	  --record-bytes "$(or $(RECORD_BYTES),1024)" --minutes "$(or $(MINUTES),10)" $(if $(YES),--yes)
 
 .PHONY: acceptance
-acceptance: $(SIMULATOR) ## Prove it in your account: apply, scale, measure, destroy, for under a dollar (ARGS=--local: no account)
+acceptance: $(SIMULATOR) ## Test a deployment in your account, for under a dollar (ARGS=--local without an account)
 	$(BIN)/python -m acceptance $(ARGS)
 
 .PHONY: package

@@ -15,22 +15,22 @@ from simulator.aws.assumptions import ASSUMED
 
 PAGE = REPOSITORY / "docs" / "measured.md"
 NOT_YET = "not measured yet"
-NO_STEP = "not measured: no step does"
+NO_STEP = "no step measures it"
 _BEGIN, _END = "<!-- BEGIN MEASURED -->", "<!-- END MEASURED -->"
-_TITLES = ("name", "what", "assumed in the simulator", "on what ground", "measured", "when and where")
+_TITLES = ("name", "meaning", "assumed in the simulator", "source", "measured", "when and where")
 
 FURTHER: Mapping[str, str] = {
-    "metric_settled_seconds": "how long after a minute's end its datapoint no longer changes",
-    "breach_to_alarm_seconds": "from the end of the second breaching minute to the alarm's change of state",
-    "alarm_to_function_seconds": "from the alarm's change of state to the function's look at it",
-    "function_to_shards_seconds": "from the function's look to the new shards",
-    "describe_alarms_lag_seconds": "from SetAlarmState, which sends the message, to DescribeAlarms' showing the state",
-    "refusal_double": "how a target above double is refused",
-    "refusal_half": "how a target below half is refused",
-    "refusal_busy": "how a change of a stream that is UPDATING is refused",
-    "refusal_daily": "how the call after the day's last is refused",
-    "splits_count_as_calls": "whether SplitShard is refused too once the day's UpdateShardCount calls are spent",
-    "runtime_botocore": "the SDK of Lambda's runtime python3.13",
+    "metric_settled_seconds": "delay from the end of a minute until its datapoint no longer changes",
+    "breach_to_alarm_seconds": "time from the end of the second breaching minute to the alarm's change of state",
+    "alarm_to_function_seconds": "time from the alarm's change of state to the function's check",
+    "function_to_shards_seconds": "time from the function's check to the new shards",
+    "describe_alarms_lag_seconds": "time from SetAlarmState, which sends the message, to DescribeAlarms' new state",
+    "refusal_double": "error for a target above double",
+    "refusal_half": "error for a target below half",
+    "refusal_busy": "error for a change of a stream that is UPDATING",
+    "refusal_daily": "error for a call beyond the daily limit",
+    "splits_count_as_calls": "whether SplitShard is also refused after the daily UpdateShardCount calls are used up",
+    "runtime_botocore": "SDK version of Lambda's runtime python3.13",
 }
 """Measurements without an assumption in the simulator, by name."""
 

@@ -54,31 +54,27 @@ class Assumptions:
     """
 
     metric_delay_seconds: int = _assumed(
-        60, "how long after a minute's end its datapoints are visible", _NOWHERE, "60 seconds"
+        60, "delay from the end of a minute until its datapoints are visible", _NOWHERE, "60 seconds"
     )
     extra_datapoints: int = _assumed(
         2,
-        "how many more datapoints than EvaluationPeriods an alarm looks at",
-        "CloudWatch User Guide says only that there are more",
+        "number of datapoints that an alarm evaluates beyond EvaluationPeriods",
+        "the CloudWatch User Guide says only that there are more",
     )
     reshard_seconds: float | Callable[[int, int], float] = _assumed(
         reshard_seconds,
-        "how long UpdateShardCount takes, by the current and the target count",
-        'Developer Guide: "a few minutes"; the rest has no source',
-        "180 seconds and one a shard; half as long again where the target is not a multiple of 25%",
+        "duration of UpdateShardCount, by the current and the target count",
+        'Developer Guide: "a few minutes"; no source for details',
+        "180 seconds plus one per shard; 1.5 times as long if the target is not a multiple of 25%",
     )
-    split_seconds: float = _assumed(
-        30.0, "how long SplitShard takes", "a comment in kinesis-scaling-utils", "30 seconds"
-    )
-    merge_seconds: float = _assumed(
-        30.0, "how long MergeShards takes", "a comment in kinesis-scaling-utils", "30 seconds"
-    )
-    mode_switch_seconds: float = _assumed(60.0, "how long UpdateStreamMode takes", _NOWHERE, "60 seconds")
+    split_seconds: float = _assumed(30.0, "duration of SplitShard", "a comment in kinesis-scaling-utils", "30 seconds")
+    merge_seconds: float = _assumed(30.0, "duration of MergeShards", "a comment in kinesis-scaling-utils", "30 seconds")
+    mode_switch_seconds: float = _assumed(60.0, "duration of UpdateStreamMode", _NOWHERE, "60 seconds")
     count_while_updating: Counts = _assumed(
         count_before, "OpenShardCount while the stream is UPDATING", _NOWHERE, "the count before"
     )
     reports_when_idle: bool = _assumed(
-        True, "whether a stream reports zeros, rather than nothing, in a minute without traffic", _NOWHERE, "zeros"
+        True, "what a stream reports for a minute without traffic: zeros or nothing", _NOWHERE, "zeros"
     )
     shard_limit: int = _assumed(
         20_000,
@@ -88,19 +84,19 @@ class Assumptions:
     )
     update_calls_per_day: int = _assumed(10, "UpdateShardCount calls for a stream in 24 hours", f"{_API}: the default")
     update_calls_per_second: int = _assumed(
-        10, "UpdateShardCount calls in a second", f"{_API}; that it is the account's calls has no source"
+        10, "UpdateShardCount calls in a second", f"{_API}; no source that the limit is per account"
     )
     split_calls_per_second: int = _assumed(5, "SplitShard calls of an account in a second", _API)
     merge_calls_per_second: int = _assumed(5, "MergeShards calls of an account in a second", _API)
     streams_at_once: int | None = _assumed(
         None,
-        "how many streams of an account may be UPDATING",
-        f"{_API} says only that too many are refused",
+        "number of streams of an account that may be UPDATING",
+        f"{_API} says only that there is a limit",
         "any number",
     )
     mode_switches_per_day: int = _assumed(2, "UpdateStreamMode calls for a stream in 24 hours", _API)
     fan_out_consumers: int = _assumed(20, "registered consumers of a stream", f"{_API}; 50 with on-demand Advantage")
-    call_seconds: float = _assumed(0.02, "how long AWS takes for an answer to an API call", _NOWHERE, "20 milliseconds")
+    call_seconds: float = _assumed(0.02, "duration of an API call", _NOWHERE, "20 milliseconds")
 
     def update_seconds(self, current: int, target: int) -> float:
         """Return how long UpdateShardCount takes from one count to another, in seconds."""
