@@ -7,8 +7,9 @@ influence the choice. The loop continues from the first part into the rest, as a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from simulator.comparison.closed_loop import ClosedLoop, Run, Series, accepted
 from simulator.comparison.policies.autoscaler import Autoscaler
 from simulator.deployment import module_inputs
 from simulator.deployment.presets import settings
+from simulator.traffic import MINUTES_PER_DAY
 
 FIRST_PART = 2 / 3
 """The part of the traffic that determines the choice."""
@@ -53,30 +55,40 @@ class Part:
 
 
 class Trial:
-    """Traffic that is served under settings, up to a minute that may be moved forward."""
+    """Traffic that is served under settings, as far as it is needed."""
 
-    def __init__(self, demand: Series, inputs: Mapping[str, Any], shards: int | None = None) -> None:
-        """Start with `shards`, or with the count that the first hour needs."""
+    def __init__(self, demand: Series, inputs: Mapping[str, Any], split: int, shards: int | None = None) -> None:
+        """Start with `shards`, or with the count that the first hour needs. The first part ends before `split`."""
         self.inputs = inputs
+        self._demand, self._split, self._warm_up = demand, split, int(split * WARM_UP)
         self._loop = ClosedLoop(demand, first_count(demand, inputs, shards))
         Autoscaler("advised", settings(inputs)).start(self._loop)
 
-    def until(self, minute: int) -> Run:
-        """The run before a minute. A later minute continues it."""
-        return self._loop.run_until(minute)
+    @cached_property
+    def first(self) -> Part:
+        """The result on the first part."""
+        return Part.of(self._loop.run_until(self._split), self._warm_up)
+
+    @cached_property
+    def run(self) -> Run:
+        """The whole traffic."""
+        return self._loop.run_until(len(self._demand))
+
+    def keeps(self, limit: float) -> bool:
+        """Whether the first part is throttled no more than `limit`.
+
+        Ends early when more has been throttled than the limit allows in the whole first part.
+        """
+        allowed = limit * float(self._demand[self._warm_up : self._split].sum())
+        for minute in range(self._warm_up, self._split, MINUTES_PER_DAY):
+            if float(self._loop.run_until(minute).throttled[self._warm_up :].sum()) > allowed:
+                return False
+        return self.first.throttled_share <= limit
 
 
 def serve(demand: Series, inputs: Mapping[str, Any], shards: int | None = None) -> Run:
     """Serve a whole demand under settings."""
-    return Trial(demand, inputs, shards).until(len(demand))
-
-
-@dataclass(frozen=True)
-class Tried:
-    """Settings that were tried, and their result on the first part."""
-
-    inputs: Mapping[str, Any]
-    first: Part
+    return Trial(demand, inputs, len(demand), shards).run
 
 
 @dataclass(frozen=True)
@@ -84,19 +96,30 @@ class Choice:
     """The settings that were chosen.
 
     Attributes:
-        inputs: of modules/stream.
+        best: the trial of these settings.
         keeps: whether they throttle no more than the limit, on the first part.
-        first: their result on the first part.
-        tried: all settings that were tried, in the ladder's order.
-        run: the whole traffic under the settings.
+        tried: all trials, in the ladder's order.
 
     """
 
-    inputs: Mapping[str, Any]
+    best: Trial
     keeps: bool
-    first: Part
-    tried: Sequence[Tried]
-    run: Run
+    tried: Sequence[Trial]
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """The settings as inputs of modules/stream."""
+        return self.best.inputs
+
+    @property
+    def first(self) -> Part:
+        """Their result on the first part."""
+        return self.best.first
+
+    @property
+    def run(self) -> Run:
+        """The whole traffic under the settings."""
+        return self.best.run
 
 
 def first_count(demand: Series, inputs: Mapping[str, Any], shards: int | None = None) -> int:
@@ -131,38 +154,31 @@ def choose(
             rung throttled less than the one before.
         tell: called after each trial.
     """
-    trials = [Trial(demand, inputs, shards) for inputs in ladder]
-    tried: dict[int, Tried] = {}
+    trials = [Trial(demand, inputs, split, shards) for inputs in ladder]
 
+    @cache
     def keeps(rung: int) -> bool:
-        if rung not in tried:
-            first = Part.of(trials[rung].until(split), int(split * WARM_UP))
-            tried[rung] = Tried(ladder[rung], first)
-            tell()
-        return tried[rung].first.throttled_share <= limit
+        kept = trials[rung].keeps(limit)
+        tell()
+        return kept
 
-    if every:
-        for rung in range(len(ladder)):
-            keeps(rung)
-    else:
-        low, high = 0, len(ladder) - 1
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if keeps(middle) else (middle + 1, high)
-        keeps(low)
-    kept = [rung for rung in tried if keeps(rung)]
+    tried = range(len(ladder)) if every else sorted(_bisected(len(ladder), keeps))
+    kept = [trials[rung] for rung in tried if keeps(rung)]
     best = (
-        min(kept, key=lambda rung: (tried[rung].first.shard_hours, rung))
+        min(kept, key=lambda trial: trial.first.shard_hours)
         if kept
-        else min(tried, key=lambda rung: (_cost(tried[rung].first, demand[:split]), rung))
+        else min((trials[rung] for rung in tried), key=lambda trial: _cost(trial.first, demand[:split]))
     )
-    return Choice(
-        inputs=ladder[best],
-        keeps=bool(kept),
-        first=tried[best].first,
-        tried=[tried[rung] for rung in sorted(tried)],
-        run=trials[best].until(len(demand)),
-    )
+    return Choice(best, bool(kept), [trials[rung] for rung in tried])
+
+
+def _bisected(rungs: int, keeps: Callable[[int], bool]) -> Iterator[int]:
+    """The rungs that lead to the first one that keeps the limit."""
+    low, high = 0, rungs - 1
+    while low <= high:
+        middle = (low + high) // 2
+        yield middle
+        low, high = (low, middle - 1) if keeps(middle) else (middle + 1, high)
 
 
 def _cost(part: Part, demand: Series) -> float:

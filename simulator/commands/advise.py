@@ -130,7 +130,7 @@ def _one(options: Namespace, wish: Wish, console: Console) -> bool:
         "keeps": advice.choice.keeps,
         "settings": advice.choice.inputs,
         "options": [asdict(each) for each in advice.options],
-        "tried": [asdict(each) for each in advice.choice.tried],
+        "tried": [{"inputs": each.inputs, "first": asdict(each.first)} for each in advice.choice.tried],
         "findings": said,
         "readers": asdict(question.readers),
         "prices": asdict(US_EAST_1),

@@ -143,12 +143,12 @@ class Run:
     def throttled_share(self) -> float:
         """The share of the traffic that was refused, from 0 to 1."""
         total = float(self.demand.sum())
-        return float(self._throttled.sum()) / total if total else 0.0
+        return float(self.throttled.sum()) / total if total else 0.0
 
     @property
     def throttled_minutes_share(self) -> float:
         """The share of the minutes in which traffic was refused, from 0 to 1."""
-        return float((self._throttled > _NOTHING).mean())
+        return float((self.throttled > _NOTHING).mean())
 
     @property
     def calls_per_day(self) -> float:
@@ -156,7 +156,8 @@ class Run:
         return len(self.changes) * MINUTES_PER_DAY / len(self.demand)
 
     @property
-    def _throttled(self) -> Series:
+    def throttled(self) -> Series:
+        """The refused traffic of each minute, in shards."""
         return self.demand - accepted(self.demand, self.shards, self.key_skew)
 
 

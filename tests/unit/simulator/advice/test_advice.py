@@ -116,11 +116,10 @@ def test_what_is_promised_is_what_happened_on_the_rest():
 
 def test_a_trial_that_goes_on_into_the_rest_serves_it_as_a_stream_would():
     demand = swinging(days=4) + with_surges(days=4) / 3
-    trial = Trial(demand, {"max_shard_count": 40})
-    first = trial.until(2 * DAY + 77).shards.copy()
-    whole = serve(demand, {"max_shard_count": 40})
-    assert trial.until(len(demand)).shards.tolist() == whole.shards.tolist()
-    assert first.tolist() == whole.shards[: 2 * DAY + 77].tolist()
+    trial, whole = Trial(demand, {"max_shard_count": 40}, 2 * DAY + 77), serve(demand, {"max_shard_count": 40})
+    assert not trial.keeps(0.0)
+    assert trial.first.shard_hours == whole.shards[(2 * DAY + 77) // 3 : 2 * DAY + 77].sum() / 60
+    assert trial.run.shards.tolist() == whole.shards.tolist()
     assert len(whole.changes) > 4
 
 
