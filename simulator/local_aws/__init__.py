@@ -13,7 +13,7 @@ service, which says what moto does instead:
 - `queues`: SQS reports to CloudWatch how many messages wait;
 - `log_queries`: CloudWatch Logs keeps saved queries;
 - `partiql`: DynamoDB answers SELECT statements;
-- `queries`: DynamoDB reads only items that a query can match;
+- `queries`: DynamoDB reads only items that a query can match, and copies of them only what can change;
 - `short_ways`: frequent calls of this process's own clients are answered without HTTP.
 """
 

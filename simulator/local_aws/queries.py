@@ -10,20 +10,25 @@ import copy
 import functools
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb import responses
+from moto.dynamodb.models import utilities
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
+
+_SCALARS = {"S", "N", "BOOL", "NULL"}
+"""The types of attributes whose values moto replaces and never changes."""
 
 
 class Queries:
     """Limits the items of a table that a query sees to those that can match."""
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch the method in which moto answers a query."""
+        """Patch the one method in which moto answers a query, and how items are copied and written."""
         answer, signature = Table.query, inspect.signature(Table.query)
 
         @functools.wraps(answer)  # keeps the signature, by which a second local AWS reads the arguments
@@ -60,3 +65,31 @@ class Queries:
             return answer(seen, hash_key, range_comparison, range_objs, *rest, **options)
 
         yield patch.object(Table, "query", query)
+        yield patch.object(Item, "__deepcopy__", _copied)
+        as_plain_data = _as_plain_data()
+        for module in (utilities, responses):
+            yield patch.object(module, "dynamo_to_dict", as_plain_data)
+
+
+def _copied(item: Item, memo: dict[int, Any]) -> Item:
+    """A copy that shares its scalars with the item."""
+    copied: Any = Item.__new__(Item)
+    copied.hash_key, copied.range_key, copied.attrs = item.hash_key, item.range_key, LimitedSizeDict()
+    # The size of the attributes was checked when they were written.
+    dict.update(
+        copied.attrs,
+        {name: each if each.type in _SCALARS else copy.deepcopy(each, memo) for name, each in item.attrs.items()},
+    )
+    return cast("Item", copied)
+
+
+def _as_plain_data() -> Callable[[object], object]:
+    """How moto converts results, without its detours for the attributes of which there are most."""
+    convert = utilities.dynamo_to_dict
+
+    def as_plain_data(value: object) -> object:
+        if type(value) is DynamoType and value.type in _SCALARS:
+            return {value.type: value.value}
+        return convert(value)
+
+    return as_plain_data

@@ -5,9 +5,10 @@ routed and parsed, and the answer likewise. Here botocore checks the parameters 
 the call would reach gets them directly, and its result is converted to the form that boto3 returns. So the answer is
 the same as without the shortcut, and observers of API calls (`function.ApiObserver`) see these calls as well.
 
-A call that moto refuses is repeated without the shortcut, to get the same error. So a write has a shortcut only if a
-refusal changes nothing. While botocore's Endpoint or moto's stubber is patched, for example to simulate a network or a
-quota, no call takes a shortcut.
+Whatever moto refuses is asked once more on the long way, which knows how to put an error; so a write has a short way
+only where a refusal has changed nothing. And while somebody stands at the wire, having patched botocore's Endpoint or
+moto's stubber to play a network or a quota, every call takes it; or those alone that the `operations` of the patch
+name.
 """
 
 from __future__ import annotations
@@ -62,9 +63,15 @@ class ShortWays:
         long_way = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
         wire = _wire()
 
+        def is_free(operation: str) -> bool:
+            return all(
+                now is before or operation not in getattr(now, "operations", (operation,))
+                for now, before in zip(_wire(), wire, strict=True)
+            )
+
         def make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
             make_response = SHORT.get((client.meta.service_model.service_name, operation))
-            if make_response is None or _wire() != wire or not _would_arrive(client):
+            if make_response is None or not is_free(operation) or not _would_arrive(client):
                 return long_way(client, operation, parameters)
             shape = client.meta.service_model.operation_model(operation).input_shape
             validate_parameters(parameters, shape)  # type: ignore[arg-type]  # each of these operations has input

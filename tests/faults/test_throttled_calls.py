@@ -38,6 +38,7 @@ def unavailable(w: World, scenario: Scenario, operation: str, times: int | None)
             return AWSResponse(request.url, 503, {}, _Body())
         return answer(stubber, event_name, request, **options)
 
+    refuse.operations = {operation}  # all others take the short ways
     with patch.object(BotocoreStubber, "__call__", refuse):
         yield refused
 

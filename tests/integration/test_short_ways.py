@@ -10,6 +10,7 @@ import pytest
 from botocore import xform_name
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError, ParamValidationError
+from moto.core.botocore_stubber import BotocoreStubber
 from moto.dynamodb.models.table import Table
 
 from simulator.deployment import add_stream, deploy
@@ -178,3 +179,41 @@ def test_a_query_finds_what_moto_finds_when_it_looks_at_everything(letters, cond
     with patch.object(Table, "query", whole_query):
         assert found == ask(letters, "dynamodb", "Query", request)
     assert found["Items"]
+
+
+def test_one_who_stands_at_the_wire_for_some_operations_leaves_the_others_their_short_ways(busy):
+    stubbed, calls = vars(BotocoreStubber)["__call__"], []
+
+    def watched(stubber, event_name, request, **options):
+        calls.append(event_name.rpartition(".")[2])
+        return stubbed(stubber, event_name, request, **options)
+
+    watched.operations = {"Query"}
+    with patch.object(BotocoreStubber, "__call__", watched):
+        ask(busy, "dynamodb", "Query", {**TABLE, **ORDERS})
+        ask(busy, "cloudwatch", "DescribeAlarms", {})
+        ask(busy, "kinesis", "ListStreams", {})
+    assert calls == ["Query", "ListStreams"]
+
+
+def test_a_copy_of_an_item_does_not_follow_the_item(letters):
+    """A transaction that fails puts its table back as it was copied."""
+    key = {"p": {"S": "c"}, "e": {"S": "c"}}
+    before = {
+        **key,
+        "li": {"L": [{"N": "1"}]},
+        "ma": {"M": {"n": {"N": "1"}}},
+        "st": {"SS": ["a"]},
+        "n": {"N": "1"},
+    }
+    letters.client("dynamodb").put_item(TableName="letters", Item=before)
+    change = {
+        "TableName": "letters",
+        "Key": key,
+        "UpdateExpression": "SET li[0] = :n, ma.n = :n, n = :n ADD st :s",
+        "ExpressionAttributeValues": {":n": {"N": "2"}, ":s": {"SS": ["b"]}},
+    }
+    missing = {"TableName": "letters", "Key": {**key, "e": {"S": "none"}}, "ConditionExpression": "attribute_exists(p)"}
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        letters.client("dynamodb").transact_write_items(TransactItems=[{"Update": change}, {"ConditionCheck": missing}])
+    assert letters.client("dynamodb").get_item(TableName="letters", Key=key)["Item"] == before
