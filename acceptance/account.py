@@ -82,7 +82,7 @@ def connect(*, region: str | None, profile: str | None, endpoint_url: str | None
     except ClientError as error:
         raise AcceptanceError(refusal(error)) from error
     except BotoCoreError as error:
-        raise AcceptanceError(f"AWS cannot be asked who you are: {error}") from error
+        raise AcceptanceError(f"AWS did not return your identity: {error}") from error
     account.account_id, account.identity = answer["Account"], answer["Arn"]
     account.environment = _for_terraform(account.region, profile, endpoint_url)
     if account.is_aws and (date := answer["ResponseMetadata"]["HTTPHeaders"].get("date")):

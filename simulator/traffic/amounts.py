@@ -48,12 +48,12 @@ def _written_otherwise(
     matches = {index: _NUMBER.fullmatch(text) for index, text in texts.items()}
     for index, match in matches.items():
         if match is None:
-            raise TraceError(f"{place(index)}: {what} is {_short(texts[index])}, which is no number")
+            raise TraceError(f"{place(index)}: {what} is {_short(texts[index])}, which is not a number")
     numbers = {index: match[1].strip() for index, match in matches.items() if match}
     units = {index: _unit(match[2] or "", metric) for index, match in matches.items() if match}
     for index, unit in units.items():
         if unit is None:
-            raise TraceError(f"{place(index)}: {what} is {_short(texts[index])}, the unit of which is not known")
+            raise TraceError(f"{place(index)}: {what} is {_short(texts[index])}, whose unit is unknown")
     plain = _as_python(numbers, what, place)
     rates = {unit.is_per_second for index, unit in units.items() if unit and float(plain[index])}
     others = np.delete(read, list(texts))
@@ -82,7 +82,7 @@ def _as_python(numbers: dict[int, str], what: str, place: Callable[[int], str]) 
     elif all(_ONE_GROUP.fullmatch(text) for text in has_comma):
         index = next(index for index, text in bare.items() if "," in text)
         raise TraceError(
-            f"{place(index)}: {what} is {numbers[index]!r}, in which the comma may set off decimals or thousands; "
+            f"{place(index)}: {what} is {numbers[index]!r}, in which the comma may mark decimals or thousands; "
             "write numbers with a decimal point and without separators"
         )
     else:
@@ -93,7 +93,7 @@ def _as_python(numbers: dict[int, str], what: str, place: Callable[[int], str]) 
         try:
             float(text)
         except ValueError:
-            raise TraceError(f"{place(index)}: {what} is {_short(numbers[index])}, which is no number") from None
+            raise TraceError(f"{place(index)}: {what} is {_short(numbers[index])}, which is not a number") from None
     return result
 
 

@@ -100,7 +100,7 @@ class Account:
         """
         if not _NAME.fullmatch(stream):
             raise TraceError(
-                f"{stream[:140]!r} is no name of a stream, which has up to 128 letters, digits, hyphens, underscores "
+                f"{stream[:140]!r} is not a stream name, which has up to 128 letters, digits, hyphens, underscores "
                 "and periods: give the name, not the ARN"
             )
         with _plain_errors(stream, self._profile):
@@ -269,7 +269,8 @@ def _plain_errors(stream: str, profile: str | None) -> Iterator[None]:
         raise TraceError(f"The alarms of {stream} cannot be read: {error}") from None
     except (BotoCoreError, ValueError) as error:
         of_profile = f" (profile {profile})" if profile else ""
-        raise TraceError(f"AWS cannot be asked for {stream}{of_profile}: {str(error).splitlines()[0]}") from None
+        reason = str(error).splitlines()[0]
+        raise TraceError(f"The request to AWS about {stream} failed{of_profile}: {reason}") from None
 
 
 def _refusal(error: ClientError, stream: str) -> str:

@@ -57,7 +57,7 @@ def minutes(choice: Choice, where: str, period_seconds: int | None = None) -> Mi
     if not any((~np.isnan(each.amounts)).any() for each in parts):
         raise TraceError(f"{where} has no values; export a time in which the stream had traffic")
     if any(each.is_naive for each in parts):
-        notes.append("times without a zone are taken as UTC")
+        notes.append("times without a zone are read as UTC")
     period = period_seconds * SECOND if period_seconds else _common_period(parts)
     if period < MINUTE:
         notes.append(f"values of every {period / SECOND:g} seconds are summed by the minute")

@@ -30,7 +30,7 @@ def period_of(series: Series) -> int:
     at = series.at
     if len(at) < 2:
         raise TraceError(
-            f"{series.place(0)}: there is no other value, and a trace needs two at least; "
+            f"{series.place(0)}: this is the only value, and a trace needs at least two; "
             "export a value for each minute of some days"
         )
     steps = np.diff(at)
@@ -42,7 +42,7 @@ def period_of(series: Series) -> int:
     if least > HOUR:
         raise TraceError(
             f"{series.place(1)}: {shown(int(at[1]))} is {least / HOUR:g} hours after {shown(int(at[0]))}, too long for "
-            "a trace; export a value every minute, and an hour at most"
+            "a trace; export a value every minute, at most every hour"
         )
     _refuse_mixed(series, np.rint(steps / least).astype(np.int64), least)
     return least
@@ -65,7 +65,7 @@ def _refuse_off_grid(series: Series, period: int) -> None:
     off[1:] |= np.diff(places) < 1
     for index in np.flatnonzero(off)[:1]:
         raise TraceError(
-            f"{series.place(int(index))}: {shown(int(series.at[index]))} is no multiple of the period of "
+            f"{series.place(int(index))}: {shown(int(series.at[index]))} is not a multiple of the period of "
             f"{period // SECOND} seconds after {shown(int(series.at[0]))}; get all values with the same period"
         )
 

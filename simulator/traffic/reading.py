@@ -139,7 +139,7 @@ def _gaps(read: Minutes) -> list[str]:
     first = (
         f"at {first_unknown(known, read.start)}" if missing == 1 else f"the first at {first_unknown(known, read.start)}"
     )
-    return [f"no value for {count} ({first}): taken as no traffic"]
+    return [f"no value for {count} ({first}): counted as no traffic"]
 
 
 def _loads(read: Minutes) -> tuple[list[Traffic], list[str]]:
@@ -152,22 +152,22 @@ def _loads(read: Minutes) -> tuple[list[Traffic], list[str]]:
     size = _RECORD_SIZES[volume.any(), records.any()]
     if volume.any() and records.any():
         if volume.sum() < records.sum():
-            notes.append("there are fewer bytes than records: are the two exchanged?")
+            notes.append("there are fewer bytes than records: are the two columns swapped?")
         volume, records, filled = _completed(volume, records)
         if filled:
             notes.append(
-                f"{filled:,} minutes have bytes or records alone: the other is estimated by the mean record size"
+                f"{filled:,} minutes have only bytes or only records: the other is estimated from the mean record size"
             )
     elif volume.any():
         records = volume / size
         notes.append(
-            f"records are unknown and taken as {size:,} bytes each: if yours are below 1 KiB, "
+            f"records are unknown and assumed to have {size:,} bytes each: if yours are below 1 KiB, "
             "their number may be the limit instead"
         )
     elif records.any():
         volume = records * size
         notes.append(
-            f"bytes are unknown and taken as {size:,} a record: if yours are larger, they may be the limit instead"
+            f"bytes are unknown and assumed to be {size:,} a record: if yours are larger, they may be the limit instead"
         )
     return [Traffic(float(each), float(count)) for each, count in zip(volume, records, strict=True)], notes
 

@@ -138,7 +138,7 @@ def _sums(found: Sequence[Series], metric: Metric, where: str, choice: Choice) -
     sums = [each for each in found if each.name.statistic in {"", SUM}]
     if found and not sums:
         raise TraceError(
-            f"{where} has the {_listed(statistics)} of {metric.value}, of which no total can be made: "
+            f"{where} has the {_listed(statistics)} of {metric.value}, from which no total can be computed: "
             "get the statistic Sum"
         )
     if any(each.name.statistic == SUM for each in sums):
@@ -154,8 +154,8 @@ def _shards(found: Sequence[Series], metric: Metric, where: str, choice: Choice)
     if len(whole) > 1 or (not whole and len(shards) < len(found)):
         labels = [each.label for each in (whole or found)]
         raise TraceError(
-            f"{where} has {len(labels)} series of {metric.value}, {_listed(labels)}, and does not say of which streams "
-            "they are; keep one of them, or label each with the stream's name"
+            f"{where} has {len(labels)} series of {metric.value}, {_listed(labels)}, and does not say which streams "
+            "they belong to; keep one of them, or label each with the stream's name"
         )
     if shards and not whole:
         note = f"the sum of {len(shards)} shards" if len(shards) > 1 else f"only of {shards[0]}"

@@ -52,7 +52,7 @@ def read_csv(text: str, path: Path) -> Content:
     for number, cells in body:
         if len(cells) != len(names) and (len(cells) < len(names) or any(cell.strip() for cell in cells[len(names) :])):
             raise TraceError(
-                f"{path}, line {number}: {len(cells)} cells where the header has {len(names)}; "
+                f"{path}, line {number}: {len(cells)} cells, and the header has {len(names)}; "
                 "give each column a name, and quote numbers with a decimal comma"
             )
     numbers = [number for number, _ in body]
@@ -181,7 +181,7 @@ def _long(
             result.append(_series(table[value].iloc[rows], name, str(label), of_label, _within(place, rows)))
     if not result:
         said = _quoted([str(each) for each in labels.unique()])
-        raise TraceError(f"{path} has rows of {said}, and must have some of IncomingBytes and IncomingRecords")
+        raise TraceError(f"{path} has rows of {said}, and must have rows of IncomingBytes or IncomingRecords")
     return result
 
 

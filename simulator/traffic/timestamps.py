@@ -77,7 +77,7 @@ def instants(cells: pd.Series[str], place: Place) -> Instants:
     form = next((name for name, pattern in _PATTERNS.items() if re.fullmatch(pattern, first)), None)
     if form is None:
         if _SHORT_YEAR.fullmatch(first):
-            raise TraceError(f"{place(0)}: {first!r} has a year of two digits and may be read in several ways; {_FORM}")
+            raise TraceError(f"{place(0)}: {first!r} has a two-digit year and is ambiguous; {_FORM}")
         raise TraceError(_none(first, place(0)))
     parts = bare.str.extract(_PATTERNS[form])
     for index in np.flatnonzero(parts["year"].isna())[:1]:
@@ -125,9 +125,7 @@ def _day_and_month(parts: pd.DataFrame, bare: pd.Series[str], place: Place) -> t
     month_first = bool((then > 12).any())
     if day_first == month_first:
         index = int(np.flatnonzero(then > 12)[0]) if day_first else 0
-        raise TraceError(
-            f"{place(index)}: in {bare.iloc[index]!r} it cannot be told which is the day and which the month; {_FORM}"
-        )
+        raise TraceError(f"{place(index)}: in {bare.iloc[index]!r} the day and the month are ambiguous; {_FORM}")
     return (parts["first"], parts["then"]) if day_first else (parts["then"], parts["first"])
 
 
@@ -148,8 +146,8 @@ def _since_1970(bare: pd.Series[str], place: Place) -> NDArray[np.int64]:
 def _no_epoch(text: str, value: float, where: str) -> str:
     if re.fullmatch(r"(?:19|20)\d{6}", text):
         return (
-            f"{where}: {text} is a date without a time, and one value a day is no trace; "
-            "export a value every minute, and an hour at most"
+            f"{where}: {text} is a date without a time, and one value a day is not enough for a trace; "
+            "export a value every minute, at most every hour"
         )
     if _EXCEL_DAYS[0] <= value < _EXCEL_DAYS[1]:
         return f"{where}: {text} looks like a date of Excel's; format the column as yyyy-mm-dd hh:mm:ss and save it"
@@ -160,12 +158,12 @@ def _no_epoch(text: str, value: float, where: str) -> str:
 
 
 def _implausible(what: str, where: str) -> str:
-    return f"{where}: {what} is no plausible time of recorded traffic, which lies between 1990 and 2100; {_FORM}"
+    return f"{where}: {what} is not a plausible time of recorded traffic, which is between 1990 and 2100; {_FORM}"
 
 
 def _none(text: str, where: str) -> str:
     shown = text if len(text) <= 40 else text[:37] + "..."
-    return f"{where}: {shown!r} is no timestamp; {_FORM}" if text else f"{where}: the timestamp is missing; {_FORM}"
+    return f"{where}: {shown!r} is not a timestamp; {_FORM}" if text else f"{where}: the timestamp is missing; {_FORM}"
 
 
 def shown(at: int) -> str:

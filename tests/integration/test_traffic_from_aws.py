@@ -113,7 +113,7 @@ def test_replay_takes_what_it_needs_from_aws_and_compare_from_the_kept_file(aws,
     [
         ("nothing", {}, {}, "There is no stream nothing in this account and region: check its name"),
         ("silent", {}, {}, "CloudWatch has no IncomingBytes of silent in the last 14 days in eu-west-1"),
-        ("../orders", {}, {}, "'../orders' is no name of a stream"),
+        ("../orders", {}, {}, "'../orders' is not a stream name"),
         ("orders", {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, {}, "There are no AWS credentials"),
         ("orders", {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, {}, "The region is unknown: use --region"),
         ("orders", {}, {"profile": "nobody"}, "The config profile (nobody) could not be found"),

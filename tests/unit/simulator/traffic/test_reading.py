@@ -234,7 +234,7 @@ def test_a_console_export_has_its_header_in_two_rows(tmp_path):
     header = "Full label,IncomingBytes,IncomingRecords\nLabel,IncomingBytes,IncomingRecords"
     found = read(tmp_path, totals(5, stamp=lambda minute: local(minute).replace("-", "/"), header=header))
     assert found.trace.mean_shards == pytest.approx(MEAN, rel=3e-3)
-    assert "times without a zone are taken as UTC" in found.summary
+    assert "times without a zone are read as UTC" in found.summary
 
 
 @pytest.mark.parametrize("hole", ["", "nan", "NULL", "-", None])
@@ -243,14 +243,16 @@ def test_a_minute_without_a_value_is_a_gap_in_csv(tmp_path, hole):
     rows[5:8] = [] if hole is None else [f"{iso(minute)},{hole}" for minute in (5, 6, 7)]
     found = read(tmp_path, "timestamp,value\n" + "\n".join(rows))
     assert [load.bytes for load in found.trace.minutes[4:9]].count(0) == 3
-    assert "no value for 3 of 1,440 minutes (the first at 2026-10-05 00:05:00): taken as no traffic" in found.summary
+    assert "no value for 3 of 1,440 minutes (the first at 2026-10-05 00:05:00): counted as no traffic" in found.summary
 
 
 def test_the_same_gap_is_one_in_json(tmp_path):
     numbers = {minute: SHARD * 5 for minute in range(0, DAY, 5) if not 100 <= minute < 300}
     found = read(tmp_path, answer(*both(numbers)))
     assert sum(each == 0 for each in shards(found)) == 200
-    assert "no value for 200 of 1,436 minutes (the first at 2026-10-05 01:40:00): taken as no traffic" in found.summary
+    assert (
+        "no value for 200 of 1,436 minutes (the first at 2026-10-05 01:40:00): counted as no traffic" in found.summary
+    )
 
 
 def test_sparse_points_are_not_stretched(tmp_path):
@@ -267,26 +269,26 @@ def test_bytes_alone_are_enough_and_what_is_assumed_is_said(tmp_path):
     ):
         found = read(tmp_path, content)
         assert shards(found) == pytest.approx(WAVE)
-        assert "records are unknown and taken as 2,048 bytes each" in found.summary
+        assert "records are unknown and assumed to have 2,048 bytes each" in found.summary
         assert "their number may be the limit" in found.summary
 
 
 def test_records_alone_are_enough_and_what_is_assumed_is_said(tmp_path):
     found = read(tmp_path, table(lambda minute: (iso(minute), 60_000), header="timestamp,records"))
     assert shards(found) == pytest.approx([1.0] * DAY)
-    assert "bytes are unknown and taken as 1,024 a record" in found.summary
+    assert "bytes are unknown and assumed to be 1,024 a record" in found.summary
 
 
 def test_a_minute_that_lacks_one_of_two_metrics_is_completed_by_the_record_size(tmp_path):
     rows = [f"{iso(minute)},{SHARD},{'' if minute == 3 else 1000}" for minute in range(9)]
     found = read(tmp_path, "timestamp,bytes,records\n" + "\n".join(rows))
     assert found.trace.minutes[3].records == pytest.approx(1000)
-    assert "1 minutes have bytes or records alone" in found.summary
+    assert "1 minutes have only bytes or only records" in found.summary
 
 
 def test_fewer_bytes_than_records_are_asked_about(tmp_path):
     text = table(lambda minute: (iso(minute), 60, 9000), header="timestamp,bytes,records", minutes=range(5))
-    assert "there are fewer bytes than records: are the two exchanged?" in read(tmp_path, text).summary
+    assert "there are fewer bytes than records: are the two columns swapped?" in read(tmp_path, text).summary
 
 
 def test_shards_are_added_up(tmp_path):
