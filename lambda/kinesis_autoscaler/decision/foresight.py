@@ -32,7 +32,9 @@ def make_plan(situation: Situation) -> Plan:
     days = past.days_like_now(HOUR)
     peaks = [max(past.highest[day.begins : day.begins + HOUR]) * day.scale for day in days]
     price = quota.price_of_a_call(case)
-    grow_to = tuple(_grow_to(case, past, price, offset) or 0 for offset in range(PLAN_LASTS // PLAN_PERIOD))
+    offsets = range(PLAN_LASTS // PLAN_PERIOD)
+    needs_more = past.highest_like_now(HOUR + len(offsets)) > count
+    grow_to = tuple((needs_more and _grow_to(case, past, price, offset)) or 0 for offset in offsets)
     return Plan(
         made_at=at,
         shard_count=count,

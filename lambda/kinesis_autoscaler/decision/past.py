@@ -99,11 +99,21 @@ class Past:
         if now < LEVEL or not self.is_known(now - LEVEL, now):
             return []
         days = []
-        for then in range(now - DAY, max(LEVEL, now - OUTLOOK_DAYS * DAY) - 1, -DAY):
+        for then in self._same_time():
             first, last = max(0, then - LEVEL, then + offset - WINDOW - REACTION), min(now, then + offset + ahead)
             if self.is_known(first, last):
                 days.append(LikeNow(then + offset, self._scale(then)))
         return days
+
+    def highest_like_now(self, ahead: int) -> float:
+        """The highest demand of the next `ahead` periods on any of the last days, at today's level."""
+        return max(
+            (max(self.highest[then : then + ahead]) * self._scale(then) for then in self._same_time()), default=0.0
+        )
+
+    def _same_time(self) -> range:
+        """The present time on the last days, the latest first."""
+        return range(self.now - DAY, max(LEVEL, self.now - OUTLOOK_DAYS * DAY) - 1, -DAY)
 
     def _scale(self, then: int) -> float:
         """Today's level divided by that of another day, within bounds. A plan asks a dozen times for the same days."""

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from simulator.aws.kinesis import ON_DEMAND, StreamModel
+from simulator.aws.kinesis.on_demand import OnDemandCapacity
 from simulator.comparison.closed_loop import Run, Series
-from simulator.traffic import Traffic
 
 _START = datetime(2026, 1, 5, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
@@ -25,12 +24,9 @@ def on_demand(demand: Series, shard_count: int) -> Run:
 
     The shards of the run are the equivalent of its capacity. They are not charged.
     """
-    stream = StreamModel("replayed", shard_count, created_at=_START)
-    stream.consumer = None
-    stream.update_stream_mode(ON_DEMAND, _START)
-    per_shard = Traffic.for_shards(1.0)
-    capacity = [
-        stream.offer(_START + minute * _MINUTE, shards * per_shard.bytes, shards * per_shard.records).shards
-        for minute, shards in enumerate(demand.tolist())
-    ]
-    return Run(demand, np.array(capacity, dtype=np.float64))
+    capacity, counts = OnDemandCapacity(), []
+    for minute, needed in enumerate(demand.tolist()):
+        at = _START + minute * _MINUTE
+        counts.append(max(float(shard_count), capacity.shards(at)))
+        capacity.took(at, min(needed, counts[-1]))
+    return Run(demand, np.array(counts))
