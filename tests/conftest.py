@@ -1,4 +1,4 @@
-"""How many tests run side by side, which begin, and the simulator's command line for all of them."""
+"""The number of parallel tests, their order, and the simulator's command line for all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended, and what it wrote."""
+    """The exit status of a command, and its output."""
 
     status: int
     out: str
@@ -21,7 +21,7 @@ class Done:
 
 @pytest.fixture
 def simulator(monkeypatch, capsys) -> Callable[..., Done]:
-    """Runs `python -m simulator` with arguments in this process: a process of its own loads for seconds."""
+    """Runs `python -m simulator` with arguments in this process, because a separate process loads for seconds."""
 
     def run(*arguments: object) -> Done:
         from simulator.commands.line import main  # noqa: PLC0415 - most tests do without
@@ -37,7 +37,7 @@ def simulator(monkeypatch, capsys) -> Callable[..., Done]:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two more than there are cores: some tests wait, for a Terraform provider that itself waits for AWS."""
+    """Two more than cores: some tests wait for a Terraform provider, which waits for AWS."""
     return (os.cpu_count() or 1) + 2
 
 
@@ -56,10 +56,10 @@ DEAREST = [
         "integration/test_closed_loop",
     )
 ]
-"""The files that take longest. A file is one worker's, so that one of these, begun last, would keep all waiting."""
+"""The slowest files. One worker runs each file, so a slow file that starts last would delay the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the dearest files, in their order."""
+    """Run the slowest files first, in their order."""
     rank = {name: number for number, name in enumerate(DEAREST)}
     items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))

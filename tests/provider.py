@@ -1,9 +1,9 @@
 """The AWS provider, started once for many commands of Terraform.
 
-Terraform takes seconds of processor time to start the provider, several times a command. So one provider serves all
-the commands of a root: it is started as its developers start it under a debugger, and Terraform is told where it is
-(https://developer.hashicorp.com/terraform/plugin/debugging). That halves what a command costs. Such a provider has one
-configuration at a time, so a root with provider aliases has to do without.
+Terraform needs seconds of CPU time to start the provider, several times a command. So one provider serves all commands
+of a root: it is started as its developers start it under a debugger, and Terraform gets its address
+(https://developer.hashicorp.com/terraform/plugin/debugging). This halves the time of a command. Such a provider has one
+configuration at a time, so it does not support roots with provider aliases.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-# Terraform's garbage collector would take a third of its processor time, most of it to read the provider's schema.
+# Terraform's garbage collector would take a third of its CPU time, mostly for the provider's schema.
 FAST = {"GOGC": "400", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 
 
 @contextmanager
 def running_provider(directory: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The provider of an initialised root, which goes on running; the variable that tells Terraform where it is.
+    """Run the provider of an initialized root. Yield the variable that tells Terraform its address.
 
     It reads lambda/package.zip by the path that the module gives, from this directory.
     """

@@ -1,7 +1,7 @@
-"""The rules that the autoscaler never breaks, watched from outside: at Kinesis, at CloudWatch and in the audit table.
+"""The rules that the autoscaler never breaks, observed from outside: at Kinesis, at CloudWatch and in the audit table.
 
-Nothing here is shared with the function under test: what it was entitled to is worked out anew from what a user wrote
-into the alarms and from what the streams reported.
+This module shares no code with the function under test. It computes what the function may do from the alarms that the
+user wrote, and from the metrics that the streams reported.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 CALLS_PER_DAY = 10
 A_DAY = timedelta(hours=24)
 A_RECONCILE = timedelta(minutes=7)
-"""The longest until the next reconcile has come: its interval, and the two minutes that a notice may take."""
+"""The maximum time until the next reconcile: its interval, and the two minutes that a notification may take."""
 METRIC_DELAY = timedelta(minutes=3)
-"""Minutes that are younger may not have arrived yet."""
+"""Minutes that may not have arrived yet."""
 CONSUMER_SILENCE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
 class Reshard:
-    """A call of UpdateShardCount by the function that Kinesis accepted."""
+    """An UpdateShardCount call of the function that Kinesis accepted."""
 
     at: datetime
     stream: str
     before: int
     target: int
     event_time: str | None = None
-    """The key of the record that announced it; None if no record did."""
+    """The key of the record that announced it, or None."""
 
     @property
     def shrinks(self) -> bool:
@@ -42,17 +42,17 @@ class Reshard:
 
 @dataclass(frozen=True)
 class Split:
-    """A call of SplitShard by the function that Kinesis accepted."""
+    """A SplitShard call of the function that Kinesis accepted."""
 
     at: datetime
     stream: str
     before: int
     event_time: str | None = None
-    """The key of the record that announced it; None if no record did."""
+    """The key of the record that announced it, or None."""
 
 
 def broken_by_the_split(w: World, split: Split) -> Iterator[str]:
-    """What a split breaks at the moment at which Kinesis accepts it."""
+    """Return the rules that a split breaks when Kinesis accepts it."""
     if split.event_time is None:
         yield f"rule 3: {split} had no record"
     for action, alarm in w.alarms(split.stream).items():
@@ -66,7 +66,7 @@ def broken_by_the_split(w: World, split: Split) -> Iterator[str]:
 
 
 def broken_by_the_call(w: World, call: Reshard) -> Iterator[str]:
-    """What a call breaks at the moment at which Kinesis accepts it."""
+    """Return the rules that a call breaks when Kinesis accepts it."""
     alarms = w.alarms(call.stream)
     if call.event_time is None:
         yield f"rule 3: {call} had no record"
@@ -86,7 +86,7 @@ def broken_by_the_call(w: World, call: Reshard) -> Iterator[str]:
 
 
 def _unfit_to_shrink(w: World, call: Reshard, alarm: Mapping[str, Any]) -> Iterator[str]:
-    """What speaks against a scale-down: rules 6 and 7, from what CloudWatch shows at this moment."""
+    """Return the reasons against a scale-down (rules 6 and 7), from what CloudWatch shows now."""
     window = timedelta(seconds=alarm["EvaluationPeriods"] * _period(alarm))
     since = call.at - window
     if (
@@ -103,7 +103,7 @@ def _unfit_to_shrink(w: World, call: Reshard, alarm: Mapping[str, Any]) -> Itera
     threshold = w.alarms(call.stream)["scale-up"]["Threshold"]
     if peak > threshold * call.target:
         yield f"rule 7: a load of {peak:.2f} shards would be above {threshold:.0%} of what is left"
-    # What is late may still be on its way; of all else the truth counts, not what CloudWatch shows.
+    # Late data may still arrive. For everything else, the real values count, and not what CloudWatch shows.
     told = (load for at, load in w.accepted_shards.get(call.stream, {}).items() if since < at < call.at - METRIC_DELAY)
     if (truth := max(told, default=0.0)) > threshold * call.target:
         yield f"rule 7: the true load of {truth:.2f} shards would be above {threshold:.0%} of what is left"
@@ -119,7 +119,7 @@ def _unfit_to_shrink(w: World, call: Reshard, alarm: Mapping[str, Any]) -> Itera
 
 
 def _unproven(w: World, call: Reshard, since: datetime, arrived: Mapping[datetime, float]) -> Iterator[str]:
-    """What CloudWatch leaves open of a window: half of a minute, or all of one in which it delivered nothing else."""
+    """Return the minutes of a window that CloudWatch leaves unknown: partly, or completely without other deliveries."""
     records = w.metric("AWS/Kinesis", "IncomingRecords", since, StreamName=call.stream)
     others = ("GetRecords.Bytes", "GetRecords.IteratorAgeMilliseconds", "WriteProvisionedThroughputExceeded")
     delivered = {at for name in others for at in w.metric("AWS/Kinesis", name, since, StreamName=call.stream)}
@@ -135,7 +135,7 @@ def _unproven(w: World, call: Reshard, since: datetime, arrived: Mapping[datetim
 
 
 def broken_once_healed(w: World, name: str) -> Iterator[str]:
-    """What is wrong with a stream once faults have ended and a reconcile has run."""
+    """Return what is wrong with a stream after faults have ended and a reconcile has run."""
     log = w.log(name)
     yield from _broken_by_history(w, name, log)
     for item in log:
@@ -146,7 +146,7 @@ def broken_once_healed(w: World, name: str) -> Iterator[str]:
         if (made := w.as_the_user_made_it(alarm)) != w.definition(alarm):
             yield f"rule 5: {alarm['AlarmName']} was changed beyond its shard count: {w.definition(alarm)}, not {made}"
     if len(alarms) < 2 or not w.is_provisioned(name):
-        return  # nothing that the function may look after
+        return  # the function does not manage this stream
     for action, alarm in alarms.items():
         if (count := shard_count(alarm)) != w.shards(name):
             yield f"rule 4: {action} holds {count}, the stream has {w.shards(name)}"
@@ -179,13 +179,13 @@ def _broken_by_history(w: World, name: str, log: Sequence[Mapping[str, Any]]) ->
 
 
 def _goes_on(w: World, name: str, item: Mapping[str, Any]) -> bool:
-    """Whether a step of several splits is open since the next is to come: the last one is not longer ago than that."""
+    """Return whether a step of several splits is open and its next split is due, which is soon after the last one."""
     of_step = [split.at for split in w.splits if split.stream == name and split.event_time == item["event_time"]]
     return bool(of_step) and w.shards(name) < item["to_shard_count"] and of_step[-1] > w.now - A_RECONCILE
 
 
 def _explained(w: World, alarm: Mapping[str, Any], action: str, log: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a record tells why the alarm is in ALARM and nothing is done, and until when that holds."""
+    """Return whether a record says why the alarm is in ALARM without a scaling, and until when."""
     since = alarm["StateTransitionedTimestamp"]
     if w.now - since < A_RECONCILE:
         return True  # not stuck yet
@@ -198,7 +198,7 @@ def _explained(w: World, alarm: Mapping[str, Any], action: str, log: Sequence[Ma
 
 
 def _being_raised(w: World, log: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a stream under its minimum is on its way up, or a record tells why not yet."""
+    """Return whether a stream below its minimum is growing, or a record says why not yet."""
     return any(
         _time(item, "finished_at", "started_at") > w.now - A_RECONCILE
         or ("retry_at" in item and _time(item, "retry_at") > w.now - A_RECONCILE)

@@ -1,6 +1,6 @@
-"""An autoscaler with its streams on a local AWS: what goes on around it, what may go wrong, and what there is to see.
+"""An autoscaler with its streams on a local AWS: its surroundings, possible faults, and what can be observed.
 
-The rules that hold whatever happens are in tests/rules.py; `World.broken_rules` asks them.
+tests/rules.py contains the rules that must always hold. `World.broken_rules` checks them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.rules import Reshard, Split, broken_by_the_call, broken_by_the_split,
 __all__ = ["BRISK", "QUICK", "Outage", "Reshard", "Running", "World", "kind_of", "put_alarm", "shard_count", "world"]
 
 _NUMBERS = {"target_utilization": 0.6, "calls_reserved_for_scale_up": 4, "foresight": "off"}
-"""Not the defaults, which may be tuned; and without foresight, which has its own tests: alarms alone scale."""
+"""Not the defaults, which may be tuned. Without foresight, which has its own tests: only the alarms scale."""
 
 QUICK = {
     **_NUMBERS,
@@ -44,7 +44,7 @@ QUICK = {
     },
     "max_shard_count": 64,
 }
-"""Settings with short windows, so that a scenario takes minutes of virtual time rather than hours."""
+"""Settings with short windows, so that a scenario takes minutes of virtual time instead of hours."""
 
 BRISK = {
     **_NUMBERS,
@@ -57,32 +57,32 @@ BRISK = {
         "cooldown_minutes": 5,
     },
 }
-"""Shorter still, for scenarios by the thousand."""
+"""Even shorter windows, for thousands of scenarios."""
 
 
 @dataclass
 class Running:
-    """The invocation under way: what for, the how manieth delivery, and which call it has come to."""
+    """The current invocation: its kind, the number of its delivery, and its current call."""
 
     kind: str
     attempt: int
     calls: int = 0
     intents: dict[str, str] = field(default_factory=dict)
-    """By stream, the record that it has declared to act on."""
+    """For each stream, the record that it has declared to act on."""
     answering: bool = False
-    """Whether AWS is at work on its call: what AWS asks of itself meanwhile meets no fault."""
+    """Whether AWS is handling its call. Calls that AWS itself makes meanwhile have no faults."""
 
 
 @dataclass
 class Outage:
-    """An operation that AWS answers with 503, below botocore's retries, as often as `times` says (None: for ever)."""
+    """An operation that AWS answers with 503, below botocore's retries, `times` times (None: always)."""
 
     operation: str
     times: int | None = None
     kind: str | None = None
-    """Of the invocations that it befalls; None: all."""
+    """The affected kinds of invocations; None: all."""
     carried_out: bool = False
-    """Whether AWS does what it is asked and only the answer is lost."""
+    """Whether AWS carries out the request and only the answer is lost."""
     met: int = 0
 
     def befalls(self, running: Running, operation: str) -> bool:
@@ -96,11 +96,11 @@ class Outage:
 NOBODY = Running("none", 0)
 
 _one_loader = cache(session.create_loader)
-"""botocore reads its models from JSON for each session. A function that dies begins with a new one."""
+"""Cache botocore's models, which it reads from JSON for each session. A crashed function starts with a new session."""
 
 
 class World:
-    """One autoscaler. `demand` sets each stream's load in shards; `run` lets minutes go by."""
+    """One autoscaler. `demand` sets each stream's load in shards. `run` advances by minutes."""
 
     SHARD_BYTES = SHARD_BYTES_PER_MINUTE
 
@@ -108,7 +108,7 @@ class World:
         self.aws = aws
         self.deployment = deployment
         self.demand: dict[str, float] = {}
-        """Shards' worth of traffic by stream; a stream that is not in it reports nothing."""
+        """Traffic by stream, in shards' worth. A stream that is not included reports nothing."""
         self.bounds: dict[str, tuple[int, int]] = {}
         self.settings: dict[str, dict[str, Any]] = {}
         self.reshards: list[Reshard] = []
@@ -119,10 +119,10 @@ class World:
         self._wire = patch.object(BotocoreStubber, "__call__", self._stubbed(BotocoreStubber.__call__))
         self.cloudwatch_is_down = False
         self.accepted_shards: dict[str, dict[datetime, float]] = {}
-        """By stream and minute what Kinesis really took in, whatever CloudWatch shows of it."""
+        """For each stream and minute, the traffic that Kinesis accepted, whatever CloudWatch shows."""
         self.running = NOBODY
         self.broken_calls: list[str] = []
-        """What calls have broken at the moment at which Kinesis accepted them."""
+        """The rules that calls broke at the moment when Kinesis accepted them."""
         self._originals: dict[str, Any] = {}
         self.aws.observer.before = self._before
         self.aws.observer.after = self._after
@@ -131,7 +131,7 @@ class World:
         self._put = self.aws.store.put
         self.aws.store.put = self._put_metric
 
-    # What a user does
+    # Actions of a user
 
     def add_stream(self, name: str = "orders", shards: int = 8, demand: float = 4.0, **settings: Any) -> None:
         self.settings[name] = {**QUICK, **settings}
@@ -155,7 +155,7 @@ class World:
         self._applied(name)
 
     def remember_alarms(self, name: str) -> None:
-        """What the user has made of the alarms: from now on only shardCount may change."""
+        """Record the user's definition of the alarms. From now on, only shardCount may change."""
         for alarm in self.alarms(name).values():
             self._originals[alarm["AlarmName"]] = self.definition(alarm)
 
@@ -165,7 +165,7 @@ class World:
         self.remember_alarms(name)
 
     def pause(self, *actions: str, name: str = "orders", paused: bool = True) -> None:
-        """Disable, or enable, the actions of alarms."""
+        """Disable or enable the actions of alarms."""
         cloudwatch = self.aws.client("cloudwatch")
         change = cloudwatch.disable_alarm_actions if paused else cloudwatch.enable_alarm_actions
         change(AlarmNames=[f"{NAME}/{name}/{action}" for action in actions])
@@ -186,9 +186,9 @@ class World:
             self.aws.client("cloudwatch").tag_resource(ResourceARN=alarm["AlarmArn"], Tags=tags)
 
     def reshard_by_hand(self, count: int, name: str = "orders") -> None:
-        """Split or merge shards until there are so many."""
+        """Split or merge shards until there are this many."""
         self.aws.streams.model(name).reshard_by_hand(count, self.now)
-        self.aws.client("kinesis").describe_stream_summary(StreamName=name)  # moto's stream follows at the next look
+        self.aws.client("kinesis").describe_stream_summary(StreamName=name)  # moto's stream is updated at the next read
 
     def switch_mode(self, mode: str, name: str = "orders") -> None:
         arn = self.aws.client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"][
@@ -208,7 +208,7 @@ class World:
         return self.invoke({"action": "reconcile"})
 
     def publish(self, message: str | Mapping[str, Any]) -> None:
-        """Publish to the autoscaler's topic, as whoever may do so."""
+        """Publish to the autoscaler's topic, as anybody with permission may."""
         text = message if isinstance(message, str) else json.dumps(message)
         self.aws.client("sns").publish(TopicArn=self.deployment.topic_arn, Message=text)
 
@@ -227,7 +227,7 @@ class World:
                 self.accepted_shards.setdefault(name, {})[at] = demand[name] * minute.accepted_share
 
     def have_days(self, days: int, demand: Callable[[datetime], float]) -> None:
-        """Days go by of which nothing is seen but what CloudWatch has of every stream: a demand in shards."""
+        """Let days pass without running anything. CloudWatch then has a demand in shards for every stream."""
         begin = self.now.replace(second=0, microsecond=0)
         minute = timedelta(minutes=1)
         self.aws.clock.advance(timedelta(days=days))
@@ -245,14 +245,14 @@ class World:
         raise AssertionError(f"It did not come about within {at_most} minutes.")
 
     def heal(self) -> None:
-        """Faults end."""
+        """End all faults."""
         self.before_call = self.after_call = None
         self.outages = []
         self.cloudwatch_is_down = False
         self.aws.faults.end_all()
 
     def calm(self, minutes: int = 20) -> None:
-        """Faults end, and time passes: retries, a reshard, two reconciles at least, and what they have begun."""
+        """End all faults, and wait for retries, a reshard, at least two reconciles, and the work that they begin."""
         self.heal()
         self.run(minutes)
         for _ in range(60):
@@ -260,17 +260,17 @@ class World:
                 return
             self.run(1)
 
-    # What there is to see
+    # Observations
 
     def shards(self, name: str = "orders") -> int:
         return self.aws.streams.model(name).shard_count(self.now)
 
     def summary(self, name: str = "orders") -> dict[str, Any]:
-        """What DescribeStreamSummary says."""
+        """Return the answer of DescribeStreamSummary."""
         return self.aws.streams.model(name).describe(self.now)["StreamDescriptionSummary"]
 
     def is_provisioned(self, name: str) -> bool:
-        """Whether the stream exists and is not in on-demand mode."""
+        """Return whether the stream exists and is not in on-demand mode."""
         names = self.aws.client("kinesis").list_streams()["StreamNames"]
         return name in names and self.aws.streams.model(name).mode != ON_DEMAND
 
@@ -289,12 +289,12 @@ class World:
         return {alarm["AlarmName"].removeprefix(f"{NAME}/{name}/"): alarm for alarm in answer["MetricAlarms"]}
 
     def tags(self, alarm: Mapping[str, Any]) -> dict[str, str]:
-        """An alarm's tags, by their names without the prefix."""
+        """Return an alarm's tags, by name without the prefix."""
         answer = self.aws.client("cloudwatch").list_tags_for_resource(ResourceARN=alarm["AlarmArn"])
         return {tag["Key"].removeprefix("kinesis-autoscaler:"): tag["Value"] for tag in answer["Tags"]}
 
     def metric(self, namespace: str, name: str, since: datetime, **dimensions: str) -> dict[datetime, float]:
-        """What CloudWatch shows of a metric by now, minute by minute; of an age the largest, of all else the sum."""
+        """Return what CloudWatch shows of a metric now, per minute: the maximum for an age, else the sum."""
         stat = "Maximum" if name.endswith("Milliseconds") else "Sum"
         return self.aws.store.series(namespace, name, dimensions, stat, 60, since, self.now, now=self.now)
 
@@ -308,26 +308,26 @@ class World:
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     def broken_rules(self) -> list[str]:
-        """What is wrong, once faults have ended and a reconcile has run; nothing, if the rules hold."""
+        """Return the broken rules, after faults have ended and a reconcile has run."""
         healed = [f"{name}: {problem}" for name in self.bounds for problem in broken_once_healed(self, name)]
         return [*self.broken_calls, *healed]
 
     @staticmethod
     def definition(alarm: Mapping[str, Any]) -> dict[str, Any]:
-        """All that a user decides about an alarm."""
+        """Return the part of an alarm that a user decides."""
         moving = ("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp", "StateTransitionedTimestamp")
         fixed = {k: v for k, v in alarm.items() if k not in (*moving, "AlarmConfigurationUpdatedTimestamp")}
         return {**fixed, "Metrics": sorted(_with_shard_count(alarm["Metrics"], 0), key=lambda query: query["Id"])}
 
     def as_the_user_made_it(self, alarm: Mapping[str, Any]) -> dict[str, Any]:
-        """The definition that the user has given an alarm last."""
+        """Return the user's latest definition of an alarm."""
         original: dict[str, Any] = self._originals[alarm["AlarmName"]]
         return original
 
-    # How it is watched and broken
+    # Observing and breaking calls
 
     def accepted(self, stream: str, before: int, target: int) -> None:
-        """Kinesis has accepted a call of UpdateShardCount, whoever made it."""
+        """Handle an UpdateShardCount call that Kinesis has accepted, of any caller."""
         if self.running is NOBODY:
             return
         call = Reshard(self.now, stream, before, target, self.running.intents.get(stream))
@@ -335,7 +335,7 @@ class World:
         self.broken_calls += [f"{stream}: {problem}" for problem in broken_by_the_call(self, call)]
 
     def accepted_split(self, stream: str, before: int) -> None:
-        """Kinesis has accepted a call of SplitShard, whoever made it."""
+        """Handle a SplitShard call that Kinesis has accepted, of any caller."""
         if self.running is NOBODY:
             return
         split = Split(self.now, stream, before, self.running.intents.get(stream))
@@ -344,12 +344,12 @@ class World:
 
     @property
     def outages(self) -> list[Outage]:
-        """The outages under way. To change them is to assign a new list."""
+        """The current outages. Assign a new list to change them."""
         return self._outages
 
     @outages.setter
     def outages(self, outages: list[Outage]) -> None:
-        """Stand at the wire while there are any: meanwhile the simulator's short ways are closed."""
+        """Intercept requests while there are outages. The simulator's shortcuts are then closed."""
         if self._outages and not outages:
             self._wire.stop()
         if outages and not self._outages:
@@ -363,7 +363,7 @@ class World:
         return stub
 
     def _lost(self, event_name: str, answer: Callable[[], AWSResponse]) -> AWSResponse:
-        """The answer to a request, unless an outage befalls it."""
+        """Return the answer to a request, unless an outage affects it."""
         running = self.running
         if running is NOBODY or running.answering:
             return answer()
@@ -408,14 +408,14 @@ class World:
 
 
 def kind_of(event: Any) -> str:
-    """What a function was invoked for: `alarm`, `reconcile` or `scale`."""
+    """Return the kind of an invocation: `alarm`, `reconcile` or `scale`."""
     if not isinstance(event, Mapping):
         return "unknown"
     return "alarm" if "Records" in event else str(event.get("action"))
 
 
 def put_alarm(aws: LocalAWS, alarm: Mapping[str, Any], **changes: Any) -> None:
-    """PutMetricAlarm with what DescribeAlarms returned, some of it changed."""
+    """Return PutMetricAlarm's parameters from the answer of DescribeAlarms, with some changes."""
     cloudwatch = aws.client("cloudwatch")
     takes = cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
     cloudwatch.put_metric_alarm(**{key: value for key, value in {**alarm, **changes}.items() if key in takes})
@@ -426,7 +426,7 @@ def _with_shard_count(queries: list[dict[str, Any]], count: int) -> list[dict[st
 
 
 def _declared_intent(call: ApiCall) -> dict[str, Any] | None:
-    """The record by which a function says that it is about to act: written anew, or taken over."""
+    """Return the record with which a function declares that it will act: a new one, or one that it took over."""
     if call.operation == "TransactWriteItems":
         return dict(call.parameters["TransactItems"][0]["Put"]["Item"])
     if call.operation == "PutItem" and call.parameters["Item"].get("status") == {"S": "PENDING"}:
@@ -442,7 +442,7 @@ def world(
     metric_delay_seconds: int = 60,
     **environment: str,
 ) -> Iterator[World]:
-    """An autoscaler without streams, on an AWS of its own."""
+    """Yield an autoscaler without streams, on its own AWS."""
     with LocalAWS(
         metric_delay_seconds=metric_delay_seconds,
         reshard_seconds=reshard_seconds,

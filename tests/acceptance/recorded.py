@@ -1,4 +1,4 @@
-"""The walk without Terraform: what it would apply is made as it was recorded, on a local AWS in this process."""
+"""The walk without Terraform: its resources are created from a recording, on a local AWS in this process."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ SETTINGS: dict[str, Any] = {
         "cooldown_minutes": 0,
     },
 }
-"""Those of acceptance/root.py; a test holds them against each other."""
+"""The settings of acceptance/root.py. A test compares them."""
 
 _MADE = {"aws_kinesis_stream.this": "create", "module.autoscaler.aws_lambda_function.this": "create"}
 
 
 class RecordedTerraform:
-    """Answers as Terraform does where nothing is wrong. `forgets` makes its destroy find nothing to destroy."""
+    """Answers as Terraform does without errors. With `forgets`, its destroy finds no resources."""
 
     def __init__(self, aws: LocalAWS) -> None:
         self.aws = aws
@@ -143,17 +143,17 @@ class RecordedTerraform:
 
 @dataclass
 class Stage:
-    """A walk that is ready to begin."""
+    """A walk before its first step."""
 
     aws: LocalAWS
     walk: Walk
     terraform: RecordedTerraform
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
-    """What is done just before a step, by the step's name: to break something, or to interrupt."""
+    """Actions just before a step, by the step's name: to break something, or to interrupt."""
     shown: list[str] = field(default_factory=list)
 
     def go(self, chosen: Sequence[Step] | None = None) -> dict[str, Result]:
-        """Walk; the results by the steps' names."""
+        """Run the walk. Return the results by the steps' names."""
         results = carry_out(self.walk, chosen or steps(measures=self.walk.measures), DESTROY, self)
         return {result.step.name: result for result in results}
 
@@ -170,12 +170,12 @@ class Stage:
 
 @contextmanager
 def stage(folder: Path, *, measures: bool = False) -> Iterator[Stage]:
-    """A local AWS in this process, and the walk on it. Unless it measures, its surge is shorter and of few records."""
+    """A local AWS in this process, with a walk. Without measurements, its load is shorter and has fewer records."""
     surge = SURGE if measures else replace(SURGE, records_per_second=10, record_bytes=16_000, minutes=7)
     with (
         LocalAWS() as aws,
         patch.object(session, "create_loader", _one_loader),
-        patch.object(Stream, "put_record", lambda *_: ("1", "shardId-000000000000")),  # nobody reads them
+        patch.object(Stream, "put_record", lambda *_: ("1", "shardId-000000000000")),  # nothing reads them
         patch.object(scaling, "SURGE", surge),
     ):
         calls_take_time(aws)
@@ -188,5 +188,5 @@ def stage(folder: Path, *, measures: bool = False) -> Iterator[Stage]:
 
 
 def failed(results: Mapping[str, Result]) -> dict[str, str]:
-    """The sentences of the steps that failed."""
+    """Return the sentences of the failed steps."""
     return {name: each.said for name, each in results.items() if each.verdict is Verdict.FAILED}

@@ -1,4 +1,4 @@
-"""What a run says before it begins, where it may write, and what it needs."""
+"""The question before a run, the folders that it may use, and its requirements."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ def test_the_policy_file_is_what_the_command_prints(capsys):
     assert command_line.main(["policy"]) == 0
     assert capsys.readouterr().out == file
     assert json.loads(file) == json.loads(policy.document("aws"))
-    assert len(json.dumps(json.loads(file), separators=(",", ":"))) < 6144  # the most that a managed policy may have
+    assert len(json.dumps(json.loads(file), separators=(",", ":"))) < 6144  # the maximum size of a managed policy
 
 
 @pytest.mark.parametrize(("region", "partition"), [("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn")])

@@ -36,11 +36,11 @@ from simulator.deployment.terraform import REPOSITORY
 from tests.provider import FAST, running_provider
 
 Call = tuple[str, str]
-"""A service as IAM calls it, and one of its operations."""
+"""A service by its IAM name, and one of its operations."""
 
 
 class OneProvider(Terraform):
-    """Terraform with a provider that goes on running from command to command, which saves half of the time."""
+    """Terraform with a provider that keeps running between commands, which saves half of the time."""
 
     def __init__(self, folder: Path, environment, show, stack: ExitStack) -> None:
         super().__init__(folder, {**environment, **FAST}, show)
@@ -57,7 +57,7 @@ class Walked:
     results: dict[str, Result]
     left: list[str]
     arns: dict[str, list[str]]
-    """What Terraform's state held before the destroy: the ARNs by the type of resource."""
+    """Return the ARNs in Terraform's state before the destroy, by the type of resource."""
     ours: set[Call]
     terraforms: set[Call]
     console: str
@@ -65,7 +65,7 @@ class Walked:
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
-    """Runs that are interrupted: once where the function answers, and twice while Terraform applies."""
+    """Interrupted runs: one in the step `answers`, and one twice during the apply."""
     runs = {
         "once": Interrupted(tmp_path_factory.mktemp("once"), "3/14", [signal.SIGTERM]),
         "twice": Interrupted(tmp_path_factory.mktemp("twice"), "Creation complete", [signal.SIGINT, signal.SIGINT]),
@@ -77,7 +77,7 @@ def interrupted(tmp_path_factory):
 
 
 class Interrupted:
-    """A run in a process of its own, to which signals are sent once it shows something."""
+    """A run in a separate process, which receives signals as soon as it prints something."""
 
     def __init__(self, folder: Path, at: str, signals: list[int]) -> None:
         self.folder = folder / "run"
@@ -100,7 +100,7 @@ class Interrupted:
         with self.process.stdout:
             for line in self.process.stdout:
                 self.shown += line
-                # The second follows once the first has been answered.
+                # The second signal follows after the first has been answered.
                 if due and (at in line if len(due) == len(signals) else "finishes what it is doing" in line):
                     self.process.send_signal(due.pop(0))
 
@@ -218,10 +218,10 @@ IMPLIED = {
     "scheduler:TagResource",
     "sns:TagResource",
     "sqs:TagQueue",
-    # Lambda and Scheduler are given roles.
+    # Lambda and Scheduler receive roles.
     "iam:PassRole",
 }
-"""What is needed though nobody calls it."""
+"""Permissions that are required although no call uses their name."""
 NOT_IN_THIS_WALK = {
     "kinesis:MergeShards",
     "kinesis:SplitShard",
@@ -230,12 +230,12 @@ NOT_IN_THIS_WALK = {
     "lambda:GetPolicy",
     "logs:FilterLogEvents",
     "sns:ListSubscriptionsByTopic",
-    "sqs:ReceiveMessage",  # these four find out why something did not happen
+    "sqs:ReceiveMessage",  # these four find the cause of a failure
     "iam:ListRolePolicies",
     "kinesis:ListTagsForResource",  # instead of ListTagsForStream, should a newer provider tag streams by TagResource
 }
 SAME = {"lambda:Invoke": "lambda:InvokeFunction"}
-"""What IAM calls otherwise."""
+"""Operations with a different name in IAM."""
 
 
 def granted() -> set[str]:

@@ -1,4 +1,4 @@
-"""The walk step by step: what it takes to pass, what each fault is called, and that nothing is left whoever interrupts.
+"""The walk step by step: when it passes, how it describes each fault, and that it leaves nothing after an interrupt.
 
 Terraform's part is recorded here, so that there is time for every fault; test_real_terraform.py has the real one.
 """
@@ -36,7 +36,7 @@ def s(tmp_path):
 
 
 def until(name: str) -> list:
-    """The steps up to one of them."""
+    """Return the steps up to one of them."""
     names = list(BY_NAME)
     return [BY_NAME[each] for each in names[: names.index(name) + 1]]
 
@@ -90,7 +90,7 @@ def disable_actions(s: Stage) -> None:
 
 
 def deny(operation: str) -> Callable[[Stage], None]:
-    """Take a permission of the function's away."""
+    """Remove a permission from the function."""
 
     def break_it(s: Stage) -> None:
         before = s.aws.observer.before
@@ -186,7 +186,7 @@ def test_a_plan_that_finds_changes_fails_with_what_it_would_change(s):
         s.aws.streams.model(NAME).reshard_by_hand(2, s.aws.clock.now())
 
     s.before["plan-after-apply"] = rewrite
-    # Reconcile would repair it: there is none.
+    # Reconcile is disabled, because it would repair this.
     schedule = s.aws._schedules
     with patch.object(schedule, "run_due"):
         results = s.go(until("plan-after-apply"))
@@ -236,7 +236,7 @@ def test_a_fault_of_the_acceptance_itself_still_destroys_and_keeps_its_traceback
 
 @pytest.mark.parametrize("name", list(BY_NAME))
 def test_an_interrupt_in_any_step_destroys_what_was_made(s, name):
-    """In the middle of the step where it waits for something, at its beginning where it does not."""
+    """Interrupt in the middle of a step that waits, and at the beginning of a step that does not."""
     look, armed = Waiting.look, False
 
     def arm() -> None:
@@ -262,7 +262,7 @@ def test_an_interrupt_in_any_step_destroys_what_was_made(s, name):
 
 
 def test_what_terraform_does_not_know_of_is_found_by_name_and_deleted(s):
-    """Terraform may be stopped between a resource's creation and its state's being written."""
+    """Terraform may be stopped after the creation of a resource and before it writes its state."""
     s.terraform.forgets = True
 
     results = s.go(until("apply"))
@@ -316,7 +316,7 @@ def test_nothing_but_a_run_of_acceptance_is_ever_swept(tmp_path):
 
 
 def test_a_crash_that_cannot_be_placed_is_told_as_such_and_fails_nothing(s):
-    s.before["crash"] = lambda: setattr(s.aws.observer, "before", None)  # calls take no time: no time-out ever falls
+    s.before["crash"] = lambda: setattr(s.aws.observer, "before", None)  # calls take no time, so no timeout occurs
 
     results = s.go([BY_NAME["apply"], BY_NAME["crash"]])
 
@@ -340,7 +340,7 @@ def test_an_interrupt_while_a_step_is_being_shown_destroys_too(s):
 
 
 def test_the_command_for_later_destroys_by_the_kept_folder_alone(tmp_path, monkeypatch, capsys):
-    """With the real Terraform, which knows of nothing here, and something that a killed run has left."""
+    """With the real Terraform, which has no resources in its state, and a resource that a killed run has left."""
     with LocalAWS(Transport.HTTP) as aws:
         monkeypatch.setattr(command_line, "RealTime", lambda: VirtualTime(aws))
         run = Run.begin(aws.region, aws.account_id, None, aws.environment["AWS_ENDPOINT_URL"])

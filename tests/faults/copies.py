@@ -1,7 +1,7 @@
-"""Many futures of one past: a test lives through what leads up to a moment once, and what may follow in copies of it.
+"""Runs many continuations of one situation: the test prepares the situation once, and continues in copies of it.
 
-A copy is the process itself, forked, and with it the whole world. Only threads are not copied: an invocation of
-tests/faults/stage.py that is under way stays behind.
+A copy is a forked process with the complete world. Threads are not copied, so an invocation of tests/faults/stage.py
+that is running does not exist in the copy.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ T = TypeVar("T")
 
 
 def in_a_copy(future: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-    """Call a function in a copy of this process, in which nothing is changed by it, and return what it returns.
+    """Call a function in a copy of this process, without changes in this process, and return its result.
 
     Raises:
-        AssertionError: it has failed; the message is its traceback.
+        AssertionError: it has failed. The message is its traceback.
 
     """
     source, target = os.pipe()
-    gc.freeze()  # or the copy's first collection would touch all memory, which is copied when it is touched
+    gc.freeze()  # else the copy's first collection would touch all memory, and so copy it
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of other threads, which are pytest-xdist's
+        warnings.simplefilter("ignore", DeprecationWarning)  # the warning is about pytest-xdist's threads
         process = os.fork()
     if process == 0:
         gc.disable()
@@ -38,7 +38,7 @@ def in_a_copy(future: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
             told = pickle.dumps((None, traceback.format_exc()))
         with os.fdopen(target, "wb") as pipe:
             pipe.write(told)
-        os._exit(0)  # without what a process does at its end: that is the original's
+        os._exit(0)  # without exit handlers, which only the original process runs
     gc.unfreeze()
     os.close(target)
     with os.fdopen(source, "rb") as pipe:

@@ -8,5 +8,5 @@ SOAK = os.environ.get("FAULTS") == "soak"
 
 
 def effort(examples: int) -> int:
-    """How many examples to try where `make test` tries so many."""
+    """Return the number of examples, given the number for `make test`."""
     return examples * 100 if SOAK else examples

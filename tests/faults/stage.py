@@ -1,7 +1,7 @@
-"""Invocations of the function side by side. Each stops before each of its API calls until it is told to go on.
+"""Concurrent invocations of the function. Each stops before each of its API calls until the test continues it.
 
-The simulator runs one invocation at a time. Here the function runs from its source, each invocation in a thread of its
-own, of which never more than one moves: what happens is decided by the test alone, down to the single call.
+The simulator runs one invocation at a time. Here the function runs from its source, each invocation in its own thread,
+and only one thread runs at a time. So the test determines the order of single calls.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from simulator.local_aws.functions import _QueuedEvent
 from tests.world import NOBODY, Running, World, kind_of
 
 A_CALL = timedelta(milliseconds=40)
-"""How long a call takes."""
+"""The duration of a call."""
 
 
 class Actor:
-    """One invocation. It has stopped before the call `waits_for`; None: it has ended."""
+    """One invocation. It has stopped before the call `waits_for`, or has ended if that is None."""
 
     def __init__(self, stage: Stage, event: dict[str, Any], request_id: str) -> None:
         self.event = event
@@ -52,7 +52,7 @@ class Actor:
         self._others.acquire()
 
     def step(self, calls: int = 1) -> bool:
-        """Carry out this many calls and stop before the one after them; False if it ended before."""
+        """Run this many calls and stop before the next one. Return False if it ended before."""
         for _ in range(calls):
             if self.waits_for is None:
                 return False
@@ -61,17 +61,17 @@ class Actor:
         return True
 
     def step_to(self, operation: str) -> None:
-        """Go on up to a call of this operation."""
+        """Run until a call of this operation."""
         while self.waits_for != operation:
             assert self.step(), f"it ended without {operation}"
 
     def finish(self) -> None:
-        """Carry out all that is left."""
+        """Run until the end."""
         while self.step():
             pass
 
     def die(self) -> None:
-        """The process is killed where it has stopped."""
+        """Kill the process where it has stopped."""
         self._dies = True
         self.finish()
 
@@ -97,9 +97,9 @@ class Actor:
 
 
 class Stage:
-    """The invocations of a world, for the time being. What SNS and schedules send meanwhile waits in `inbox`.
+    """The invocations of a world during a test. Meanwhile, events of SNS and schedules wait in `inbox`.
 
-    At the end everything goes back to Lambda: what failed for a retry, what waits for its delivery.
+    At the end, all of them are given to Lambda: failed events for a retry, waiting events for their delivery.
     """
 
     def __init__(self, w: World) -> None:
@@ -126,7 +126,7 @@ class Stage:
         self.end()
 
     def end(self) -> None:
-        """Clear the stage: whoever is still on it dies, and Lambda goes on as ever."""
+        """End the stage: stopped invocations are killed, and Lambda works as usual again."""
         for actor in self.actors.values():
             if actor.waits_for:
                 actor.die()
@@ -138,11 +138,11 @@ class Stage:
             self.w.send(event)
 
     def enter(self, event: dict[str, Any], request_id: str | None = None) -> Actor:
-        """Invoke the function, which stops before its first call. A retry has the request id of what it retries."""
+        """Invoke the function, which stops before its first call. A retry has the failed invocation's request id."""
         return Actor(self, event, request_id or f"request-{next(self._sequence)}")
 
     def next_from(self, action: str) -> dict[str, Any]:
-        """Let minutes go by until an alarm fires, and take its message; others that come meanwhile wait on."""
+        """Run until an alarm fires, and return its message. Other messages stay in the inbox."""
         for _ in range(30):
             for event in self.inbox:
                 if kind_of(event) == "alarm" and alarm_name(event).endswith(action):
@@ -152,7 +152,7 @@ class Stage:
         raise AssertionError(f"{action} did not fire")
 
     def proves_delivery(self) -> None:
-        """CloudWatch delivers what the consumers of an idle stream report."""
+        """Make CloudWatch deliver the metrics of an idle stream's consumers."""
         stream = {"StreamName": "orders"}
         self.w.aws.store.put("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, self.w.now, sum=0)
 
@@ -167,7 +167,7 @@ class Stage:
 
     @property
     def blind(self) -> list[str]:
-        """Scalings of one stream that both came about without knowing of each other."""
+        """Return scalings of one stream that were decided without knowledge of each other."""
         return [
             f"{a.running.kind} and {b.running.kind} both scaled {stream} on the same history"
             for a, b in permutations(self.actors.values(), 2)
@@ -177,7 +177,7 @@ class Stage:
         ]
 
     def _observed(self) -> Callable[..., Any]:
-        make_call = BaseClient._make_api_call  # as the local AWS has patched it, with its short ways
+        make_call = BaseClient._make_api_call  # as patched by the local AWS, with its shortcuts
 
         def observed(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
             actor = self.actors.get(threading.get_ident())
@@ -224,13 +224,13 @@ class Stage:
 
 
 def alarm_name(event: dict[str, Any]) -> str:
-    """The alarm of a notification."""
+    """Return the alarm of a notification."""
     return str(json.loads(event["Records"][0]["Sns"]["Message"])["AlarmName"])
 
 
 @cache
 def _function(topic_arn: str, function_name: str) -> Function:
-    """The function from the source, with clients of its own; one for all worlds, as they are all alike."""
+    """The function from its source, with its own clients. All worlds share it."""
     environment = Environment(
         alarm_name_prefix="kinesis-autoscaler",
         topic_arn=topic_arn,

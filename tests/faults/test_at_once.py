@@ -1,4 +1,4 @@
-"""What reconcile would heal in some minutes, an invocation does before it ends: reconcile does not run here."""
+"""What an invocation completes itself, although reconcile would recover it later. Reconcile does not run here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.rules import shard_count
 from tests.world import World, world
 
 QUICK_RESHARD, SLOW_RESHARD = 20, 300
-"""Seconds: done, or not done, when a retry comes after a minute."""
+"""Seconds within which work is done or not done when a retry comes after a minute."""
 
 
 def it_scales(w: World, s: Stage) -> Actor:
@@ -41,7 +41,7 @@ def it_resumes_what_kinesis_has_accepted(w: World, s: Stage) -> Actor:
     first = s.enter(event)
     first.step_to("PutMetricAlarm")
     first.die()
-    first.error = None  # the retry is ours to make
+    first.error = None  # the test makes the retry
     w.aws.clock.advance(timedelta(seconds=61))
     return s.enter(event)
 
@@ -89,7 +89,7 @@ def test_a_request_is_resumed_by_its_own_retry():
             first = s.enter(request(12), "the request")
             first.step_to("UpdateShardCount")
             first.die()
-            first.error = None  # the retry is ours to make
+            first.error = None  # the test makes the retry
             w.aws.clock.advance(timedelta(seconds=61))
             s.enter(request(12), "the request").finish()
             assert w.statuses()[-1] == "UPDATING"

@@ -1,4 +1,4 @@
-"""What users change while the function is at work, or between a crash and its retry, is theirs."""
+"""Changes that users make while the function works, or between a crash and its retry, are kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.world import World, world
 
 
 def leaves_an_intent(w: World, load: float) -> None:
-    """The first delivery dies with its intent on record and Kinesis not called."""
+    """The first delivery crashes after it has recorded its intent and before it calls Kinesis."""
     lives_for_long(w)
     w.demand["orders"] = load
 
@@ -90,7 +90,7 @@ def alarms_to_repair(w: World, s: Stage) -> None:
 
 @pytest.mark.parametrize("task", [a_stream_under_its_minimum, an_intent_to_resume, alarms_to_repair])
 def test_what_reconcile_writes_it_has_not_read_with_the_list_of_all_alarms(task):
-    """A run over thousands of streams takes minutes, in which users go on with their work."""
+    """A run over thousands of streams takes minutes, during which users make changes."""
     with world() as w:
         lives_for_long(w)
         with Stage(w) as s:
@@ -160,7 +160,7 @@ def deletes_both(w: World) -> None:
 
 
 def switches_to_on_demand(w: World) -> None:
-    w.run(2)  # Kinesis switches no stream that it is resharding
+    w.run(2)  # Kinesis does not switch the mode of a stream during a reshard
     w.switch_mode("ON_DEMAND")
 
 

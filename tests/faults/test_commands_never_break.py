@@ -1,4 +1,4 @@
-"""Whatever file and flags a command is given: it does its work, or refuses in a sentence; it never breaks."""
+"""Commands with any file and any flags do their work or refuse with a sentence. They never crash."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.unit.simulator.traffic.files import answer, both, totals, values
 
 EXAMPLES = 3000 if os.environ.get("FAULTS") == "soak" else 150
 KNOWN = {0, 1, 2, 130}
-"""Done; refused, or something did not happen that should; a flag is wrong; interrupted."""
+"""Exit statuses: success; a refusal or an unmet condition; a wrong flag; an interrupt."""
 
 NUMBERS = st.one_of(
     st.integers(-(10**20), 10**20).map(str),
@@ -100,7 +100,7 @@ def tables(draw):
 
 @st.composite
 def damaged(draw):
-    """A file that can be read, in which something was cut out, put in or replaced."""
+    """A readable file with a part removed, inserted or replaced."""
     text = draw(st.sampled_from(VALID))
     begin = draw(st.integers(0, len(text)))
     end = draw(st.integers(begin, min(begin + 30, len(text))))
@@ -140,7 +140,7 @@ def folder(tmp_path_factory):
 
 
 def outcome(arguments):
-    """Run the command line with the heavy work left out: its status, what it said, whether work had begun."""
+    """Run the command line without the heavy work. Return its status, its output, and whether the work had begun."""
     out, err = io.StringIO(), io.StringIO()
     reached = [
         patch.object(replay, "LocalAWS", side_effect=TerraformError("work")),
@@ -252,7 +252,7 @@ def test_ctrl_c_ends_a_command_in_a_word_at_whatever_moment_it_comes(command, af
     )
     try:
         time.sleep(after)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to every process of the command
+        os.killpg(process.pid, signal.SIGINT)  # like a terminal: to every process of the command
         told, _ = process.communicate(timeout=60)
     finally:
         with suppress(ProcessLookupError):

@@ -1,6 +1,6 @@
-"""The function dies before each of its AWS calls, and after the last. The rules still hold.
+"""The function crashes before each of its AWS calls, and after the last. The rules still hold.
 
-To die after a call and to die before the next one leave the same behind, so that each is tried once.
+A crash after a call and a crash before the next one have the same effect, so only one of them is tested.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from tests.world import World, world
 
 @dataclass(frozen=True)
 class Scenario:
-    """What leads up to an invocation, and what must have come of it in the end."""
+    """The preparation of an invocation, and the required final state."""
 
     kind: str
-    """Of the invocation that is sabotaged: alarm, reconcile or scale."""
+    """The kind of the invocation that crashes: alarm, reconcile or scale."""
     prepare: Callable[[World], None]
     go: Callable[[World], None]
     ends_with: Callable[[World], bool]
@@ -70,12 +70,12 @@ def scheduled_scale() -> Scenario:
 
 
 def resume() -> Scenario:
-    """The first delivery has died right after Kinesis accepted; the second is the one to be sabotaged."""
+    """The first delivery has crashed right after Kinesis accepted. The second one crashes too."""
     return _after_a_first_crash("after_call")
 
 
 def resume_before_the_call() -> Scenario:
-    """The first delivery has died with its intent on record and Kinesis not called."""
+    """The first delivery has crashed after it recorded its intent and before it called Kinesis."""
     return _after_a_first_crash("before_call")
 
 
@@ -93,7 +93,7 @@ def _after_a_first_crash(when: str) -> Scenario:
 
 
 def reconcile() -> Scenario:
-    """Everything at once: a record to finish, alarms to repair, one that is stuck, and a stream under its minimum."""
+    """All work at once: a record to complete, alarms to repair, a stuck alarm, and a stream below its minimum."""
 
     def prepare(w: World) -> None:
         w.add_stream(shards=8, demand=4.0)
@@ -114,7 +114,7 @@ def reconcile() -> Scenario:
 
 
 def first_split() -> Scenario:
-    """The day's calls are spent; two shards are to become four by splits."""
+    """The daily calls are used up. Two shards become four by splits."""
 
     def prepare(w: World) -> None:
         w.add_stream(
@@ -136,7 +136,7 @@ def first_split() -> Scenario:
 
 
 def second_split() -> Scenario:
-    """The first one is made, and the next is the one to be sabotaged."""
+    """The first split is made, and the invocation that makes the next one crashes."""
     first = first_split()
 
     def go(w: World) -> None:
@@ -214,7 +214,7 @@ def test_the_rules_hold_wherever_the_function_dies(scenario_of):
 
 
 def calls_of(scenario: Scenario, w: World) -> list[str]:
-    """The calls that the sabotaged invocation makes if it is left alone, in a world that is prepared."""
+    """Return the calls that the invocation makes without a crash, in a prepared world."""
     calls: list[str] = []
     seen: list[object] = []
 

@@ -1,6 +1,6 @@
-"""Whatever happens to an autoscaler with its streams, in whatever order: once it is quiet, the rules hold.
+"""Any sequence of events for an autoscaler and its streams: after faults end, the rules hold.
 
-hypothesis makes up the sequences, and reduces one that breaks a rule to the few steps that do.
+hypothesis generates the sequences, and reduces a sequence that breaks a rule to its necessary steps.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STREAMS = st.sampled_from(["orders", "clicks"])
 ACTIONS = st.sampled_from(["scale-up", "scale-down"])
 COUNTS = st.sampled_from([1, 2, 3, 4, 6, 8, 9, 16])
 LOADS = st.sampled_from([None, 0.0, 0.1, 0.3, 0.5, 0.74, 0.9, 1.0, 1.7])
-"""Demand as a fraction of the shards that there are; None: nothing is reported."""
+"""Demand as a fraction of the current shards. None: no metrics are reported."""
 MINUTES = st.sampled_from([1, 3, 0, 7])
 OPERATIONS = st.sampled_from(
     [
@@ -70,7 +70,7 @@ def happening(**arguments: Any) -> Callable[[Callable[..., None]], Any]:
 
 
 def fault(**arguments: Any) -> Callable[[Callable[..., None]], Any]:
-    """A rule of what goes wrong for some minutes, or until another fault takes its place or all end."""
+    """A rule that starts a fault for some minutes, or until another fault replaces it or all faults end."""
 
     def of(what: Callable[..., None]) -> Any:
         @wraps(what)
@@ -88,7 +88,7 @@ def fault(**arguments: Any) -> Callable[[Callable[..., None]], Any]:
 
 
 class Autoscaler(RuleBasedStateMachine):
-    """Two streams of one autoscaler, and everything that may befall them."""
+    """Two streams of one autoscaler, and all events that may affect them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class Autoscaler(RuleBasedStateMachine):
 
     @fault(calls=st.integers(1, 14), after=st.booleans())
     def the_function_dies(self, calls, after):
-        """Before or after so many more calls."""
+        """Crash before or after this many more calls."""
         left = [calls]
 
         def count_down(running, call):
@@ -149,7 +149,7 @@ class Autoscaler(RuleBasedStateMachine):
 
     @fault(operation=OPERATIONS, after=st.booleans())
     def the_function_dies_at_each(self, operation, after):
-        """Before or after all calls of one operation."""
+        """Crash before or after all calls of one operation."""
 
         def die(running, call):
             if call.operation == operation:
@@ -276,9 +276,9 @@ class Autoscaler(RuleBasedStateMachine):
         events = self.w.invocations("alarm")
         self.w.send(events[which % len(events)].event)
 
-    # The proof
+    # The check
 
-    @precondition(lambda self: self.since_quiet >= 3)  # hypothesis likes the rule without arguments too well
+    @precondition(lambda self: self.since_quiet >= 3)  # hypothesis prefers the rule without arguments
     @rule()
     def it_is_quiet_for_a_while(self):
         self.since_quiet = 0
@@ -297,7 +297,7 @@ TestAutoscaler = Autoscaler.TestCase
 TestAutoscaler.settings = settings(
     max_examples=effort(30),
     stateful_step_count=15,
-    derandomize=not SOAK,  # make test gives everyone the same sequences; make soak looks for new ones
+    derandomize=not SOAK,  # make test uses the same sequences each time; make soak looks for new ones
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,

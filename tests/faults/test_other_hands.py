@@ -1,4 +1,4 @@
-"""What people, Terraform and AWS do between two looks of the function: it is noticed, put on record, and put right."""
+"""Changes by people, Terraform and AWS between two checks of the function: it detects, records and corrects them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.world import BRISK, QUICK, Outage, World, world
 
 
 def steps(w: World) -> list[tuple[str, str, int, int]]:
-    """Status, reason and counts of all that was more than a look."""
+    """Status, reason and counts of all records except checks."""
     return [
         (item["status"], item["reason"], int(item["from_shard_count"]), int(item["to_shard_count"]))
         for item in w.log()

@@ -1,4 +1,4 @@
-"""Invocations at the same time, in every order of their calls that matters. The rules still hold."""
+"""Concurrent invocations, in every relevant order of their calls. The rules still hold."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.world import BRISK, World, world
 
 RECONCILE = {"action": "reconcile"}
 AN_INSTANT = 1
-"""Seconds of a reshard so quick that Kinesis does not refuse a second one: only the audit table is left to do so."""
+"""Seconds of a reshard that is too fast for Kinesis to refuse a second one. Only the audit table can prevent it."""
 USUAL = 90
 ALL = 99
-"""More calls than an invocation makes."""
+"""More calls than any invocation makes."""
 TELLING = {"Query", "TransactWriteItems", "UpdateShardCount", "PutItem"}
-"""Before these calls an invocation learns, or tells, what others have to know."""
+"""Before these calls, an invocation reads or writes what other invocations need to know."""
 
 
 def request(shards: int) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def request(shards: int) -> dict[str, Any]:
 
 
 def lives_for_long(w: World, **settings: Any) -> None:
-    """A stream of 8 shards, scaled once a while ago, under even load."""
+    """A stream of 8 shards under constant load, which was scaled once some time ago."""
     w.add_stream(shards=6, demand=4.0, **{**BRISK, **settings})
     w.invoke(request(8))
     w.run(6)
@@ -42,17 +42,17 @@ def lives_for_long(w: World, **settings: Any) -> None:
 
 
 def was_never_scaled(w: World, **settings: Any) -> None:
-    """A stream of 8 shards under even load, without any record."""
+    """A stream of 8 shards under constant load, without any record."""
     w.add_stream(shards=8, demand=4.0, **{**BRISK, **settings})
     w.run(6)
 
 
 def places(calls: list[str], *, thorough: bool) -> list[int]:
-    """After how many of its calls an invocation is to be stopped, by those that it makes undisturbed."""
+    """After how many of its calls an invocation is stopped, given the calls that it makes alone."""
     return [number for number, call in enumerate([*calls, ""]) if SOAK or thorough or call in {*TELLING, ""}]
 
 
-# What happens at the same time. Each returns the two events that meet.
+# The concurrent events. Each function returns two events.
 
 
 def one_scale_up_twice(w: World, s: Stage) -> list[dict[str, Any]]:
@@ -118,20 +118,20 @@ def two_retries_after_a_crash(w: World, s: Stage) -> list[dict[str, Any]]:
 
 
 def dies_before_the_call(w: World, s: Stage) -> dict[str, Any]:
-    """An invocation leaves its intent behind, and its lease runs out."""
+    """An invocation leaves its intent behind, and its lease expires."""
     w.demand["orders"] = 7.0
     up = s.next_from("scale-up")
     first = s.enter(up)
     first.step_to("UpdateShardCount")
     first.die()
-    first.error = None  # the retry is ours to make
+    first.error = None  # the test makes the retry
     w.aws.clock.advance(timedelta(seconds=61))
     return up
 
 
 @dataclass(frozen=True)
 class Meeting:
-    """Two events at the same time, the stream that they are about, and its settings."""
+    """Two concurrent events, their stream, and its settings."""
 
     events: Callable[[World, Stage], list[dict[str, Any]]]
     settings: dict[str, Any] = field(default_factory=dict)
@@ -156,7 +156,7 @@ BOTH_WOULD_SCALE = [
     Meeting(a_request_and_a_reconcile_of_a_silent_stream),
     Meeting(a_retry_and_a_reconcile_after_a_crash),
     Meeting(two_retries_after_a_crash),
-    # Here nothing but the key of the record tells two deliveries of each other.
+    # Here, only the key of the record shows that two deliveries are of the same event.
     Meeting(one_scale_up_twice, stream=was_never_scaled),
     Meeting(one_scale_down_twice, stream=was_never_scaled),
     Meeting(two_retries_after_a_crash, stream=was_never_scaled),
@@ -168,7 +168,7 @@ AT_EVERY_CALL = {
     an_alarm_and_a_reconcile_that_raises_to_the_minimum,
     a_retry_and_a_reconcile_after_a_crash,
 }
-"""Meetings that make test tries before each call, and not only before those at which something is learnt or told."""
+"""The pairs that make test stops before each call, and not only before calls that read or write shared knowledge."""
 MEETINGS = [*BOTH_WOULD_SCALE, Meeting(an_alarm_and_a_reconcile_that_finishes_the_scaling_before)]
 
 
@@ -190,7 +190,7 @@ def test_each_would_scale_if_it_were_alone(meeting):
 @pytest.mark.parametrize(("first", "reshard_seconds"), [(0, AN_INSTANT), (1, AN_INSTANT), (0, USUAL)])
 @pytest.mark.parametrize("meeting", MEETINGS, ids=lambda each: each.name)
 def test_one_invocation_runs_between_two_calls_of_another(meeting, first, reshard_seconds):
-    """Between any two in some meetings, and in the others where it matters by far most."""
+    """Between any two calls for some pairs, and for the others where it matters most."""
     with world(reshard_seconds=reshard_seconds) as w:
         meeting.prepare(w)
         with Stage(w) as s:
@@ -219,7 +219,7 @@ def test_one_invocation_runs_between_two_calls_of_another(meeting, first, reshar
 
 @pytest.mark.parametrize("meeting", [an_alarm_and_a_request, two_requests], ids=lambda each: each.__name__)
 def test_the_head_tells_a_streams_very_first_scalings_of_each_other(meeting):
-    """There is no record before them, and the reshard is over before Kinesis could refuse the second."""
+    """There is no earlier record, and the reshard is over before Kinesis could refuse the second call."""
     with world(reshard_seconds=AN_INSTANT) as w:
         was_never_scaled(w)
         with Stage(w) as s:
@@ -242,7 +242,7 @@ def test_the_head_tells_a_streams_very_first_scalings_of_each_other(meeting):
 
 @pytest.mark.parametrize("action", ["scale-up", "scale-down"])
 def test_one_event_delivered_twenty_times_at_once_scales_once(action):
-    """They go abreast up to a call, and from there on one after the other, the last to come first."""
+    """Both run to a call in parallel, and then one after the other, the later one first."""
     with world(reshard_seconds=AN_INSTANT) as w:
         lives_for_long(w)
         w.demand["orders"] = 7.0 if action == "scale-up" else 1.0
@@ -271,7 +271,7 @@ def test_one_event_delivered_twenty_times_at_once_scales_once(action):
 @example(schedule=[], reshard_seconds=AN_INSTANT)
 @settings(max_examples=effort(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_five_invocations_interleave_call_by_call(schedule, reshard_seconds):
-    """The scale-up twice, a request, and two reconciles of which each would raise the stream to its minimum."""
+    """The scale-up twice, a request, and two reconciles that would both raise the stream to its minimum."""
     with world(reshard_seconds=reshard_seconds) as w:
         lives_for_long(w)
         w.demand["orders"] = 7.0
@@ -292,7 +292,7 @@ def test_five_invocations_interleave_call_by_call(schedule, reshard_seconds):
 @pytest.mark.parametrize("reshard_seconds", [USUAL, AN_INSTANT])
 @pytest.mark.parametrize("takes_over", ["the retry", "reconcile"])
 def test_whoever_stalls_past_its_lease_does_not_act_on_it_any_more(takes_over, reshard_seconds, stall):
-    """It stalls with an answer in hand. The moment between its look at the clock and the call can't be guarded."""
+    """It stalls after an answer has arrived. The moment between reading the clock and the call can't be protected."""
     with world(reshard_seconds=reshard_seconds) as w:
         lives_for_long(w)
         w.demand["orders"] = 7.0
@@ -329,7 +329,7 @@ def test_events_that_arrive_in_reverse_order_scale_once():
         w.demand["orders"] = 7.0
         with Stage(w) as s:
             events = []
-            for _ in range(3):  # the alarm is re-armed, and fires again
+            for _ in range(3):  # the alarm is re-armed and fires again
                 events.append(s.next_from("scale-up"))
                 w.aws.client("cloudwatch").set_alarm_state(
                     AlarmName=alarm_name(events[-1]), StateValue="INSUFFICIENT_DATA", StateReason="by hand"
@@ -355,7 +355,7 @@ def test_an_event_from_before_the_last_scaling_is_stale_even_if_the_alarm_has_fi
                 AlarmName=alarm_name(late), StateValue="INSUFFICIENT_DATA", StateReason="by hand"
             )
             s.enter(s.next_from("scale-up")).finish()
-            w.run(1)  # at the maximum the alarm is in ALARM again
+            w.run(1)  # at the maximum, the alarm is in ALARM again
             before = len(w.reshards)
             s.enter(late).finish()
             assert len(w.reshards) == before
@@ -376,7 +376,7 @@ def test_a_redelivery_after_everything_is_done_changes_nothing(after):
             s.enter(RECONCILE).finish()
             w.aws.clock.advance(after)
             w.run(5)
-            w.demand["orders"] = 12.9  # the alarm is in ALARM again, and its own notification is still on the way
+            w.demand["orders"] = 12.9  # the alarm is in ALARM again, and its own notification is still on its way
             s.next_from("scale-up")
             before, log = len(w.reshards), w.log()
             s.enter(event).finish()
@@ -387,7 +387,7 @@ def test_a_redelivery_after_everything_is_done_changes_nothing(after):
 
 
 def test_what_aws_refuses_for_good_does_not_stand_between_two_scalings():
-    """The record of a refusal is no intent: who came before it and who came after it know of each other."""
+    """The record of a refusal is not an intent: invocations before and after it know of each other."""
 
     def deny(running, call):
         if running.calls == 5 and call.operation == "GetMetricData":
@@ -415,7 +415,7 @@ def test_what_aws_refuses_for_good_does_not_stand_between_two_scalings():
 
 
 def test_an_old_intent_is_not_given_up_while_someone_is_about_to_carry_it_out():
-    """It was taken over while it was fresh enough, and would be too old by now."""
+    """It was taken over in time, and would be too old now."""
     with world(reshard_seconds=AN_INSTANT) as w:
         lives_for_long(w)
         with Stage(w) as s:

@@ -1,4 +1,4 @@
-"""A reconcile that does not reach every stream in its time reaches the others next."""
+"""A reconcile that does not reach every stream in its time reaches the others in the next run."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def w() -> Iterator[World]:
 
 
 def reshard_all(w: World, count: int) -> None:
-    """Somebody leaves alarms to repair on every stream."""
+    """Alarms of every stream need a repair."""
     for name in NAMES:
         w.reshard_by_hand(count, name)
 
 
 def reconcile(s: Stage, *, streams: int = 3) -> None:
-    """A run with time for so many streams."""
+    """Run a reconcile with time for this many streams."""
     seconds_left = chain([900] * streams, repeat(29))
     run = s.enter(RECONCILE)
     run.get_remaining_time_in_millis = lambda: 1000 * next(seconds_left)
@@ -91,7 +91,7 @@ def test_a_stream_with_an_alarm_that_is_stuck_comes_first(w):
 
 
 def test_what_is_due_hourly_is_spread_over_the_runs_where_it_takes_long(w):
-    """All are due at once, and each takes longer than a run may spend. No run takes them all, and none is left out."""
+    """All are due at once, and each takes longer than a run allows. No run handles all, and none is forgotten."""
     w.aws.clock.advance(timedelta(hours=1))
     asked: list[str] = []
 
