@@ -27,7 +27,7 @@ from tests.world import World, world
 
 @contextmanager
 def unavailable(w: World, scenario: Scenario, operation: str, times: int | None) -> Iterator[list[str]]:
-    """Answer 503 below botocore's retries, so many times or (None) for ever, to the invocation that is sabotaged."""
+    """Answer 503 below botocore's retries, `times` times or (None) always, to the affected invocation."""
     refused: list[str] = []
     answer = BotocoreStubber.__call__
 
@@ -38,7 +38,7 @@ def unavailable(w: World, scenario: Scenario, operation: str, times: int | None)
             return AWSResponse(request.url, 503, {}, _Body())
         return answer(stubber, event_name, request, **options)
 
-    refuse.operations = {operation}  # all others take the short ways
+    refuse.operations = {operation}  # all others use the shortcuts
     with patch.object(BotocoreStubber, "__call__", refuse):
         yield refused
 
@@ -52,10 +52,10 @@ class _Body:
 
 
 REFUSED = [each for each in SCENARIOS if each is not second_split]
-"""Of a step by splits the first: what refuses the second would refuse the first too, so that there is no second."""
+"""Only the first split of a step: what refuses the second one would also refuse the first, so there is no second."""
 
 TOGETHER_ALL_CALLS = [scale_up, reconcile, first_split]
-"""botocore retries any call alike, so outside of the soak each is refused here once: these make those of all."""
+"""botocore retries all calls in the same way, so without FAULTS=soak each operation is refused in one scenario."""
 
 
 @pytest.mark.parametrize("scenario_of", REFUSED if SOAK else TOGETHER_ALL_CALLS, ids=lambda each: each.__name__)
@@ -87,13 +87,13 @@ def test_a_call_that_is_refused_for_long_heals_once_it_is_not(scenario_of):
         def is_refused_for_long(operation: str) -> None:
             with unavailable(w, scenario, operation, times=None) as refused:
                 scenario.go(w)
-                w.run(12)  # past Lambda's last retry, and through two reconciles
+                w.run(12)  # past Lambda's last retry, and two reconciles
                 assert refused
             w.calm()
             assert w.broken_rules() == [], (operation, w.log())
             if not scenario.ends_with(w):
-                w.run(65)  # a hot shard is looked up once an hour
-            given_up = scenario.kind == "scale" and w.dead_letters()  # nobody but who asked would ask again
+                w.run(65)  # a hot shard is searched once an hour
+            given_up = scenario.kind == "scale" and w.dead_letters()  # only the requester would repeat the request
             assert scenario.ends_with(w) or given_up, (operation, w.log())
 
         for operation in operations_of(scenario, w):
@@ -101,7 +101,7 @@ def test_a_call_that_is_refused_for_long_heals_once_it_is_not(scenario_of):
 
 
 def operations_of(scenario: Scenario, w: World) -> list[str]:
-    """What an invocation asks of AWS: a new call is covered unasked."""
+    """Return the calls of an invocation, so that a new call is covered automatically."""
     return list(dict.fromkeys(in_a_copy(calls_of, scenario, w)))
 
 
@@ -112,13 +112,13 @@ def test_an_event_that_fails_all_its_deliveries_is_in_the_dead_letter_queue():
         with unavailable(w, scenario, "GetMetricData", times=None):
             scenario.go(w)
             w.run(6)
-        letter, *_ = w.dead_letters()  # reconcile re-arms the alarm meanwhile, and that is refused as well
+        letter, *_ = w.dead_letters()  # meanwhile reconcile's attempt to re-arm the alarm is refused as well
         assert letter["requestContext"]["condition"] == "RetriesExhausted"
         assert "orders/scale-up" in letter["requestPayload"]["Records"][0]["Sns"]["Message"]
 
 
 def test_a_burst_of_calls_is_not_taken_for_the_end_of_the_days_calls():
-    """A fleet that scales at once meets the same error code. A minute later the call may be made."""
+    """A fleet that scales at once causes the same error code. A minute later the call may succeed."""
     refused = []
 
     def refuse(running, call):

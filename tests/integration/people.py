@@ -1,4 +1,4 @@
-"""People, as far as the autoscaler knows them: a topic, and what has been published to it."""
+"""People, as the autoscaler sees them: a topic with subscribers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOPIC_ARN = "arn:aws:sns:us-east-1:123456789012:people"
 
 @dataclass(frozen=True)
 class Message:
-    """What a person receives by mail."""
+    """A mail that a person receives."""
 
     subject: str
     text: str
@@ -31,7 +31,7 @@ class People:
         sns.subscribe(TopicArn=TOPIC_ARN, Protocol="sqs", Endpoint=queue_arn)
 
     def messages(self) -> list[Message]:
-        """What has come since it was last asked."""
+        """Return the mails since the last call."""
         found: list[dict[str, Any]] = []
         while batch := self._sqs.receive_message(QueueUrl=self._mailbox, MaxNumberOfMessages=10).get("Messages"):
             for message in batch:

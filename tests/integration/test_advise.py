@@ -38,7 +38,7 @@ def run(monkeypatch, capsys):
 
 
 def level(mean):
-    """Days that swing around a mean, in shards."""
+    """Return days of traffic that oscillates around a mean, in shards."""
     return mean * (1 - 0.7 * np.cos(np.arange(MINUTES) / 1440 * 2 * np.pi))
 
 
@@ -123,7 +123,7 @@ def test_all_streams_of_a_region_are_read_advised_and_sorted(aws, run, tmp_path)
         status, output = run("--all", "--region", "eu-west-1", "--days", "3", "--output", tmp_path / "out")
     assert status == 0
     assert set(made) == {*from_aws.PERMISSIONS, from_aws.PERMISSION_TO_LIST}
-    assert made.count("cloudwatch:DescribeAlarms") == 1  # not once a stream
+    assert made.count("cloudwatch:DescribeAlarms") == 1  # not once per stream
     told = json.loads((tmp_path / "out" / "advice.json").read_text())
     clicks, orders, silent = told["streams"]
     assert (clicks["name"], clicks["today_is"]) == ("clicks", "today's 40 shards")

@@ -1,8 +1,8 @@
 """The fast closed loop scales as the function in its package does on the simulated AWS.
 
-It is what comparison and benchmark rest on. The two are not the same to the minute: a new alarm's missing data, and the
-order of what falls into one minute, can move a look at the stream to the next reconcile. What must be the same is what
-follows from the looks: the shard counts in their order, the shard-hours and the throttling.
+Comparison and benchmark depend on this. The two may differ by minutes: missing data of a new alarm, and the order of
+events in one minute, can move a check of the stream to the next reconcile. The results of the checks must be equal: the
+sequence of shard counts, the shard-hours and the throttling.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from simulator.traffic.generator import generate
 
 DAYS, SHARDS = 2, 8
 UP_MINUTES, DOWN_MINUTES = 1, 30
-"""How far apart the same scaling may be: a scale-down waits for the next looks at the stream."""
+"""The maximum time between the same scalings: a scale-down waits for the next checks of the stream."""
 
 
 def calls_of_the_function(demand, inputs):
-    """UpdateShardCount calls as (minute, target), and what became of the stream."""
+    """UpdateShardCount calls as (minute, target), and the results for the stream."""
     trace = Trace("orders", START, [Traffic.for_shards(value) for value in demand])
     with LocalAWS(start=START) as aws:
         deploy(aws)

@@ -1,4 +1,4 @@
-"""The reserved concurrency of a stream's consumers: raised at once, lowered late, and never in the way of a scaling."""
+"""The reserved concurrency of a stream's consumers: raised at once, lowered late, never delaying a scaling."""
 
 from __future__ import annotations
 

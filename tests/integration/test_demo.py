@@ -19,7 +19,7 @@ from simulator.reports.stamp import drawn_from
 
 @pytest.fixture
 def demonstrated(tmp_path):
-    """The demo on its generated day: whether it was satisfied, what it wrote, and where the chart went."""
+    """The demo on its generated day: its result, its output, and the path of the chart."""
     output = io.StringIO()
     parser = ArgumentParser()
     demo.add_arguments(parser)

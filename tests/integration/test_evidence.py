@@ -1,7 +1,7 @@
-"""Nothing is decided on data that are missing, partial, or about something else.
+"""No decision is based on missing or partial data, or on data about something else.
 
-The local AWS loses metrics, answers with less than it should, has hot keys and refuses calls. An alarm or a request
-comes in; what counts is what stands in the audit table then, and what the stream has.
+The local AWS loses metrics, answers with too little data, has hot keys and refuses calls. An alarm or a request
+arrives. The tests check the audit table and the stream afterwards.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def test_a_stream_that_throttles_is_not_shrunk_however_empty_it_looks(w):
 @example(skew=0.4, usage=0.3, shards=8, scale_on_throttling=True)
 @settings(max_examples=effort(6), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_skewed_traffic_does_not_flap(skew, usage, shards, scale_on_throttling):
-    """A stream may grow until it throttles no more; it does not go back to what throttled."""
+    """A stream may grow until it no longer throttles. It does not return to a count that throttled."""
     with world() as w:
         w.add_stream(shards=shards, demand=usage * shards, scale_on_throttling=scale_on_throttling)
         w.aws.streams.model("orders").key_skew = skew
@@ -247,7 +247,7 @@ def test_a_stream_is_scaled_soon_after_what_refused_it_is_over(w, limit):
 
 
 def test_a_refusal_does_not_hide_the_calls_that_are_on_record(w):
-    """Ten calls are known, and a refusal among them; the day's calls are still spent."""
+    """Ten calls are known, one of them refused. The daily calls are still used up."""
     w.add_stream(shards=8, demand=4.0, max_shard_count=64)
     for count in range(9, 14):
         ask(w, count)

@@ -1,4 +1,4 @@
-"""A fleet whose alarms fire at once, in small: nothing is lost, and the quotas are made good use of."""
+"""A small fleet whose alarms fire at once: nothing is lost, and the quotas are used well."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def swept() -> Sweep:
 
 
 def package_without_retries(folder: Path) -> Path:
-    """The function, but its clients send a request once."""
+    """The function with clients that do not retry."""
     changed = folder / "package.zip"
     with zipfile.ZipFile(PACKAGE) as original, zipfile.ZipFile(changed, "w") as archive:
         for name in original.namelist():

@@ -1,4 +1,4 @@
-"""Foresight through the whole function: on the way up, at its bounds, where it only watches, and where it is off."""
+"""Foresight through the whole function: when it grows a stream, at its bounds, forecasting only, and off."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def w() -> Iterator[World]:
-    """Streams of which each day had a batch at this time; that of today is about to begin."""
+    """Streams with a batch at this time on each day. Today's batch is about to begin."""
     with world() as w:
         begins = w.now + timedelta(minutes=40)
 
@@ -45,7 +45,7 @@ def made(w: World, name: str) -> list[tuple[str, int]]:
 
 
 def plans(w: World) -> dict[str, Any]:
-    """What the heads in the audit table keep, by stream."""
+    """Return the plans in the heads of the audit table, by stream."""
     table = w.deployment.audit_table_name
     pages = w.aws.client("dynamodb").get_paginator("scan").paginate(TableName=table)
     heads = [item for page in pages for item in page["Items"] if item["event_time"]["S"].startswith("head#")]

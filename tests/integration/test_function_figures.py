@@ -1,4 +1,4 @@
-"""What is told of the function itself is measured, and within its aims where a machine's speed has no part in it."""
+"""The figures of the function are measured, and meet their goals if they do not depend on a machine's speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The alarms on the autoscaler itself: each is provoked, and each is over once its cause is."""
+"""The alarms on the autoscaler itself: each fires for its cause, and ends after its cause."""
 
 from __future__ import annotations
 

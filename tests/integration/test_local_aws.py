@@ -1,4 +1,4 @@
-"""The local AWS does what AWS does, over HTTP and in this process alike, where moto alone would not."""
+"""The local AWS behaves like AWS, over HTTP and in this process, where moto alone would not."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def alarm(aws):
 
 
 def messages(aws):
-    """What the alarms have told the function so far."""
+    """Return what the alarms have sent to the function so far."""
     return [
         json.loads(record["Sns"]["Message"])
         for invocation in aws.functions.invocations

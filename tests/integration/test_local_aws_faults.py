@@ -1,4 +1,4 @@
-"""The local AWS can be told to lose metrics, to be late and stale, and to answer with less than it should."""
+"""The local AWS can lose metrics, be late and stale, and answer with too little data."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ask(aws, *queries, **more):
 
 
 def minutes_of(aws, name, **dimensions):
-    """The minutes since the start for which there is a datapoint."""
+    """Return the minutes since the start with a datapoint."""
     [result] = ask(aws, query(name, **dimensions))["MetricDataResults"]
     return [(moment - START) // timedelta(minutes=1) for moment in result["Timestamps"]]
 
@@ -72,7 +72,7 @@ def put_alarm(aws, **changes):
 
 
 def told(aws):
-    """What the alarm's messages told since the last time."""
+    """Return what the alarm's messages contain since the last call."""
     queue = aws.client("sqs").get_queue_url(QueueName="told")["QueueUrl"]
     found = aws.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
     for message in found:
@@ -142,7 +142,7 @@ class TestLateMetrics:
             run(aws, 2)
             assert minutes_of(aws, "IncomingBytes") == [0, 1]
         run(aws, 3)
-        assert minutes_of(aws, "IncomingBytes") == [0, 1, 2, 3, 4, 6, 7]  # the newest are not late any more
+        assert minutes_of(aws, "IncomingBytes") == [0, 1, 2, 3, 4, 6, 7]  # the newest are no longer late
         run(aws, 1)
 
         assert minutes_of(aws, "IncomingBytes") == [0, 1, 2, 3, 4, 5, 6, 7, 8]
@@ -159,7 +159,7 @@ class TestLateMetrics:
         aws.client("cloudwatch").set_alarm_state(AlarmName="busy", StateValue="OK", StateReason="calm")
         with aws.faults.delay_metrics(1):
             run(aws, 3, shards=2)
-        assert told(aws) == ["ALARM"]  # of the evaluation range, not of its newest minute
+        assert told(aws) == ["ALARM"]  # about the evaluation range, not about its newest minute
 
 
 class TestMetricData:
@@ -304,7 +304,7 @@ class TestFanOut:
         return aws.client("kinesis").describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]
 
     def behind(self, aws, consumer):
-        """What is reported of a consumer, in seconds."""
+        """Return the reported lag of a consumer, in seconds."""
         result = ask(aws, query("SubscribeToShardEvent.MillisBehindLatest", ConsumerName=consumer, **STREAM))
         return [value / 1000 for value in result["MetricDataResults"][0]["Values"]]
 

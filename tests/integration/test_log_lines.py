@@ -1,4 +1,4 @@
-"""The function's log: a line a decision with its fields, errors with their trace, and no more than `log_level` says."""
+"""The function's log: a line with fields for each decision, errors with their trace, filtered by `log_level`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def steady(w: World) -> None:
 
 
 def set_level(w: World, level: str) -> None:
-    """`log_level`, as Terraform sets it."""
+    """`log_level` as Terraform sets it."""
     client = w.aws.client("lambda")
     current = client.get_function_configuration(FunctionName=w.deployment.function_name)["LoggingConfig"]
     client.update_function_configuration(
@@ -42,7 +42,7 @@ def set_level(w: World, level: str) -> None:
 
 
 def logged(w: World) -> list[dict[str, Any]]:
-    """Every line that has a level: what is printed, metrics, has none."""
+    """Return every line with a level. Printed lines (metrics) have none."""
     return [line for invocation in w.aws.functions.invocations for line in invocation.logs if "level" in line]
 
 

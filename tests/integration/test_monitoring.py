@@ -1,4 +1,4 @@
-"""Dashboards and saved queries, as Terraform makes them, on what the function reports while it works."""
+"""The dashboards and saved queries that Terraform creates, on the reports of a working function."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WIDGETS = [
 GRAPHS = [each for each in WIDGETS if each.values[0]["type"] == "metric"]
 
 # "Monitoring the Amazon Kinesis Data Streams service with Amazon CloudWatch", "Types of metrics for Lambda functions",
-# "Available CloudWatch metrics for Amazon SQS": what of them has just the one dimension.
+# "Available CloudWatch metrics for Amazon SQS": the metrics with only this dimension.
 AWS_METRICS = {
     ("AWS/Kinesis", "StreamName"): {
         "GetRecords.Bytes",
@@ -71,7 +71,7 @@ AWS_METRICS = {
 
 @dataclass(frozen=True)
 class Metric:
-    """What a dashboard or an alarm asks CloudWatch for."""
+    """A metric that a dashboard or an alarm requests from CloudWatch."""
 
     namespace: str
     name: str
@@ -81,7 +81,7 @@ class Metric:
 
 @pytest.fixture(scope="module")
 def w() -> Iterator[World]:
-    """What is reported has happened: scalings both ways, a maximum, a failure, a repair, a forged message."""
+    """All reported events have occurred: scalings both ways, a maximum, a failure, a repair, a forged message."""
     with world() as w:
         as_by_default = {"scale_up": {}, "scale_down": {}, "scale_on_throttling": True, "foresight": "on"}
         w.add_stream("plain", shards=8, demand=4.0, **as_by_default)
@@ -91,7 +91,7 @@ def w() -> Iterator[World]:
         w.add_stream("denied", shards=4, demand=2.0)
         w.pause("scale-down", name="falling")
         w.run(30)
-        w.pause("scale-down", name="falling", paused=False)  # its alarm has fired in vain
+        w.pause("scale-down", name="falling", paused=False)  # its alarm has fired without effect
         w.before_call = deny_scaling_of("denied")
         w.demand |= {"plain": 7.5, "denied": 3.9}
         w.run(15)
@@ -113,7 +113,7 @@ def deny_scaling_of(stream: str) -> Any:
 
 
 def asked_for(widget: dict[str, Any]) -> Iterator[Metric]:
-    """The metrics that a graph names, outright or by a search."""
+    """Yield the metrics of a graph, named or searched."""
     for row in widget["properties"]["metrics"]:
         if "expression" not in row[-1]:
             namespace, name, *pairs = (part for part in row if isinstance(part, str))
@@ -126,7 +126,7 @@ def asked_for(widget: dict[str, Any]) -> Iterator[Metric]:
 
 
 def alarmed(alarm: dict[str, Any]) -> Iterator[Metric]:
-    """The metrics that an alarm watches."""
+    """Yield the metrics that an alarm watches."""
     queries = [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
     for metric in queries or [alarm]:
         values = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
@@ -212,7 +212,7 @@ def test_usage_is_drawn_as_the_alarm_computes_it(w, action):
     [widget] = [each for each in STREAM["widgets"] if each["properties"].get("title") == title]
     [drawn] = lines(widget["properties"], w.aws.store, w.now - timedelta(hours=2), w.now)
     computed = AlarmEvaluator(w.aws.store, w.aws.clock).datapoints(alarm)
-    lately = w.now.timestamp() - 20 * 60  # before its last scaling the alarm computes with a count that was not there
+    lately = w.now.timestamp() - 20 * 60  # before its last scaling, the alarm used a count that no longer exists
     known = [(at, value) for at, value in computed if value is not None and at >= lately]
     both = [(drawn.points[at], value) for at, value in known if at in drawn.points]
     assert both

@@ -1,4 +1,4 @@
-"""What people are told of, once each, in words that they can act on."""
+"""Notifications to people: once for each event, with instructions."""
 
 from __future__ import annotations
 

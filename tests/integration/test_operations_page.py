@@ -1,4 +1,4 @@
-"""docs/operations.md: its commands run as they are written, and nothing that may ring or worry is left out."""
+"""docs/operations.md: its commands run as written, and every alarm and every reason that needs attention is on it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ ALARMS = "kinesis-autoscaler/orders/scale-up kinesis-autoscaler/orders/scale-dow
 
 
 def blocks(language: str) -> list[str]:
-    """The code blocks of a language, in the page's order."""
+    """Return the code blocks of a language, in the page's order."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", PAGE, re.MULTILINE | re.DOTALL)
     return [textwrap.dedent(code) for _, code in found]
 
 
 @dataclass
 class Shell:
-    """A shell of someone with the AWS CLI, in a folder of their own."""
+    """A user's shell with the AWS CLI, in an empty folder."""
 
     w: World
     folder: Path
@@ -62,7 +62,7 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory) -> Iterator[Shell]:
-    """A day, which is today, with a scaling of orders, a decision not to scale it again, and a failure of payments."""
+    """Today, with a scaling of orders, a decision not to scale it again, and a failure of payments."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with LocalAWS(Transport.HTTP, start=today, reshard_seconds=90) as aws:
         w = World(aws, deploy(aws))
@@ -81,7 +81,7 @@ def shell(tmp_path_factory) -> Iterator[Shell]:
 
 
 def folder_with_aws_cli(folder: Path) -> Path:
-    """A folder whose `bin` has the AWS CLI, of which version 1 has to be told each time where to find SQS."""
+    """A folder whose `bin` contains the AWS CLI. Version 1 of it needs the address of SQS in each call."""
     aws = folder / "bin" / "aws"
     aws.parent.mkdir()
     aws.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).parent}/aws" --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
@@ -115,7 +115,7 @@ def test_commands_over_the_audit_table_take_any_number_of_records(long_log: Shel
 
 @pytest.fixture(scope="module")
 def long_log(tmp_path_factory) -> Iterator[Shell]:
-    """A table with 400 records of today, half of them failures: 3 MB, of which DynamoDB answers with 1 MB at a time."""
+    """A table with 400 records of today, half of them failures: 3 MB. DynamoDB answers with 1 MB at a time."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with LocalAWS(Transport.HTTP, start=today) as aws:
         w = World(aws, deploy(aws))
@@ -130,19 +130,19 @@ def long_log(tmp_path_factory) -> Iterator[Shell]:
             }
             texts |= {"status": ("SKIPPED", "FAILED")[number % 2], "reason": "COOLDOWN", "message": "x" * 8000}
             items.append({key: {"S": text} for key, text in texts.items()} | {"occurrences": {"N": "1"}})
-        for start in range(0, len(items), 25):  # the most that one call writes
+        for start in range(0, len(items), 25):  # the maximum of one call
             puts = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
             aws.client("dynamodb").batch_write_item(RequestItems={w.deployment.audit_table_name: puts})
         yield Shell(w, folder_with_aws_cli(tmp_path_factory.mktemp("folder")))
 
 
-# The commands, in the order in which they stand on the page
+# The commands, in the order of the page
 
 CASES: list[tuple[str, Callable[[Shell, str], None]]] = []
 
 
 def of(marker: str) -> Callable[[Callable[[Shell, str], None]], Callable[[Shell, str], None]]:
-    """Say of a check which command of the page it is about: the one that holds this text."""
+    """Mark a check with its command on the page: the one that contains this text."""
 
     def remember(check: Callable[[Shell, str], None]) -> Callable[[Shell, str], None]:
         CASES.append((marker, check))

@@ -1,4 +1,4 @@
-"""The HTML pages in a real browser: they load nothing, can be zoomed, filtered, read in the dark and on a phone."""
+"""The HTML pages in a real browser: they load nothing, and work with zoom, filters, dark mode and on a phone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECONDS = 60
 
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory):
-    """The page of a day on which a stream was scaled up, down, and once in vain."""
+    """The page of a day on which a stream was scaled up, down, and once without success."""
     demand = 3 - 2 * np.cos(np.arange(1440) / 1440 * 2 * np.pi)
     shards = np.where(np.arange(1440) < 500, 2, np.where(np.arange(1440) < 1100, 6, 3))
     minutes = [
@@ -75,7 +75,7 @@ def browser():
 
 @pytest.fixture
 def opened(browser, replayed):
-    """Opens the page at a width and in a colour scheme."""
+    """Opens the page with a width and a color scheme."""
 
     def open_(width=1440, scheme="light", path=replayed):
         features = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -108,7 +108,7 @@ def test_pointing_at_a_scaling_shows_its_sentence(opened):
         each.get_attribute("d").split("A")[0]
         for each in shown.find_elements(By.CSS_SELECTOR, ".legendpoints path.scatterpts")
     }
-    assert len(shapes) == 4  # throttled, up, down and failed differ in shape, not in colour alone
+    assert len(shapes) == 4  # throttled, up, down and failed differ in shape, not only in color
     plot = shown.find_element(By.CSS_SELECTOR, "#chart-0 .nsewdrag")
     across = plot.size["width"]
     ActionChains(shown).move_to_element_with_offset(plot, int((500 / 1440 - 0.5) * across), 0).perform()

@@ -1,8 +1,8 @@
-"""The function may do what it does, and nothing else: every call of it, against the policy that Terraform renders.
+"""The function has exactly the permissions that it needs: all its calls are compared with Terraform's policy.
 
-The policy comes from a plan, the calls from every scenario of test_reasons and some more. A permission that is missing
-fails, and so does one that is not used; for resources likewise. Use of a KMS key, which AWS services make on the
-function's behalf, can't be seen here.
+The policy comes from a plan, the calls from every scenario of test_reasons and some more. A missing permission fails,
+and so does an unused one; the same applies to resources. The use of a KMS key is not visible here, because AWS services
+use it for the function.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ MADE_BY_LAMBDA_ITSELF = {
     ("logs:CreateLogStream", f"arn:aws:logs:{SCOPE}:log-group:/aws/lambda/kinesis-autoscaler:log-stream:*"),
     ("logs:PutLogEvents", f"arn:aws:logs:{SCOPE}:log-group:/aws/lambda/kinesis-autoscaler:log-stream:*"),
 }
-"""With the function's role, but not by its code: failed events and logs."""
+"""Actions with the function's role, but not by its code: failed events and logs."""
 
 Permission = tuple[str, str]
-"""An IAM action and a resource: an ARN, or in a policy a pattern of ARNs."""
+"""An IAM action and a resource: an ARN, or a pattern of ARNs in a policy."""
 
 
 def test_every_call_that_the_code_can_make_is_among_those_recorded(recorded):
@@ -55,7 +55,7 @@ def test_no_permission_is_unused(recorded, granted):
 
 @pytest.fixture(scope="module")
 def granted() -> set[Permission]:
-    """Action by resource, what the function's role allows."""
+    """The actions and resources that the function's role allows."""
     with LocalAWS(Transport.HTTP) as aws, WorkingCopy("tests/fixtures/permissions", aws=aws.environment) as root:
         root.init()
         root._checked("plan", "-no-color", "-out=plan")
@@ -74,7 +74,7 @@ def granted() -> set[Permission]:
 
 @pytest.fixture(scope="module")
 def recorded() -> list[ApiCall]:
-    """Every call that the function makes over all scenarios."""
+    """Every call of the function over all scenarios."""
     calls: list[ApiCall] = []
     scenarios = [(case.come_about, case.environment) for case in CASES]
     for scenario, environment in [
@@ -119,7 +119,7 @@ def one_reads_by_fan_out(w: World) -> None:
 
 
 def shards_are_split(w: World) -> None:
-    """A stream's calls are spent, and demand grows."""
+    """A stream's daily calls are used up, and demand grows."""
     w.add_stream(update_calls_per_day=1, calls_reserved_for_scale_up=0, split_beyond_quota=True)
     w.run(12)
     w.demand["orders"] = 7.0
@@ -130,7 +130,7 @@ def shards_are_split(w: World) -> None:
 
 
 def time_runs_out(w: World) -> None:
-    """AWS answers so slowly that one reconcile does not reach every stream; later ones do."""
+    """AWS answers so slowly that one reconcile does not reach every stream. Later ones reach them."""
     for name in ("one", "two", "three"):
         w.add_stream(name)
     w.before_call = lambda running, call: (
@@ -147,7 +147,7 @@ def concurrency(w: World) -> int:
 
 
 def permissions_of(call: ApiCall) -> Iterator[Permission]:
-    """What IAM asks for when a call is made (Service Authorization Reference)."""
+    """The IAM actions that a call requires (Service Authorization Reference)."""
     for action, resource in PERMISSIONS[call.operation](call.parameters):
         yield f"{call.service}:{action}", resource
 
@@ -166,7 +166,7 @@ def table(parameters) -> str:
 
 
 PERMISSIONS: dict[str, Callable[..., list[Permission]]] = {
-    # A listing is authorized against all alarms, whatever it finds.
+    # IAM authorizes a listing for all alarms, regardless of the result.
     "DescribeAlarms": lambda p: [("DescribeAlarms", alarm(name)) for name in p.get("AlarmNames", ["*"])],
     "ListTagsForResource": lambda p: [("ListTagsForResource", p["ResourceARN"])],
     "PutMetricAlarm": lambda p: [("PutMetricAlarm", alarm(p["AlarmName"]))],
@@ -183,7 +183,7 @@ PERMISSIONS: dict[str, Callable[..., list[Permission]]] = {
     "PutItem": lambda p: [("PutItem", table(p))],
     "UpdateItem": lambda p: [("UpdateItem", table(p))],
     "DeleteItem": lambda p: [("DeleteItem", table(p))],
-    # A transaction needs the permission of each of its operations, and none of its own.
+    # A transaction needs the permissions of its operations, and none of its own.
     "TransactWriteItems": lambda p: [
         (f"{kind}Item", table(operation)) for item in p["TransactItems"] for kind, operation in item.items()
     ],
@@ -196,7 +196,7 @@ PERMISSIONS: dict[str, Callable[..., list[Permission]]] = {
 
 
 def allows(grant: Permission, needed: Permission) -> bool:
-    """Whether a statement's action and resource pattern cover what is needed; "*" is a call on no resource."""
+    """Return whether a statement's action and resource pattern cover a call. "*" is a call without a resource."""
     pattern = re.escape(grant[1]).replace(r"\*", ".*").replace(r"\?", ".")
     return grant[0] == needed[0] and re.fullmatch(pattern, needed[1]) is not None
 
@@ -206,7 +206,7 @@ def as_list(value: str | list[str]) -> list[str]:
 
 
 def operations_in_the_code() -> set[str]:
-    """Every name in the function's code that is an operation of one of its clients."""
+    """Return every name in the function's code that is an operation of one of its clients."""
     services = ("cloudwatch", "dynamodb", "kinesis", "lambda", "sns")
     known = {
         xform_name(operation)

@@ -1,4 +1,4 @@
-"""The pictures of the docs show what would be drawn today; `make pictures` draws them anew. day.png: see test_demo."""
+"""The pictures of the docs are up to date. `make pictures` draws them. For day.png, see test_demo."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.world import QUICK, Outage, World, world
 
 @dataclass(frozen=True)
 class Case:
-    """Circumstances that must end in a record of this reason."""
+    """A scenario that must end in a record with this reason."""
 
     reason: Reason
     come_about: Callable[[World], None]
@@ -32,7 +32,7 @@ CASES: list[Case] = []
 
 
 def reaches(reason: Reason, **environment: str) -> Callable[[Callable[[World], None]], Callable[[], None]]:
-    """Make a test of circumstances: they play in a world of their own, whose records and rules are checked."""
+    """Make a test of a scenario. It runs in its own world, whose records and rules are checked."""
 
     def test_of(circumstances: Callable[[World], None]) -> Callable[[], None]:
         CASES.append(Case(reason, circumstances, environment))
@@ -432,7 +432,7 @@ def test_a_stream_whose_consumers_have_gone_silent_is_not_shrunk(w):
 
 @reaches(Reason.HOT_SHARD_SUSPECTED)
 def test_one_hot_shard_is_named_rather_than_cooled_with_more_shards(w):
-    """No alarm has reason to fire; the check-up of every hour finds it."""
+    """No alarm has a reason to fire. The hourly check-up detects it."""
     steady(w, demand=4.0)
     w.aws.streams.model("orders").key_skew = 0.2
     w.run(70)
@@ -537,7 +537,7 @@ def test_a_notification_from_before_the_last_scaling_is_not_acted_on(w):
     w.run_until(lambda: "SUCCEEDED" in w.statuses())
     w.demand["orders"] = 13.0
     w.run_until(lambda: w.alarms()["scale-up"]["StateValue"] == "ALARM")
-    letter, *_ = w.dead_letters()  # a reconcile may have failed for good as well
+    letter, *_ = w.dead_letters()  # a reconcile may also have failed permanently
     w.invoke(letter["requestPayload"])
     record = next(item for item in w.log() if item["reason"] == "STALE_NOTIFICATION")
     assert record["message"] == "Left orders alone: the alarm fired before the stream's latest scaling began."
@@ -643,7 +643,7 @@ def test_a_request_beyond_the_bounds_is_refused_with_the_bounds(w):
     assert w.reshards == []
 
 
-# Why it could not be, or ended elsewhere
+# Why a scaling was impossible or ended elsewhere
 
 
 @reaches(Reason.ACCOUNT_SHARD_LIMIT)
@@ -771,7 +771,7 @@ A_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 def broken_promises(item: dict[str, Any]) -> list[str]:
-    """What of the audit item's documented form does not hold."""
+    """Return the deviations of an audit item from its documented form."""
     problems = [f"{name} is missing" for name in ALWAYS - item.keys()]
     problems += [
         f"{name} is a {type(item[name])}"
@@ -803,31 +803,31 @@ def broken_promises(item: dict[str, Any]) -> list[str]:
     return problems
 
 
-# What circumstances are made of
+# Parts of scenarios
 
 
 def steady(w: World, *, shards: int = 8, demand: float = 4.0, **settings: Any) -> None:
-    """A stream with data of twelve minutes that ask for nothing."""
+    """A stream with data of twelve minutes that require no scaling."""
     w.add_stream(shards=shards, demand=demand, **settings)
     w.run(12)
     assert w.log() == []
 
 
 def is_hot(w: World, hot: HotKey | HotRange, **settings: Any) -> None:
-    """A stream that is far from full, some of whose keys take much of the traffic: they throttle, and are noticed."""
+    """A stream that is far from full. Some of its keys get much of the traffic, throttle, and are detected."""
     steady(w, shards=12, demand=5.0, split_hot_shards=True, scale_on_throttling=True, **settings)
     w.aws.client("kinesis").enable_enhanced_monitoring(StreamName="orders", ShardLevelMetrics=["ALL"])
     w.aws.streams.model("orders").keys = Keys(hot=(hot,))
 
 
 def throttled_share(w: World, minutes: int) -> float:
-    """The share of the last minutes' traffic that was refused."""
+    """Return the throttled share of the last minutes' traffic."""
     accepted = list(w.accepted_shards["orders"].values())[-minutes:]
     return 1 - sum(accepted) / (w.demand["orders"] * minutes)
 
 
 def hot_splits(w: World) -> list[tuple[str, str]]:
-    """What became of the splits of hot shards, and which shard each was of."""
+    """Return the results of the splits of hot shards, and the shard of each."""
     return [(item["status"], item["hot_shard"]) for item in w.log() if "heat_kept" in item]
 
 

@@ -1,4 +1,4 @@
-"""What fast tests and replays deploy is what Terraform makes."""
+"""The resources of fast tests and replays are those that Terraform creates."""
 
 from __future__ import annotations
 

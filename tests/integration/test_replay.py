@@ -1,4 +1,4 @@
-"""`python -m simulator replay FILE`: what the autoscaler would have done."""
+"""`python -m simulator replay FILE`: the autoscaler on recorded traffic."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETTINGS = ["--max-shard-count", "16", "--foresight", "off"]
 
 @pytest.fixture
 def busy_morning(tmp_path):
-    """Traffic by the minute: an hour at one shard's worth, two at 4, and one again for the rest of eight hours."""
+    """Traffic per minute: an hour of one shard's worth, two of 4, and one again until eight hours are over."""
     path = tmp_path / "busy-morning.csv"
     lines = ["timestamp,bytes,records"]
     for minute in range(HOURS * 60):
@@ -58,7 +58,7 @@ def test_a_replay_tells_what_happened_why_and_what_it_costs(run, busy_morning, t
     told = result(tmp_path / "out")
     outcome, scalings = told["result"], told["scalings"]
 
-    assert scalings[0]["from_shard_count"] == 2  # what the first hour needs at the target utilization
+    assert scalings[0]["from_shard_count"] == 2  # the need of the first hour at the target utilization
     assert scalings[0]["started_at"].startswith("2026-10-05T08:3")
     assert max(each["to_shard_count"] for each in scalings) >= 5
     assert scalings[-1]["to_shard_count"] < scalings[-1]["from_shard_count"]

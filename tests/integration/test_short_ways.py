@@ -1,4 +1,4 @@
-"""The short ways to the local AWS lead to the same answers as the long one."""
+"""Calls of the local AWS with and without shortcuts have the same answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from simulator.local_aws import START, LocalAWS
 from simulator.local_aws.short_ways import SHORT
 from simulator.traffic import Traffic
 
-whole_query = Table.query  # as it is without a local AWS
+whole_query = Table.query  # the original, without a local AWS
 UP = "kinesis-autoscaler/orders/scale-up"
 INCOMING = {
     "Namespace": "AWS/Kinesis",
@@ -47,7 +47,7 @@ def busy():
 
 @contextmanager
 def long_way():
-    """Let calls go over the wire, and make sure that they do."""
+    """Send calls over the wire, and check that they are sent."""
     wire, calls = vars(Endpoint)["_do_get_response"], []
 
     def watched(*call):
@@ -66,7 +66,7 @@ def ask(aws, service, operation, parameters):
 
 
 def requests(aws):
-    """Requests with an answer, for each operation that has a short way."""
+    """Return requests with an answer, for each operation with a shortcut."""
     first = ask(aws, "dynamodb", "Query", {**TABLE, **ORDERS})["Items"][0]
     key = {name: first[name] for name in ("stream_name", "event_time")}
     raw = {"Id": "raw", "MetricStat": {"Metric": INCOMING, "Period": 300, "Stat": "Sum"}}
@@ -107,7 +107,7 @@ def test_the_answer_is_that_of_the_long_way(busy, service, operation):
 
 
 def everything(aws):
-    """What calls may have written."""
+    """Return everything that calls may have written."""
     alarms = ask(aws, "cloudwatch", "DescribeAlarms", {})
     return [alarms, ask(aws, "dynamodb", "Scan", TABLE)]
 
@@ -197,7 +197,7 @@ def test_one_who_stands_at_the_wire_for_some_operations_leaves_the_others_their_
 
 
 def test_a_copy_of_an_item_does_not_follow_the_item(letters):
-    """A transaction that fails puts its table back as it was copied."""
+    """A failed transaction restores its table from the copy."""
     key = {"p": {"S": "c"}, "e": {"S": "c"}}
     before = {
         **key,

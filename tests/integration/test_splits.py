@@ -1,4 +1,4 @@
-"""Beyond the day's calls of UpdateShardCount, shards are split one at a time, where that is asked for."""
+"""Beyond the daily UpdateShardCount calls, shards are split one at a time, if this is enabled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def w():
 
 
 def calls_are_spent(w: World, **settings) -> None:
-    """A stream of 8 shards, for which the day's one call is spent."""
+    """A stream of 8 shards whose only daily call is used up."""
     options = {"update_calls_per_day": 1, "calls_reserved_for_scale_up": 0, "split_beyond_quota": True, **settings}
     w.add_stream(shards=7, demand=4.0, **options)
     w.run(6)

@@ -1,4 +1,4 @@
-"""`--stream`: a stream's traffic, settings and shards straight from AWS, and the file in which they are kept."""
+"""`--stream`: a stream's traffic, settings and shards from AWS, and the file in which they are saved."""
 
 from __future__ import annotations
 

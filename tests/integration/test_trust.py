@@ -1,4 +1,4 @@
-"""What the function believes, what it leaves alone, and what becomes of events that it can't handle."""
+"""Which messages the function trusts, what it leaves alone, and what happens to events that it cannot handle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WRITES = {"PutMetricAlarm", "SetAlarmState", "UpdateShardCount", "PutItem", "Tra
 
 @pytest.fixture
 def w():
-    """A stream of 8 shards with its alarms in OK, and nothing asked for so far."""
+    """A stream of 8 shards with its alarms in OK, without any request so far."""
     with world() as w:
         w.add_stream()
         w.run(12)
@@ -291,7 +291,7 @@ def test_an_unknown_action_is_refused_with_what_is_accepted(w, event, given):
 
 
 def test_an_event_that_keeps_failing_can_be_redriven_from_the_dead_letter_queue(w):
-    w.aws.client("scheduler").delete_schedule(Name="kinesis-autoscaler-reconcile")  # which would heal it sooner
+    w.aws.client("scheduler").delete_schedule(Name="kinesis-autoscaler-reconcile")  # which would recover it sooner
     w.before_call = lambda running, call: fail(call, "orders")
     w.demand["orders"] = 7.0
     w.run(8)
@@ -322,11 +322,11 @@ def test_a_malformed_event_goes_to_the_dead_letter_queue_and_not_round_for_ever(
     assert letter["responsePayload"]["errorType"] == "MalformedEventError"
 
 
-# What these tests are made of
+# Parts of these tests
 
 
 def message(alarm_name: str = UP, **fields: str) -> dict[str, str]:
-    """An alarm's message, forged by someone who knows the form."""
+    """An alarm's message, forged by somebody who knows its form."""
     return {
         "AlarmName": alarm_name,
         "NewStateValue": "ALARM",
@@ -360,7 +360,7 @@ def two_alarms(w: World) -> list[dict[str, Any]]:
 
 
 def foreign_alarm(w: World, name: str, **settings: Any) -> None:
-    """An alarm of somebody else's, in ALARM."""
+    """An alarm of another owner, in ALARM."""
     w.aws.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
         Namespace="AWS/Kinesis",
@@ -386,7 +386,7 @@ def every_alarm(w: World) -> dict[str, dict[str, Any]]:
 
 
 def untouched(w: World) -> dict[str, dict[str, Any]]:
-    """Every alarm with the time of its last PutMetricAlarm, but without its state, which moves by itself."""
+    """Return every alarm with the time of its last PutMetricAlarm, without its state, which changes by itself."""
     alarms = every_alarm(w).items()
     return {name: {k: v for k, v in alarm.items() if not k.startswith("State")} for name, alarm in alarms}
 
@@ -400,6 +400,6 @@ def metric(invocation: Invocation, name: str) -> float:
 
 
 def fail(call, stream: str, code: str = "InternalFailure") -> None:
-    """Refuse every question about a stream."""
+    """Refuse every call about a stream."""
     if call.parameters.get("StreamName") == stream:
         raise ClientError({"Error": {"Code": code, "Message": "refused"}}, call.operation)

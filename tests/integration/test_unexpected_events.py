@@ -1,4 +1,4 @@
-"""Events of another day or another form, through the whole function."""
+"""Old events and events of another form, through the whole function."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_message_from_the_future_does_not_freeze_the_audit_log():
         w.run_until(lambda: w.alarms()["scale-up"]["StateValue"] == "ALARM")
         w.publish(message(StateChangeTime="2030-01-01T00:00:00.000+0000"))
         seen = sum(item["occurrences"] for item in w.log())
-        w.run(70)  # reconcile looks again
+        w.run(70)  # reconcile checks again
         assert not any(item["event_time"].startswith("2030") for item in w.log())
         assert sum(item["occurrences"] for item in w.log()) > seen
 
@@ -69,7 +69,7 @@ def test_a_schedule_that_is_delivered_again_later_scales_once(w):
     request = {"action": "scale", "stream_name": "orders", "shard_count": 12, "requested_at": w.now.isoformat()}
     w.demand["orders"] = 6.0
     first = w.invoke(request)
-    w.run(6)  # by now the alarms hold the new count
+    w.run(6)  # now the alarms contain the new count
     again = w.invoke({**request, "shard_count": 12})
     assert (first["status"], again["event_time"]) == ("UPDATING", first["event_time"])
     assert len(w.reshards) == 1

@@ -1,4 +1,4 @@
-"""Every input may be a value that Terraform learns only in the apply, the ARN of a new topic for instance."""
+"""Every input may be unknown until the apply, for example the ARN of a new topic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.static.terraform_code import REPOSITORY, Block, blocks
 
 STREAM = REPOSITORY / "modules" / "stream"
 DECIDES_WHAT_EXISTS = {"enabled", "dashboard_enabled", "health_alarms_enabled"}
-"""What Terraform has to know to tell what there will be."""
+"""The inputs that Terraform must know to plan which resources exist."""
 LATER = 'resource "terraform_data" "later" {}\n'
 WHOLE = "jsondecode(terraform_data.later.id)"
 PART = "terraform_data.later.id"
@@ -22,7 +22,7 @@ PART = "terraform_data.later.id"
 
 @pytest.fixture(scope="module")
 def root() -> Iterator[WorkingCopy]:
-    # Any root module of the repository will do: what it holds is written anew.
+    # Any root module of the repository is suitable, because its content is replaced.
     with LocalAWS(Transport.HTTP) as aws, WorkingCopy("tests/fixtures/permissions", aws=aws.environment) as copy:
         yield copy
 
@@ -40,12 +40,12 @@ def test_every_list_may_have_unknown_elements_and_every_object_unknown_attribute
 
 
 def unknown(module: Path) -> dict[str, str]:
-    """Each input of a module, as an expression of which nothing is known."""
+    """Each input of a module, as an expression with an unknown value."""
     return {each.name: WHOLE for each in blocks(module, "variable") if each.name not in DECIDES_WHAT_EXISTS}
 
 
 def parts_unknown(module: Path) -> dict[str, str]:
-    """Each input that has parts, as an expression of which only the form is known."""
+    """Each input with parts, as an expression with a known form and unknown values."""
     return {each.name: of_parts(each) for each in blocks(module, "variable") if "(" in each.text("type")}
 
 

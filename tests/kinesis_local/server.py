@@ -1,4 +1,4 @@
-"""Runs kinesis-local: a Kinesis that somebody else has built, as a process of its own."""
+"""Runs kinesis-local, a Kinesis implementation of other authors, in a separate process."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _POLL_SECONDS, _POLLS = 0.1, 600
 
 
 def has_node() -> bool:
-    """Whether this machine can install and run it."""
+    """Return whether this machine can install and run it."""
     return all(map(shutil.which, ("node", "npm")))
 
 
 @contextmanager
 def kinesis_local(**durations_and_limits: str) -> Iterator[str]:
-    """A server on a free port of this machine, without streams; its address.
+    """Run a server on a free port of this machine, without streams. Yield its address.
 
     The options are environment variables of kinesis-local, for instance `UPDATE_SHARD_COUNT_DURATION="2s"`.
     """
@@ -34,7 +34,7 @@ def kinesis_local(**durations_and_limits: str) -> Iterator[str]:
     with TemporaryFile() as output:
         server = subprocess.Popen(
             ["node", PROGRAM.name],
-            cwd=PROGRAM.parent,  # where it looks for its certificate
+            cwd=PROGRAM.parent,  # where it finds its certificate
             env={**os.environ, **_variables(port), **durations_and_limits},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -59,7 +59,7 @@ def kinesis_local(**durations_and_limits: str) -> Iterator[str]:
 def _variables(port: int) -> Mapping[str, str]:
     return {
         "KINESIS_MOCK_PLAIN_PORT": str(port),
-        "KINESIS_MOCK_TLS_PORT": "0",  # any other, which nobody asks
+        "KINESIS_MOCK_TLS_PORT": "0",  # another port, which is not used
         "LOG_LEVEL": "ERROR",
     }
 

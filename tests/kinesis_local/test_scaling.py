@@ -1,4 +1,4 @@
-"""The function beside a Kinesis that this project did not write: it keeps its limits, and meets its errors."""
+"""The function with a Kinesis of other authors: it keeps to its limits, and handles its errors."""
 
 from __future__ import annotations
 
@@ -244,11 +244,11 @@ def test_an_account_without_room_for_the_shards_is_named_as_the_reason(w):
     assert w.shards() == 10
 
 
-# What the tests are made of
+# Parts of these tests
 
 
 def steady(w: KinesisLocalWorld, *, shards: int, demand: float, **settings: Any) -> None:
-    """A stream with data of twelve minutes that ask for nothing."""
+    """A stream with data of twelve minutes that require no scaling."""
     w.add_stream(shards=shards, demand=demand, **settings)
     w.run(12)
     assert w.log() == []
@@ -259,7 +259,7 @@ def scale(w: KinesisLocalWorld, count: int) -> dict[str, Any]:
 
 
 def settled(w: KinesisLocalWorld, *counts: int) -> Iterator[int]:
-    """These counts, each once the change before it is done and on record, and no cooldown is left of it."""
+    """Scale to these counts, each after the previous change is complete and recorded and its cooldown is over."""
     for count in counts:
         yield count
         w.settle()
@@ -274,7 +274,7 @@ def split_first_shard(w: KinesisLocalWorld) -> None:
 
 
 def refusal(w: KinesisLocalWorld, target: int) -> str:
-    """With what Kinesis refuses a target."""
+    """Return the error with which Kinesis refuses a target."""
     with pytest.raises(ClientError) as refused:
         w.aws.client("kinesis").update_shard_count(
             StreamName="orders", TargetShardCount=target, ScalingType="UNIFORM_SCALING"
@@ -283,7 +283,7 @@ def refusal(w: KinesisLocalWorld, target: int) -> str:
 
 
 def outcomes(w: KinesisLocalWorld) -> list[tuple[str, int, int]]:
-    """What became of the scalings."""
+    """Return the results of the scalings."""
     scalings = [item for item in w.log() if item["status"] != "SKIPPED"]
     return [(item["status"], item["from_shard_count"], item["to_shard_count"]) for item in scalings]
 

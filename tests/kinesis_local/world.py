@@ -1,7 +1,7 @@
 """An autoscaler whose streams are in kinesis-local; alarms, table, topic and function are in the local AWS.
 
-The minutes of alarms and metrics are virtual as ever, kinesis-local lives in real time: a reshard goes on however many
-minutes `run` lets go by, until `settle` has waited for its end.
+The minutes of alarms and metrics are virtual. kinesis-local runs in real time: a reshard continues, however many
+minutes `run` simulates, until `settle` has waited for its end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.world import World, _one_loader
 
 _POLL_SECONDS, _POLLS = 0.05, 1200
 _ROOM = 1000
-"""More shards than any traffic here needs."""
+"""More shards than any traffic needs here."""
 
 
 class AWSWithKinesisLocal(LocalAWS):
@@ -33,7 +33,7 @@ class AWSWithKinesisLocal(LocalAWS):
 
     def __init__(self, kinesis_url: str) -> None:
         now = datetime.now(UTC).replace(second=0, microsecond=0)
-        super().__init__(Transport.HTTP, start=now)  # the present: it is kinesis-local that dates streams
+        super().__init__(Transport.HTTP, start=now)  # the real present, because kinesis-local dates streams
         self._kinesis_url = kinesis_url
 
     def __enter__(self) -> Self:
@@ -49,7 +49,7 @@ class AWSWithKinesisLocal(LocalAWS):
 
 
 class Streams:
-    """The streams of kinesis-local, in the form in which a local AWS offers its own."""
+    """The streams of kinesis-local, with the interface of a local AWS's own."""
 
     def __init__(self, aws: AWSWithKinesisLocal) -> None:
         self._aws = aws
@@ -58,7 +58,7 @@ class Streams:
         return Stream(name, self._aws.client("kinesis"))
 
     def offer(self, minute: datetime, traffic: Mapping[str, Traffic]) -> dict[str, Any]:
-        """Report a minute of traffic to CloudWatch, which kinesis-local does not; all of it counts as accepted."""
+        """Report a minute of traffic to CloudWatch, which kinesis-local does not do. All of it counts as accepted."""
         return {
             name: StreamModel(name, _ROOM, store=self._aws.store, created_at=minute).offer(
                 minute, load.bytes, load.records
@@ -68,7 +68,7 @@ class Streams:
 
 
 class Stream:
-    """A stream of kinesis-local, as it is at this moment whatever moment is asked for."""
+    """A stream of kinesis-local, always in its present state."""
 
     def __init__(self, name: str, kinesis: Any) -> None:
         self.name = name
@@ -91,10 +91,10 @@ class Stream:
 
 
 class KinesisLocalWorld(World):
-    """A world that learns from the function's calls what kinesis-local has accepted and what it has refused.
+    """A world that observes which of the function's calls kinesis-local has accepted or refused.
 
     Attributes:
-        asked: what UpdateShardCount was asked for: the shard count at that moment, and the target.
+        asked: the requests of UpdateShardCount: the shard count at that moment, and the target.
 
     """
 
@@ -121,7 +121,7 @@ class KinesisLocalWorld(World):
         raise AssertionError(f"{name} is {stream.status} for a minute")
 
     def delete(self, name: str = "orders") -> None:
-        """Delete a stream and wait until it is gone, and no longer counts towards the account's limit."""
+        """Delete a stream and wait until it no longer exists and no longer counts towards the account's limit."""
         kinesis = self.aws.client("kinesis")
         kinesis.delete_stream(StreamName=name)
         for _ in range(_POLLS):
@@ -154,7 +154,7 @@ class KinesisLocalWorld(World):
 
     @contextmanager
     def _unwatched(self) -> Iterator[None]:
-        """What the watcher itself asks of AWS is no call of the function."""
+        """The observer's own calls of AWS are not calls of the function."""
         self._watching = True
         try:
             yield
