@@ -1,4 +1,4 @@
-"""A place to live through what happens to a configuration: real Terraform, real provider, a local AWS."""
+"""A test bench for changes of a configuration: real Terraform, real provider, a local AWS."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from simulator.traffic import Traffic
 from tests.provider import FAST, running_provider
 
 NOTHING: Mapping[str, str] = {}
-"""What a plan touches that finds nothing to do."""
+"""The changes of an empty plan."""
 
 
 @dataclass
 class Outcome:
-    """What a plan, an apply or a destroy said.
+    """The result of a plan, an apply or a destroy.
 
     Attributes:
-        touched: what it would change or changed, by address: "create", "update", "delete", "replace", "import" …
-        drift: what had changed outside of Terraform, by address.
+        touched: the changes by address: "create", "update", "delete", "replace", "import" …
+        drift: the changes outside of Terraform, by address.
         errors: summary and detail of each error.
         outputs: outputs of the root that would change, by name.
-        read_later: data sources that could not be read while it was planned.
+        read_later: data sources that could not be read during the plan.
 
     """
 
@@ -43,7 +43,7 @@ class Outcome:
 
     @classmethod
     def read(cls, lines: str) -> Self:
-        """Read what a command wrote under -json."""
+        """Read a command's output under -json."""
         outcome = cls()
         for message in map(json.loads, filter(lambda line: line.startswith("{"), lines.splitlines())):
             outcome._take(message)
@@ -70,11 +70,11 @@ class Outcome:
                 self.errors.append(f"{told.get('address', '')} {told['summary']}: {told.get('detail', '')}")
 
     def touched_of(self, part: str) -> dict[str, str]:
-        """What it touches of a part of the configuration: a piece of the addresses."""
+        """Return the changes of a part of the configuration, which is a part of the addresses."""
         return {address: action for address, action in self.touched.items() if part in address}
 
     def errors_of(self, part: str) -> list[str]:
-        """What went wrong with a part of the configuration."""
+        """Return the errors of a part of the configuration."""
         return [error for error in self.errors if part in error]
 
 
@@ -87,16 +87,16 @@ class Life:
 
     @property
     def left(self) -> dict[str, str]:
-        """What one apply left over: its errors, and whatever the next plan finds to do. Nothing where it was enough."""
+        """What one apply left: its errors, and the changes of the next plan. Empty if one apply was enough."""
         errors = dict.fromkeys(self.apply.errors + self.then.errors, "error")
         return {**errors, **self.then.touched, **self.then.outputs}
 
 
 class Root:
-    """A root module beside the working copy of this repository; `source = "../.."` is the autoscaler."""
+    """A root module next to the working copy of this repository. `source = "../.."` is the autoscaler."""
 
     def __init__(self, bench: Bench, directory: Path, *, aliases: bool) -> None:
-        """Work in a directory that exists."""
+        """Work in an existing directory."""
         self.directory = directory
         self.environment = dict(bench.environment)
         self._bench = bench
@@ -104,15 +104,15 @@ class Root:
         self._calls: dict[str, str] = {}
 
     def write(self, text: str) -> None:
-        """Put this configuration in place of the present one, and fetch its modules."""
+        """Replace the configuration, and install its modules."""
         (self.directory / "main.tf").write_text(text)
         calls = dict(re.findall(r'^module "([\w-]+)" \{\s+source\s+= "([^"]+)"', text, re.MULTILINE))
-        if calls != self._calls:  # Terraform wants to hear of every module call, and of nothing else
+        if calls != self._calls:  # Terraform must initialize again after a change of module calls only
             self.init()
             self._calls = calls
 
     def init(self) -> None:
-        """`terraform init`; the first also starts the provider that it has found."""
+        """Run `terraform init`. The first one also starts the provider."""
         code, told = self.terraform("init", "-no-color")
         assert code == 0, told
         if not self._has_provider:
@@ -126,20 +126,20 @@ class Root:
         return Life(self.apply(*options, minutes_pass=minutes_pass), self.plan())
 
     def plan(self, *options: str) -> Outcome:
-        """`terraform plan`."""
+        """Run `terraform plan`."""
         return Outcome.read(self.terraform("plan", "-json", *options)[1])
 
     def apply(self, *options: str, minutes_pass: bool = False) -> Outcome:
-        """`terraform apply`. `minutes_pass`: for a change that the provider waits for, and AWS takes minutes for."""
+        """Run `terraform apply`. `minutes_pass`: for a change that takes AWS minutes, for which the provider waits."""
         with self._bench.minutes_passing() if minutes_pass else ExitStack():
             return Outcome.read(self.terraform("apply", "-auto-approve", "-json", *options)[1])
 
     def destroy(self, *options: str) -> Outcome:
-        """`terraform destroy`."""
+        """Run `terraform destroy`."""
         return Outcome.read(self.terraform("destroy", "-auto-approve", "-json", *options)[1])
 
     def terraform(self, *arguments: str) -> tuple[int, str]:
-        """Any command; what it returned, and what it wrote."""
+        """Run any command. Return its status and its output."""
         done = subprocess.run(
             [self._bench.binary, *arguments],
             cwd=self.directory,
@@ -153,20 +153,20 @@ class Root:
 
 
 class Bench:
-    """One local AWS and one working copy of the repository, for as many roots as are wanted."""
+    """One local AWS and one working copy of the repository, for any number of roots."""
 
     def __init__(self, aws: LocalAWS, copy: Path, stack: ExitStack) -> None:
-        """Make roots in this copy of the repository; `stack` ends what they start."""
+        """Create roots in this copy of the repository. `stack` stops what they start."""
         self.aws = aws
         self.repository = copy
         self.traffic: dict[str, float] = {}
-        """What is sent to each stream, in shards."""
+        """The traffic of each stream, in shards."""
         self.binary = find_terraform()
         self._stack = stack
         self.environment = {**with_aws(aws.environment), **FAST, **cli_environment(copy)}
 
     def root(self, name: str, text: str, *, aliases: bool = False) -> Root:
-        """A new root module that holds this configuration."""
+        """Return a new root module with this configuration."""
         directory = self.repository / "lives" / name
         directory.mkdir(parents=True)
         root = self.existing_root(directory, aliases=aliases)
@@ -174,15 +174,15 @@ class Bench:
         return root
 
     def existing_root(self, directory: Path, *, aliases: bool = False) -> Root:
-        """A root module that is there, two levels deep in the copy. One with provider `aliases` starts its own."""
+        """Return an existing root, two levels deep in the copy. One with provider `aliases` starts its own provider."""
         return Root(self, directory, aliases=aliases)
 
     def start_provider(self, directory: Path) -> dict[str, str]:
-        """Start the provider of a root; the variable that tells Terraform where it is."""
+        """Start the provider of a root. Return the variable that tells Terraform its address."""
         return self._stack.enter_context(running_provider(directory, self.environment))
 
     def pass_minutes(self, minutes: int) -> None:
-        """Let time go by, with the traffic there is."""
+        """Simulate minutes, with the current traffic."""
         for _ in range(minutes):
             present = set(self.aws.client("kinesis").list_streams()["StreamNames"])
             self.aws.advance_minute(
@@ -190,7 +190,7 @@ class Bench:
             )
 
     def pass_minutes_until(self, reached: Callable[[], bool], limit: int = 60) -> None:
-        """Let time go by until something is so, which it has to be within these minutes."""
+        """Simulate minutes until a condition is true, at most this many."""
         while not reached():
             limit -= 1
             assert limit, "it never came to that"
@@ -198,7 +198,7 @@ class Bench:
 
     @contextmanager
     def minutes_passing(self) -> Iterator[None]:
-        """A minute goes by every second, in the background."""
+        """Simulate a minute every second, in the background."""
         over = threading.Event()
 
         def pass_them() -> None:
@@ -214,12 +214,12 @@ class Bench:
             passing.join()
 
     def shards(self, stream: str) -> int:
-        """Open shards of a stream."""
+        """Return the open shards of a stream."""
         return self.aws.streams.model(stream).shard_count(self.aws.clock.now())
 
 
 @contextmanager
 def bench(**options: Any) -> Iterator[Bench]:
-    """Set a bench up; `options` are LocalAWS's. Nothing of it is left behind, destroyed or not."""
+    """Create a bench. `options` are those of LocalAWS. Everything is removed at the end, destroyed or not."""
     with LocalAWS(Transport.HTTP, **options) as aws, WorkingCopy(".") as copy, ExitStack() as stack:
         yield Bench(aws, copy.directory.resolve(), stack)

@@ -1,4 +1,4 @@
-"""The pieces of which the configurations of these tests are made, written as a user would write them."""
+"""The parts of these tests' configurations, written as a user would write them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ IGNORED = "lifecycle {\n    ignore_changes = [shard_count]\n  }"
 
 
 def root(*blocks: str, provider: str = PROVIDER) -> str:
-    """A whole configuration."""
+    """Return a complete configuration."""
     return VERSIONS + provider + "".join(blocks)
 
 
 def stream(name: str, *arguments: str, shard_count: int = 2, lifecycle: str = IGNORED) -> str:
-    """A stream; `arguments` are lines of HCL."""
+    """Return a stream. `arguments` are lines of HCL."""
     lines = [f'name        = "{name}"', f"shard_count = {shard_count}", *arguments, lifecycle]
     return f'\nresource "aws_kinesis_stream" "{name}" {{\n' + "".join(f"  {line}\n" for line in lines) + "}\n"
 
 
 def scaling(name: str, *arguments: str, arn: str | None = None, autoscaler: str = "module.kinesis_autoscaler") -> str:
-    """The block that has a stream scaled."""
+    """Return the module block that scales the stream."""
     lines = [
         'source          = "../../modules/stream"',
         f"autoscaler      = {autoscaler}",
@@ -48,12 +48,12 @@ def scaling(name: str, *arguments: str, arn: str | None = None, autoscaler: str 
 
 
 def scaled(name: str, *arguments: str, **options: Any) -> str:
-    """A stream and the block that has it scaled."""
+    """Return a stream and the module block that scales it."""
     return stream(name, *arguments, **options) + scaling(name)
 
 
 def alarms(*names: str) -> set[str]:
-    """The addresses of the alarms of these streams' blocks."""
+    """Return the addresses of the alarms of these streams."""
     return {
         f"module.{name}_scaling.aws_cloudwatch_metric_alarm.{direction}[0]"
         for name in names

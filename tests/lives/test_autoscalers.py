@@ -1,6 +1,6 @@
-"""Autoscalers among other things: several of them, in other states and regions, with what they depend on.
+"""Autoscalers in their surroundings: several of them, in other states and regions, and with dependencies.
 
-Those that can live side by side share one root; the others take little: they have no stream or queue to wait for.
+Those that can exist side by side share one root. The others are fast, because they have no stream or queue to wait for.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ output "autoscaler" {{
 
 
 def platform(display_name: str) -> str:
-    """Three autoscalers; of two of them the names and those of their streams read the same when put together."""
+    """Three autoscalers. For two of them, the joined names of autoscaler and stream are the same text."""
     return root(
         PLATFORM.format(display_name=display_name),
         stream("eu-orders") + scaling("eu-orders", autoscaler="module.scaler"),
@@ -86,14 +86,14 @@ def changed(first):
 
 
 def test_a_change_of_what_the_autoscaler_depends_on_replaces_nothing(changed):
-    """Its policies name account and region, which Terraform looks up after that change."""
+    """Its policies contain account and region, which Terraform reads after that change."""
     assert changed.apply.touched_of("aws_sns_topic.people") == {"aws_sns_topic.people": "update"}
     assert set(changed.apply.touched_of("module.kinesis_autoscaler").values()) <= {"update"}
     assert changed.left == NOTHING
 
 
 def test_a_change_of_what_a_streams_block_depends_on_replaces_nothing(changed):
-    """Terraform reads the shard count after that change, so the plan can't know that the alarms stay as they are."""
+    """Terraform reads the shard count after that change, so the plan can't know that the alarms do not change."""
     assert changed.apply.touched_of("orders") == dict.fromkeys(alarms("orders"), "update")
 
 
@@ -110,14 +110,14 @@ data "terraform_remote_state" "platform" {
 
 
 def made_elsewhere(stage, name):
-    """A stream that this configuration does not own; its ARN."""
+    """Create a stream outside of this configuration. Return its ARN."""
     kinesis = stage.aws.client("kinesis")
     kinesis.create_stream(StreamName=name, ShardCount=2)
     return kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
 
 
 def literals(first):
-    """The autoscaler of another state, written down."""
+    """Return the outputs of another state's autoscaler as HCL."""
     r, _ = first
     told = json.loads(r.terraform("output", "-json", "autoscaler")[1])
     wanted = ("topic_arn", "alarm_name_prefix", "audit_table_name")
@@ -151,7 +151,7 @@ def test_what_exists_is_imported_and_only_looked_at(first, stage):
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# A stream that is gone
+# A deleted stream
 # ----------------------------------------------------------------------------------------------------------------------
 
 

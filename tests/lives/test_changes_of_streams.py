@@ -1,6 +1,6 @@
-"""Whatever is changed of a stream, the plan is as small as the change, and one apply carries it out.
+"""Any change of a stream has a plan as small as the change, and one apply carries it out.
 
-One root serves all: the changes that can go together are applied together, and looked at stream by stream.
+One root serves all tests: changes that can be combined are applied together, and checked stream by stream.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ CHANGES = {
     "shard_metrics": ("shard_level_metrics = []", 'shard_level_metrics = ["IncomingBytes"]'),
     "deletion": ("enforce_consumer_deletion = false", "enforce_consumer_deletion = true"),
 }
-"""By the stream's name: a line of its block, and what becomes of it."""
+"""By the stream's name: a line of its block, and its effect."""
 
 
 def configuration(moment: int) -> str:
-    """As it is before (0) and after (1) the changes."""
+    """The line before (0) and after (1) the changes."""
     changed = "".join(scaled(name, states[moment]) for name, states in CHANGES.items())
     return root(AUTOSCALER, changed, scaled("replaced"), scaled("untouched"))
 
@@ -57,7 +57,7 @@ def test_a_changed_stream_is_all_that_changes(changed, name):
 
 
 def test_a_replaced_stream_gets_new_alarms(changed):
-    """Its ARN, by which they are named, is known only once it exists."""
+    """The names contain its ARN, which is known only after its creation."""
     assert changed.apply.errors_of("replaced") == []
     everything = {"aws_kinesis_stream.replaced", *alarms("replaced")}
     assert changed.apply.touched_of("replaced") == dict.fromkeys(everything, "replace")

@@ -1,6 +1,6 @@
 """Every example is planned, applied, planned again and destroyed, as its README says: without any variable.
 
-They are found by listing, and live side by side in one account, since what takes time is AWS.
+They are found by listing the folder, and exist side by side in one account, because the time is spent waiting for AWS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REGIONS = dict(zip(EXAMPLES, ("eu-west-1", "eu-central-1", "us-east-1", "us-west
 
 @dataclass
 class Lived:
-    """An example from its first plan to its end."""
+    """An example from its first plan to its destroy."""
 
     planned: Outcome
     life: Life
@@ -30,7 +30,7 @@ class Lived:
 
 @pytest.fixture(scope="module")
 def lived():
-    """What became of each example."""
+    """The results of each example."""
     with bench() as b:
 
         def live(name: str) -> Lived:
@@ -69,7 +69,7 @@ def test_an_example_is_destroyed(lived, name):
 
 
 def left_behind(region: str) -> dict[str, list[object]]:
-    """What there still is in a region, by kind; the examples have some of each."""
+    """Return the remaining resources of a region, by kind. The examples have some of each kind."""
 
     def found(service: str, operation: str, field: str) -> list[object]:
         return list(getattr(boto3.client(service, region_name=region), operation)().get(field, []))

@@ -1,6 +1,6 @@
-"""A fleet of streams from one map: each stream's change is its own, whatever the others have come to meanwhile.
+"""A fleet of streams from one map: a change of one stream changes no other, in whatever state they are.
 
-One root serves all of these tests, which run in their order. Each begins and ends with nothing left to plan.
+One root serves all of these tests, which run in their order. Each begins and ends with an empty plan.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ module "scaling" {{
 
 
 def fleet(names: str, *, retention: int = 24, owner: str = "data") -> str:
-    """A configuration with these streams, one a letter."""
+    """Return a configuration with these streams, one per letter."""
     streams = FLEET.format(names=", ".join(f'"{name}"' for name in names), retention=retention)
     return VERSIONS + PROVIDER.format(owner=owner) + AUTOSCALER + streams
 
 
 def everything_of(name: str) -> set[str]:
-    """The addresses of a stream and its alarms."""
+    """Return the addresses of a stream and its alarms."""
     directions = ("scale_up", "scale_down")
     return {
         f'aws_kinesis_stream.fleet["{name}"]',

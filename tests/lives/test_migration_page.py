@@ -1,6 +1,6 @@
-"""docs/migration.md does what it says: each of its blocks is applied in its place, and each of its commands is run.
+"""docs/migration.md is correct: each of its blocks is applied in its order, and each of its commands is run.
 
-The blocks are found in the page, and lived through in its order, in one root.
+The blocks are read from the page and applied in one root.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BEFORE = {
     "From epsagon/kinesis-autoscaler": stream("orders", shard_count=4, lifecycle=""),
     "From on-demand": f'\nresource "aws_kinesis_stream" "orders" {{\n  name = "orders"\n  {ON_DEMAND}\n}}\n',
 }
-"""What people have who begin with a section of the page."""
+"""The existing resources of users who begin with a section of the page."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ def stage():
 
 
 def configuration(state: str) -> str:
-    """The page's autoscaler and what else it says, from this repository."""
+    """Return the page's autoscaler and its other blocks, with this repository as source."""
     text = root(BLOCKS[0].code, state)
     return text.replace(AUTOSCALER_SOURCE, '"../.."').replace(STREAM_SOURCE, '"../../modules/stream"')
 
 
 @pytest.fixture(scope="module")
 def lived(stage, tmp_path_factory) -> dict[str, Life | str]:
-    """What became of each block: of configuration, or of a command."""
+    """The results of each block of configuration, and of each command."""
     shell = Shell(stage, folder_with_aws_cli(tmp_path_factory.mktemp("folder")))
     r, section, result = None, "", {}
     for step, block in STEPS.items():
@@ -96,7 +96,7 @@ def lived(stage, tmp_path_factory) -> dict[str, Life | str]:
 
 
 def a_day_goes_by(stage):
-    """After which Kinesis lets a stream's mode be changed again, twice."""
+    """The time after which Kinesis allows a change of a stream's mode again, twice."""
     stage.aws.clock.advance(timedelta(days=1))
 
 
@@ -118,7 +118,7 @@ def test_a_stream_that_came_from_on_demand_keeps_its_count_when_it_is_handed_ove
 
 
 def test_what_the_page_says_the_plan_refuses_is_refused(lived, stage):
-    """After its last step, with the stream back in on-demand mode."""
+    """After the last step, with the stream in on-demand mode again."""
     r = stage.root("refused", configuration(""))
     ignored, scaled = (block.code for block in BLOCKS[-3:-1])
     (r.directory / "terraform.tfstate").write_bytes(

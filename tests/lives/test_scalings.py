@@ -1,7 +1,7 @@
-"""Scalings between plans: what Terraform made keeps working, and every plan shows what a user changed, no more.
+"""Scalings between plans: Terraform's resources keep working, and every plan shows only what a user changed.
 
-One apply of examples/simple, with one stream more, serves all of these tests, which run in their order. Each begins and
-ends with nothing left to plan, but for the last.
+One apply of examples/simple, with additional streams, serves all of these tests, which run in their order. Each begins
+and ends with an empty plan, except the last.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ resource "aws_lambda_function" "reader" {
 
 @dataclass
 class Applied:
-    """The streams of examples/simple, one `consumed` by a function that follows, one `unprotected` from Terraform, and
-    one with `skewed` keys.
+    """The streams of examples/simple, a stream `consumed` by a function whose concurrency follows, a stream
+    `unprotected` by Terraform, and a stream with `skewed` keys.
 
-    `orders` begins with 2 shards, `clicks` with 4, and is doubled from 70% on; the others begin with 2.
+    `orders` starts with 2 shards, `clicks` with 4 and doubles from 70% on. The others start with 2.
     """
 
     stage: Bench
@@ -98,7 +98,7 @@ class Applied:
         return {name: output["value"] for name, output in told.items()}
 
     def scalings(self, stream_name: str) -> list[list[str]]:
-        """The AWS calls of each invocation that was told of an alarm and scaled this stream."""
+        """Return the AWS calls of each invocation that an alarm caused and that scaled this stream."""
         return [
             [call.operation for call in each.api_calls]
             for each in self.stage.aws.functions.invocations
@@ -113,7 +113,7 @@ def applied() -> Iterator[Applied]:
         root = stage.existing_root(stage.repository / "examples" / "simple")
         (root.directory / "terraform.tfvars").write_text('region = "us-east-1"\n')
         example = (root.directory / "main.tf").read_text()
-        # Of Terraform: foresight scales when it pays, by reconcile, and not when the alarm fires.
+        # Reconcile scales the stream when foresight expects it to save money, and not when the alarm fires.
         example = example.replace("  max_shard_count = 16\n", '  max_shard_count = 16\n  foresight       = "off"\n')
         assert 'foresight       = "off"' in example
         may_set = 'source = "../.."\n  consumer_function_arns = [aws_lambda_function.reader.arn]\n'
@@ -164,7 +164,7 @@ def test_a_hot_shard_that_was_split_leaves_nothing_to_plan(applied):
 
 
 def test_a_scaling_reads_each_alarm_before_it_writes_it_and_makes_thirteen_calls(applied):
-    applied.run(10, orders=1.2)  # neither alarm has anything to say: an alarm in ALARM would be re-armed as well
+    applied.run(10, orders=1.2)  # no alarm fires: an alarm in ALARM would also be re-armed
     applied.run(8, orders=1.9)
     ups = applied.scalings("orders")
     assert ups[-1] == CALLS_OF_A_SCALING
@@ -180,17 +180,17 @@ def test_a_plan_calls_what_the_documented_policy_of_a_read_only_planner_allows(a
     assert calls.keys() == set(statement["Action"])
     streams, health_alarms = calls["kinesis:ListShards"], 7
     assert streams > 2
-    # docs/operations.md says what that means for a root with a thousand streams.
+    # docs/operations.md describes what this means for a root with a thousand streams.
     assert calls["kinesis:DescribeStreamSummary"] == calls["kinesis:ListTagsForStream"] == 2 * streams
     assert calls["cloudwatch:DescribeAlarms"] == calls["cloudwatch:ListTagsForResource"] == 2 * streams + health_alarms
 
 
 def test_the_scaling_log_command_prints_the_latest_records_newest_last_however_many_there_are(applied, tmp_path):
-    # Of another stream, since the function would believe these records.
+    # Records of another stream, because the function would trust them.
     command = applied.outputs()["scaling_log_commands"]["clicks"].replace("S=clicks", "S=archived")
     table = applied.outputs()["audit_table_name"]
     skipped = {"status": "SKIPPED", "reason": "COOLDOWN", "from_shard_count": 4, "message": "x" * 8000}
-    for number in range(300):  # 2.4 MB: DynamoDB answers with 1 MB at most
+    for number in range(300):  # 2.4 MB: DynamoDB answers with at most 1 MB
         seen = {"occurrences": number, "last_seen_at": f"2026-01-01T{number // 60:02}:{number % 60:02}:30.000Z"}
         write_record(applied.stage.aws, table, number, **skipped, **seen)
     scaled = {"status": "SUCCEEDED", "reason": "HIGH_DEMAND", "from_shard_count": 2, "to_shard_count": 4}
@@ -211,7 +211,7 @@ def test_the_scaling_log_command_prints_the_latest_records_newest_last_however_m
 
 
 def write_record(aws: LocalAWS, table: str, number: int, **attributes: str | int) -> None:
-    """A record of the stream `archived`, in the minute of this number."""
+    """Return a record of the stream `archived`, with this number as its minute."""
     at = f"2026-01-01T{number // 60:02}:{number % 60:02}:00.000Z"
     attributes |= {"stream_name": "archived", "event_time": f"{at}#scale-up", "started_at": at, "action": "scale-up"}
     item = {key: {"N" if isinstance(value, int) else "S": str(value)} for key, value in attributes.items()}
@@ -219,7 +219,7 @@ def write_record(aws: LocalAWS, table: str, number: int, **attributes: str | int
 
 
 def printed(applied: Applied, folder: Path, command: str, *, shell: str = "bash") -> list[list[str]]:
-    """What a person with the AWS CLI sees: the cells of each line."""
+    """Return what the AWS CLI prints: the cells of each line."""
     aws = folder / "aws"
     aws.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).parent}/aws" "$@"\n')
     aws.chmod(0o755)
@@ -231,7 +231,7 @@ def printed(applied: Applied, folder: Path, command: str, *, shell: str = "bash"
 
 
 def calls_of_a_plan(root: Root) -> Counter[str]:
-    """How often a plan calls each IAM action, by the log of a provider that Terraform itself starts."""
+    """Count the calls of each IAM action in a plan, from the log of a provider that Terraform itself starts."""
     log = root.directory / "calls.log"
     before = root.environment
     root.environment = {name: value for name, value in before.items() if name != "TF_REATTACH_PROVIDERS"}
@@ -245,12 +245,12 @@ def calls_of_a_plan(root: Root) -> Counter[str]:
     return Counter(
         f"{prefixes.get(service, service.lower())}:{method}"
         for service, method in calls
-        if service != "STS"  # whoever asks who they are needs no permission
+        if service != "STS"  # the request for the own identity needs no permission
     )
 
 
 def _logged(key: str, entry: str) -> str:
-    """A value of a log entry, which is quoted if it has spaces."""
+    """Return a value of a log entry. It is quoted if it contains spaces."""
     quoted, plain = re.findall(rf'{re.escape(key)}=(?:"([^"]*)"|(\S+))', entry)[0]
     return quoted or plain
 
@@ -261,7 +261,7 @@ def test_a_changed_threshold_is_all_that_is_planned_and_scaling_goes_on_with_it(
     applied.edit("threshold           = 0.7", "threshold           = 0.9")
     plan = applied.root.terraform("plan", "-no-color")[1]
     assert "Plan: 0 to add, 1 to change, 0 to destroy." in plan
-    assert changed_attributes(plan) == {"threshold", "alarm_description"}  # which tells the threshold
+    assert changed_attributes(plan) == {"threshold", "alarm_description"}  # which contains the threshold
     assert applied.root.live().left == NOTHING
     applied.run(8, clicks=0.8 * before)
     assert applied.shards("clicks") == before
@@ -323,5 +323,5 @@ def test_without_ignore_changes_an_apply_takes_back_the_count_and_the_autoscaler
 
 
 def changed_attributes(plan: str) -> set[str]:
-    """The attributes that a plan would add, change or remove."""
+    """Return the attributes that a plan would add, change or remove."""
     return set(re.findall(r"^ +[~+-] (\w+) += ", plan, re.MULTILINE))

@@ -23,7 +23,7 @@ CHECKOV_REQUIREMENTS = REPOSITORY / "requirements-checkov.txt"
 
 
 def problems() -> Iterator[str]:
-    """What is wrong with the Terraform code, in the words of the tool that finds it."""
+    """Yield the problems of the Terraform code, in the words of the tools."""
     with terraform_without_aws() as terraform:
         yield from _formatting(terraform)
         for root in roots():
@@ -76,7 +76,7 @@ def _failure(tool: str, command: list[str]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print every problem; 1 where there is one."""
+    """Print every problem. Return 1 if there is one."""
     found = list(problems())
     for problem in found:
         print(problem, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The repository's Terraform code, as it is written: what there is of it, and what its blocks say."""
+"""The repository's Terraform code: its directories, and the content of its blocks."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TESTS = REPOSITORY / "tests" / "terraform"
 
 _PLAIN = SerializationOptions(with_comments=False, preserve_heredocs=False, strip_string_quotes=True)
-_BLOCK = "__is_block__"  # how the parser marks a block's body; what is around it are labels
+_BLOCK = "__is_block__"  # the parser's mark of a block's body; the keys around it are labels
 _NOT_SOURCE = {".git", ".terraform", "build", "node_modules"}
 
 
 def roots() -> list[Path]:
-    """Every directory with Terraform code: the root module, the submodules, the examples and what tests apply."""
+    """Return every directory with Terraform code: the root module, the submodules, the examples, the tests' roots."""
     return sorted({path.parent for path in _sources("*.tf")})
 
 
 def modules() -> list[Path]:
-    """The modules that users call."""
+    """Return the modules that users call."""
     return [REPOSITORY, *_children("modules")]
 
 
 def examples() -> list[Path]:
-    """The examples."""
+    """Return the examples."""
     return _children("examples")
 
 
 def tftest_files() -> list[Path]:
-    """Every file of Terraform tests, wherever it is."""
+    """Return every file of Terraform tests."""
     return sorted(_sources("*.tftest.hcl"))
 
 
 def name(path: Path) -> str:
-    """How a file or directory is called in this repository: its path, or `root`."""
+    """Return the name of a file or directory in this repository: its path, or `root`."""
     return "root" if path == REPOSITORY else path.relative_to(REPOSITORY).as_posix()
 
 
@@ -58,28 +58,28 @@ def _sources(pattern: str) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Block:
-    """A block of HCL: its labels, and its attributes and inner blocks in the order in which they are written."""
+    """A block of HCL: its labels, and its attributes and inner blocks in the order of the file."""
 
     labels: tuple[str, ...]
     body: dict[str, Any]
 
     @property
     def name(self) -> str:
-        """The last label: what `variable`, `output` and `run` blocks are called."""
+        """The last label, which is the name of `variable`, `output` and `run` blocks."""
         return self.labels[-1]
 
     def text(self, attribute: str) -> str:
-        """A string; empty where it is left out."""
+        """Return a string attribute, or an empty string if it is absent."""
         return str(self.body.get(attribute, "")).strip()
 
 
 def blocks(path: Path, kind: str) -> list[Block]:
-    """The top-level blocks of one kind, `variable` for instance, of a file or of a directory's *.tf files."""
+    """Return the top-level blocks of one kind, for example `variable`, in a file or in a directory's *.tf files."""
     return [block for file in _files(path) for block in _blocks(_parsed(file).get(kind, []))]
 
 
 def source_of(path: Path, kind: str, label: str, attribute: str) -> str:
-    """An attribute's value as it is written in the file, which is formatted by `terraform fmt`."""
+    """Return an attribute's value as in the file, which `terraform fmt` has formatted."""
     for file in _files(path):
         pattern = rf'^{kind} "{label}" {{\n(?:  .*\n|\n)*?  {attribute} += (.*\n(?:   .*\n|  [}}\])].*\n)*)'
         if match := re.search(pattern, file.read_text(), re.MULTILINE):

@@ -1,4 +1,4 @@
-"""Terraform for what needs neither AWS nor credentials: formatting, validating, testing."""
+"""Terraform for operations that need neither AWS nor credentials: formatting, validating, testing."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _NOT_COPIED = shutil.ignore_patterns(".git", ".terraform*", ".venv*", "build", "
 
 @dataclass(frozen=True)
 class Terraform:
-    """Terraform in a copy of the repository, where it may leave its files."""
+    """Terraform in a copy of the repository, where it may create files."""
 
     copy: Path
     environment: dict[str, str]
 
     def run(self, directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Terraform in the copy of a directory of the repository; what it answers is the caller's to judge."""
+        """Run Terraform in the copy of a directory of the repository. The caller checks the result."""
         return subprocess.run(
             [find_terraform(), *arguments],
             cwd=self.copy / directory.relative_to(REPOSITORY),
@@ -38,14 +38,14 @@ class Terraform:
 
     @contextmanager
     def provider_running(self) -> Iterator[Terraform]:
-        """The same, with one provider for all commands; it is that of the repository's root, which is initialised."""
+        """Yield the same with one provider for all commands: that of the repository's root, which is initialized."""
         with running_provider(self.copy, self.environment) as found:
             yield replace(self, environment=self.environment | found)
 
 
 @contextmanager
 def terraform_without_aws() -> Iterator[Terraform]:
-    """Terraform with the providers that this machine has, and with nothing of the user's AWS account."""
+    """Yield Terraform with this machine's providers, without the user's AWS account."""
     without_aws = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TF_VAR_"))}
     with tempfile.TemporaryDirectory(prefix="terraform-") as directory:
         copy = Path(directory) / "repository"

@@ -1,4 +1,4 @@
-"""The alarms' arithmetic, evaluated: the expressions to which tests/terraform holds Terraform, on known traffic."""
+"""The alarms' arithmetic on known traffic, with the expressions that tests/terraform checks in Terraform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the docs name exists: files, headings, make targets, inputs of the modules."""
+"""The files, headings, make targets and inputs in the docs exist."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def without_code(text: str) -> str:
 
 @cache
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub creates them."""
     headings = re.findall(r"^#+ +(.*)$", SNIPPET.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

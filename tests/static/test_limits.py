@@ -1,4 +1,4 @@
-"""One table of limits, held against both sides: Terraform refuses exactly the settings that the function refuses."""
+"""One table of limits for both sides: Terraform refuses exactly the settings that the function refuses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LIMITS: dict[str, tuple[list[Any], list[Any]]] = {
     "scale-on-reads": ([True, False], []),
     CONSUMER: ([1, 10], [0, -2, 1.5, 11]),
 }
-"""By tag: what is accepted and what is refused, beside 64 shards at most and the module's defaults."""
+"""By tag: accepted and refused values, with a maximum of 64 shards and otherwise the module's defaults."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class Case:
 
     @property
     def written(self) -> str:
-        """The tag's value as Terraform writes it."""
+        """Return the tag's value as Terraform writes it."""
         if self.value is None:
             return "disabled"
         return self.value if isinstance(self.value, str) else json.dumps(self.value)
 
     @property
     def inputs(self) -> dict[str, Any]:
-        """The module's inputs that lead to the tag."""
+        """Return the module's inputs that produce the tag."""
         if self.tag == CONSUMER:
             return {"consumer_functions": {"reader": self.value}}
         name = self.tag.replace("-", "_")
@@ -93,14 +93,14 @@ def test_the_function_keeps_to_the_table(case: Case):
 
 def test_terraform_keeps_to_the_table():
     by_themselves = refused_by_terraform(CASES)
-    # Rules across inputs Terraform looks at once no input breaks one of its own.
+    # Terraform checks rules across inputs only if no input breaks its own rules.
     together = refused_by_terraform([case for case in CASES if str(case) not in by_themselves])
     refused = {str(case) for case in CASES if not case.is_accepted}
     assert {*by_themselves, *together} == refused
 
 
 def refused_by_terraform(cases: list[Case]) -> list[str]:
-    """Those of the cases for which a plan complains of their module block."""
+    """Return the cases for which a plan reports errors in their module block."""
     blocks = {
         f"case_{number}": {
             "source": "../modules/stream",
@@ -110,7 +110,7 @@ def refused_by_terraform(cases: list[Case]) -> list[str]:
                 "audit_table_name": "kinesis-autoscaler-audit",
             },
             "stream_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/orders",
-            "enabled": False,  # inputs are still checked, and AWS is not asked
+            "enabled": False,  # inputs are still checked, and AWS is not called
             "max_shard_count": 64,
             **case.inputs,
         }

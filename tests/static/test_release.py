@@ -1,4 +1,4 @@
-"""What a release publishes names its own version, and the front page's badges say what the code requires."""
+"""The files of a release contain its version, and the front page's badges match the code."""
 
 from __future__ import annotations
 

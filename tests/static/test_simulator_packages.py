@@ -1,4 +1,4 @@
-"""The simulator's packages: which may import which, how long a file may be, what each says of itself."""
+"""The simulator's packages: their allowed imports, the size of their files, and their first lines."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reports": {"aws", "traffic", "local_aws", "deployment", "comparison", "advice", "fleets"},
     "commands": {"aws", "traffic", "local_aws", "deployment", "comparison", "advice", "fleets", "reports"},
 }
-"""Each package, and those below it. `simulator` itself has the command line alone, which asks `commands`."""
+"""Each package, and those that it may import. `simulator` itself is only the command line, which uses `commands`."""
 
 
 def modules() -> dict[str, Path]:
-    """Every module of the simulator by its dotted name; a package stands for its __init__."""
+    """Return every module of the simulator by its dotted name. A package stands for its __init__."""
     files = (path.relative_to(REPOSITORY).with_suffix("") for path in sorted(SIMULATOR.rglob("*.py")))
     return {".".join(file.parts).removesuffix(".__init__"): REPOSITORY / f"{file}.py" for file in files}
 
@@ -39,7 +39,7 @@ EVERY_MODULE = pytest.mark.parametrize("module", MODULES)
 
 
 def imported_by(module: str) -> set[str]:
-    """The simulator's modules that a module imports, be it for types alone or inside a function."""
+    """Return the simulator's modules that a module imports, also for types or inside a function."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.Import):
@@ -71,7 +71,7 @@ def test_packages_import_only_what_lies_below_them(module):
 
 
 def test_no_module_imports_itself_by_a_detour():
-    # A package's __init__ imports its modules, which may not import it: what they need of each other they name.
+    # A package's __init__ imports its modules, which must not import it. They import each other by name.
     graph = {module: imported_by(module) for module in MODULES}
     try:
         TopologicalSorter(graph).prepare()

@@ -1,4 +1,4 @@
-"""What Terraform does not check: that nothing is forgotten, and that the code keeps to its own rules."""
+"""What Terraform does not check: nothing is forgotten, and the code follows its own rules."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_every_validation_has_a_run_that_it_refuses_and_one_that_it_accepts(modu
 
 
 def _module(run: Block) -> Path:
-    """The module that a run plans or applies."""
+    """Return the module that a run plans or applies."""
     (source,) = run.body.get("module", [{"source": "."}])
     return (REPOSITORY / source["source"]).resolve()
 

@@ -1,11 +1,11 @@
-"""The tables of inputs and outputs of the modules, in the form that terraform-docs gives them.
+"""The tables of inputs and outputs of the modules, in the format of terraform-docs.
 
-The root module's are in docs/inputs.md, those of other modules in their README files.
+The root module's tables are in docs/inputs.md, those of other modules in their README files.
 
-    python -m tests.static.tf_docs --write      puts them between BEGIN_TF_DOCS and END_TF_DOCS
-    python -m tests.static.tf_docs --check      fails where they are not what the code says
+    python -m tests.static.tf_docs --write      writes them between BEGIN_TF_DOCS and END_TF_DOCS
+    python -m tests.static.tf_docs --check      fails if they differ from the code
 
-The settings are those of .terraform-docs.yml, so that terraform-docs, where it is at hand, writes the same.
+The settings are those of .terraform-docs.yml, so terraform-docs writes the same tables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BEGIN, END = "<!-- BEGIN_TF_DOCS -->", "<!-- END_TF_DOCS -->"
 
 
 def rendered(module: Path) -> str:
-    """The requirements, inputs and outputs of a module, in Markdown."""
+    """Return the requirements, inputs and outputs of a module, in Markdown."""
     return "\n".join(
         [
             _section("Requirements", "| Name | Version |", "|------|---------|", _requirements(module)),
@@ -43,14 +43,14 @@ def rendered(module: Path) -> str:
 
 
 def documented(module: Path) -> str | None:
-    """What the module's page has between the markers; None where it has no markers, or does not exist."""
+    """Return the text between the markers of the module's page, or None without markers or page."""
     if found := _between(module):
         return found[2].strip("\n") + "\n"
     return None
 
 
 def write(module: Path) -> None:
-    """Put the tables into the module's page."""
+    """Write the tables to the module's page."""
     found = _between(module)
     if found is None:
         raise SystemExit(f"{page(module)} has no {BEGIN} and {END}")
@@ -58,7 +58,7 @@ def write(module: Path) -> None:
 
 
 def page(module: Path) -> Path:
-    """Where the module's tables are."""
+    """Return the page with the module's tables."""
     inputs = module / "docs" / "inputs.md"
     return inputs if inputs.exists() else module / "README.md"
 
@@ -100,12 +100,12 @@ def _type(written: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text within one cell of a table."""
+    """Return text for one cell of a table."""
     return text.replace("|", "\\|").replace("\n", "<br/>")
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check; 1 where a check fails."""
+    """Write or check. Return 1 if a check fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.static.tf_docs", description="Document inputs and outputs.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--write", action="store_true", help="write the tables into their pages")
