@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from simulator.advice.block import block
+from simulator.advice.dials import rungs
 from tests.static.terraform_code import REPOSITORY, blocks, name, roots, tftest_files
 from tests.static.terraform_without_aws import Terraform, terraform_without_aws
 
 TEST_DIRECTORY = "tests/terraform"
+ADVISED = f"{TEST_DIRECTORY}/advised.tftest.hcl"
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +41,12 @@ def test_code_is_valid_and_uses_nothing_deprecated(terraform: Terraform, root: P
     assert answer["diagnostics"] == []
 
 
-def test_every_terraform_test_passes(terraform: Terraform):
+def test_every_terraform_test_passes_and_every_candidate_of_advice_is_planned(terraform: Terraform):
     written = {
         file.relative_to(REPOSITORY).as_posix(): [run.name for run in blocks(file, "run")] for file in tftest_files()
     }
     directory = f"-test-directory={TEST_DIRECTORY}"
+    written[ADVISED] = _write_advised(terraform.copy / ADVISED)
     initialised = terraform.run(REPOSITORY, "init", "-backend=false", directory)
     assert initialised.returncode == 0, initialised.stderr
 
@@ -54,6 +58,31 @@ def test_every_terraform_test_passes(terraform: Terraform):
         messages
     )
     assert done.returncode == 0, done.stderr
+
+
+def _write_advised(path: Path) -> list[str]:
+    """A Terraform test that plans each candidate of `advise` as its block has it; the names of its runs."""
+    head = (REPOSITORY / TEST_DIRECTORY / "stream_settings_travel_on_its_alarms.tftest.hcl").read_text()
+    text, names = head.partition('run "')[0], []
+    for rung, inputs in enumerate(rungs({}, peak=7.3)):
+        # The block's own lines, but for its head: module, source, autoscaler, stream_arn and an empty line.
+        lines = block("orders", inputs).splitlines()[5:-1]
+        assert lines[0].startswith("  max_shard_count")
+        names.append(f"rung_{rung}")
+        variables = "\n".join(lines)
+        text += f"""
+run "{names[-1]}" {{
+  command = plan
+  module {{
+    source = "./modules/stream"
+  }}
+  variables {{
+{variables}
+  }}
+}}
+"""
+    path.write_text(text)
+    return names
 
 
 def _results(messages: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
