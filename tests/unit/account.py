@@ -1,4 +1,4 @@
-"""What Terraform makes, in a fake AWS account: the alarms of a stream and the audit table."""
+"""Terraform's resources in a fake AWS account: the alarms of a stream and the audit table."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def recorded(kind: str, name: str) -> dict[str, Any]:
-    """A recorded answer or message under tests/fixtures."""
+    """Return a recorded answer or message under tests/fixtures."""
     content: dict[str, Any] = json.loads((_ROOT / "tests" / "fixtures" / kind / f"{name}.json").read_text())
     return content
 
 
 def alarm_definition(action: Action, stream_name: str = "orders", prefix: str = PREFIX, **changes) -> dict[str, Any]:
-    """A stream's alarm as DescribeAlarms returns it."""
+    """Return a stream's alarm in the form of DescribeAlarms."""
     alarm = recorded("alarms", action.replace("-", "_"))
     name = f"{prefix}/{stream_name}/{action}"
     for query in alarm["Metrics"]:
@@ -61,26 +61,26 @@ def put_alarm(cloudwatch, definition: dict[str, Any], *, tags: dict[str, str] | 
 
 
 def put_alarms(cloudwatch, stream_name: str = "orders", prefix: str = PREFIX, tags=TAGS, **changes) -> AlarmPair:
-    """Create a stream's alarm pair; `changes` apply to both."""
+    """Create a stream's two alarms. `changes` apply to both."""
     for action in Action:
         put_alarm(cloudwatch, alarm_definition(action, stream_name, prefix, **changes), tags=tags)
     return read_pair(cloudwatch, stream_name, prefix)
 
 
 def read_pair(cloudwatch, stream_name: str = "orders", prefix: str = PREFIX) -> AlarmPair:
-    """A stream's alarm pair as CloudWatch has it now."""
+    """Return a stream's two alarms as CloudWatch has them now."""
     names = AlarmNames(prefix, stream_name)
     return AlarmPair(names, *(Alarm(read_alarm(cloudwatch, names.of(action))) for action in Action))
 
 
 def read_alarm(cloudwatch, name: str) -> dict[str, Any]:
-    """An alarm as DescribeAlarms returns it."""
+    """Return an alarm in the form of DescribeAlarms."""
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     return alarm
 
 
 def with_literal(definition: dict[str, Any], query_id: str, expression: str) -> dict[str, Any]:
-    """An alarm with another expression under one of its ids."""
+    """Return an alarm with another expression for one of its ids."""
     metrics = [
         {**query, "Expression": expression} if query["Id"] == query_id else query for query in definition["Metrics"]
     ]
@@ -136,14 +136,14 @@ def _keys(table: dict[str, Any]) -> list[dict[str, str]]:
 
 
 class Calls:
-    """The calls that a client is asked to make, in their order, as (operation, parameters)."""
+    """Record the calls of a client in order, as (operation, parameters)."""
 
     def __init__(self, client) -> None:
         self.made: list[tuple[str, dict[str, Any]]] = []
         client.meta.events.register("provide-client-params.*.*", self._note)
 
     def of(self, operation: str) -> list[dict[str, Any]]:
-        """The parameters of each call of an operation."""
+        """Return the parameters of each call of an operation."""
         return [parameters for name, parameters in self.made if name == operation]
 
     def _note(self, params, model, **_) -> None:

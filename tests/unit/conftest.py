@@ -9,20 +9,20 @@ from moto import mock_aws
 
 from tests.unit.account import REGION, create_audit_table
 
-# A busy machine may take its time over an example.
+# A busy machine may need more time for an example.
 hypothesis.settings.register_profile("unit", deadline=None)
 hypothesis.settings.load_profile("unit")
 
 
 @pytest.fixture(scope="session")
 def session():
-    """One for all tests, since a session reads large files at its first use."""
+    """One session for all tests, because a session reads large files at its first use."""
     return boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
 
 
 @pytest.fixture
 def aws(session, monkeypatch):
-    """moto in place of AWS."""
+    """moto instead of AWS."""
     with mock_aws():
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
         yield session
@@ -40,7 +40,7 @@ def kinesis(aws):
 
 @pytest.fixture
 def dynamodb(aws):
-    """With the audit table."""
+    """A client, with the audit table."""
     client = aws.client("dynamodb")
     create_audit_table(client)
     return client

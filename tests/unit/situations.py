@@ -1,4 +1,4 @@
-"""Situations for the decision's tests: a calm stream of eight shards, and what a test changes about it."""
+"""Situations for the decision's tests: a calm stream of eight shards, with the changes of a test."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def telemetry(
     iterator_age: timedelta | None = timedelta(0),
     delivered: bool = True,
 ) -> Telemetry:
-    """Demand in shards: the same every minute, or the last minutes' values (None: no datapoint)."""
+    """Demand in shards: constant, or the values of the last minutes (None: no datapoint)."""
     values: list[float | None] = [shards] * minutes if isinstance(shards, float | int) else list(shards)
     start = NOW - timedelta(minutes=len(values))
     return Telemetry(

@@ -1,4 +1,4 @@
-"""Alarms are found, verified, patched and re-armed; nothing else of them ever changes."""
+"""Alarms are found, verified, patched and re-armed. Nothing else in them ever changes."""
 
 from __future__ import annotations
 
@@ -430,7 +430,7 @@ class TestWritingTheShardCount:
             assert alarms.tags(alarm) == {f"kinesis-autoscaler:{name}": value for name, value in TAGS.items()}
 
     def test_every_field_that_the_api_takes_is_put_back_as_it_was_read(self, cloudwatch, alarms):
-        # The field list comes from the API model, so that fields which AWS adds are tested the day botocore has them.
+        # The field list comes from the API model, so that new fields of AWS are tested as soon as botocore knows them.
         operation = cloudwatch.meta.service_model.operation_model("PutMetricAlarm")
         takes = set(operation.input_shape.members) - NOT_WITH_METRICS - {"Tags"}
         filled = {name: anything(operation.input_shape.members[name]) for name in takes - KEPT}
@@ -504,7 +504,7 @@ KEPT = {"AlarmName", "AlarmActions", "Metrics", "ActionsEnabled", "ComparisonOpe
 
 
 def anything(shape):
-    """Some value of a shape of the API model."""
+    """Return a value for a shape of the API model."""
     if shape.type_name == "structure":
         members = list(shape.members.items())
         return {name: anything(member) for name, member in (members[:1] if shape.is_tagged_union else members)}

@@ -1,4 +1,4 @@
-"""The audit table is the log, the lock and the memory; its items survive the way there and back."""
+"""The audit table is the log, the lock and the memory. Its items can be written and read without loss."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ RECORDS = st.builds(
 
 
 def record(at: datetime = NOW, stream_name: str = "orders", action: Action = Action.SCALE_UP, **changes) -> Record:
-    """A scaling that is under way."""
+    """A scaling in progress."""
     return Record(
         **{
             "stream_name": stream_name,
@@ -106,7 +106,7 @@ def table(dynamodb) -> AuditTable:
 
 @pytest.fixture
 def items(dynamodb):
-    """Every record of the table, as plain values; heads and the cursor are not among them."""
+    """Return every record of the table as plain values, without heads and the cursor."""
     read = TypeDeserializer().deserialize
 
     def scan() -> list[dict]:
@@ -132,7 +132,7 @@ def begin(
 
 
 def put(table: AuditTable, written: Record) -> Record:
-    """Have a record in the table, whatever the heads say."""
+    """Put a record into the table, regardless of the heads."""
     table.add(written)
     return written
 
@@ -469,7 +469,7 @@ class TestTakingOver:
 
 
 class TestLostAnswers:
-    """botocore sends a request again whose answer it did not get; the second meets what the first has written."""
+    """botocore repeats a request without an answer. The second request finds what the first has written."""
 
     def test_of_an_intent(self, table):
         begin(table, intent())
@@ -548,7 +548,7 @@ class TestHeads:
 
 
 class TestWhatIsOver:
-    """Records about which nothing is left to do when they are written."""
+    """Records that are complete when they are written."""
 
     def test_one_is_added(self, table):
         over = record(status=Status.FAILED, reason=Reason.CALL_REFUSED, finished_at=NOW, call_accepted=False)

@@ -1,4 +1,4 @@
-"""One configuration for all clients: what is tried again, and what that would not mend."""
+"""The configuration of all clients: which errors are retried, and which are not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.unit.account import REGION
 
 
 class Answers:
-    """Answers in place of the network's, one after another; then it is moto's turn."""
+    """Answers that replace the network's, one after another. Afterwards moto answers."""
 
     def __init__(self, kinesis, *answers: tuple[int, str]) -> None:
         self.left = list(answers)
@@ -105,7 +105,7 @@ class TestClients:
         assert timedelta(seconds=longest) <= TAKES_AT_MOST < LEASE
 
     def test_the_lease_is_over_before_lambda_tries_a_failed_event_again(self):
-        first_retry = timedelta(minutes=1)  # of an asynchronous invocation; the second comes two minutes later
+        first_retry = timedelta(minutes=1)  # of an asynchronous invocation; the second follows two minutes later
         assert first_retry > LEASE
         assert TAKES_AT_MOST + timedelta(seconds=10) <= LEASE, "time enough to begin"
 
@@ -141,7 +141,7 @@ class TestPace:
 
     @pytest.fixture
     def slept(self, monkeypatch):
-        """How long each sleep was; the time stands still but for them."""
+        """The duration of each sleep. Time passes only in sleeps."""
         naps: list[float] = []
         monkeypatch.setattr(time, "sleep", naps.append)
         monkeypatch.setattr(time, "time", lambda: 1e9 + sum(naps))

@@ -1,4 +1,4 @@
-"""Consumers' concurrency follows the shard count; a failure is told and stops nothing."""
+"""Consumers' concurrency follows the shard count. A failure is reported and stops nothing."""
 
 from __future__ import annotations
 

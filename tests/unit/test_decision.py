@@ -1,4 +1,4 @@
-"""What is decided, and what is said about it."""
+"""The decisions and their messages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def quota_refusal(ago):
 
 
 def busy_yesterday(telemetry_: Telemetry) -> Telemetry:
-    """The same, and a period with traffic a day before the window's middle."""
+    """The same, with a period of traffic one day before the middle of the window."""
     yesterday = NOW - timedelta(days=1, minutes=60)
     periods = (Period(yesterday + n * 5 * MINUTE, 1.0, 1.0) for n in range(-12, 13))
     return replace(telemetry_, days=tuple(periods))
@@ -205,7 +205,7 @@ class TestSplitsBeyondTheQuota:
 
 
 class TestSplitsOfHotShards:
-    """Of a stream of 12 shards, demand for 4, and records that are throttled all the time."""
+    """A stream of 12 shards, demand for 4, and records that are always throttled."""
 
     SHARD = Shard("shardId-7", 0, 2**124, "shardId-1")
 
@@ -307,7 +307,7 @@ class TestSplitsOfHotShards:
 
 
 class TestUnevenRanges:
-    """Of 12 open shards, the widest of which takes an eighth of all hash keys."""
+    """12 open shards, the widest of which has an eighth of all hash keys."""
 
     UNEVEN = replace(stream(12), widest=1 / 8)
 
@@ -440,7 +440,7 @@ class TestScaleDown:
         assert "5 records were throttled" in decision.message
 
     def test_a_count_that_throttled_at_this_demand_is_not_gone_back_to(self):
-        """A hot shard throttles at 25%; at twice the shards it does not."""
+        """A hot shard throttles at 25%, and not with twice the shards."""
         throttled = telemetry(1.0, minutes=10 * 60)
         minutes = tuple(
             replace(minute, throttled_records=50.0) if n < 60 else minute for n, minute in enumerate(throttled.minutes)

@@ -1,4 +1,4 @@
-"""The rules that no settings, demand, history or stream may make the decision break."""
+"""The rules that the decision keeps with any settings, demand, history and stream."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from tests.unit.situations import NOW, scaling, stream, telemetry
 
 THOROUGH = search(max_examples=effort(150), deadline=None)
 RARE = search(max_examples=effort(600), deadline=None)
-"""For what few situations reach."""
+"""For situations that are rarely generated."""
 SLOW = search(max_examples=effort(40), deadline=None)
-"""Days take long to make up."""
+"""Generating days takes long."""
 
 
 @st.composite
@@ -54,7 +54,7 @@ def some_settings(draw) -> Settings:
 
 @st.composite
 def some_telemetry(draw, current: int) -> Telemetry:
-    """Levels that hold for a while, with noise and holes, around what `current` shards carry."""
+    """Levels that last for a while, with noise and gaps, around the capacity of `current` shards."""
     levels = draw(st.lists(st.none() | st.floats(0, 1.2), min_size=1, max_size=5))
     minutes = 200
     values = [level for level in levels for _ in range(minutes // len(levels))]
@@ -90,7 +90,7 @@ def some_past(draw, current: int) -> Past:
 
 @st.composite
 def situations(draw, *, foreseen: bool = False) -> Situation:
-    """Anything at all; every other one healthy enough that the demand alone decides."""
+    """Any situation. In half of them, only the demand decides."""
     current = draw(st.integers(1, 400))
     healthy = draw(st.booleans())
     records = draw(st.lists(some_record(), max_size=2 if healthy else 14))
@@ -111,7 +111,7 @@ def situations(draw, *, foreseen: bool = False) -> Situation:
 
 @st.composite
 def busy_or_quiet_situations(draw, *, busy: bool) -> Situation:
-    """Nothing stands in the way, and the demand is mostly high, or mostly low."""
+    """Nothing prevents a scaling, and the demand is mostly high, or mostly low."""
     current = draw(st.integers(1, 400))
     levels = draw(st.lists(st.floats(0.5, 1.2) if busy else st.floats(0, 0.3), min_size=1, max_size=5))
     values = [level * current for level in levels for _ in range(200 // len(levels))]
@@ -134,7 +134,7 @@ def assert_a_legal_target(situation: Situation, target: int) -> None:
     current, bounds = situation.stream.open_shard_count, situation.settings
     assert target <= 2 * current
     assert target >= math.ceil(current / 2)
-    # Kinesis' own limits come first: from outside the bounds, one call may not reach them.
+    # Kinesis's own limits come first: from outside the bounds, one call may not reach them.
     assert target >= min(bounds.min_shard_count, 2 * current)
     assert target < current or target <= bounds.max_shard_count
     assert target != current
@@ -193,7 +193,7 @@ def test_it_never_shrinks_on_missing_data_while_throttled_behind_consumers_or_a_
         return
     window = situation.settings.scale_down.window
     in_window = [m for m in situation.telemetry.minutes if NOW - window <= m.at < NOW - timedelta(minutes=3)]
-    older_than_a_day = situation.stream.created_at <= NOW - timedelta(days=1)  # and silent on all its days
+    older_than_a_day = situation.stream.created_at <= NOW - timedelta(days=1)  # and without traffic on all its days
     for minute in in_window:
         complete = minute.incoming_bytes is not None and minute.incoming_records is not None
         delivered = minute.at in situation.telemetry.delivered or minute.iterator_age is not None

@@ -1,4 +1,4 @@
-"""Recorded messages are understood; anything else is refused with what is wrong with it."""
+"""Recorded messages are understood. Other messages are refused with the reason."""
 
 from __future__ import annotations
 

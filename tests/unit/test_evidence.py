@@ -1,4 +1,4 @@
-"""What is known of each minute, and what it proves: missing data is not missing traffic."""
+"""The known demand of each minute: missing data is not missing traffic."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def found(
     age: timedelta = timedelta(days=30),
     **changes,
 ) -> tuple[Minute, ...]:
-    """The minutes of the last hour of which nobody can tell the demand."""
+    """Return the minutes of the last hour with unknown demand."""
     known = Telemetry(minutes, days=days, delivered=delivered)
     return unknown(known, settings(**changes), NOW - age, NOW - HOUR, NOW)
 
 
 def all_week(at: datetime, demand: float) -> tuple[Minute, ...]:
-    """The last seven days in periods with this demand about a time of the day, and with none at other times."""
+    """Return the last seven days in periods, with this demand around a time of the day, else without traffic."""
     periods = []
     for n in range(7 * 24 * 12):
         then = NOW - 7 * 24 * HOUR + n * 5 * MINUTE
@@ -124,7 +124,7 @@ class TestUnknownMinutes:
 
 
 class TestTooFewShards:
-    """The stream has eight shards; some time ago it had four, and throttled."""
+    """The stream has eight shards. Some time ago it had four, and throttled."""
 
     GREW = 6 * HOUR
 

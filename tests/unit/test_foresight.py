@@ -1,4 +1,4 @@
-"""What a stream's last days let expect: when it is worth growing ahead of time, and how far shrinking pays."""
+"""The forecast from a stream's last days: when to grow ahead of time, and how far shrinking saves money."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Demand = Callable[[datetime], float | None]
 
 
 def past(demand: Demand, days: float = 7.5, *, until: datetime = NOW) -> Past:
-    """The last days of a demand that is the same for a period; None is a period that CloudWatch knows nothing of."""
+    """Return the last days of a demand that is constant for a period. None is a period without data in CloudWatch."""
     count = int(days * DAY / PERIOD)
     moments = [until - n * PERIOD for n in range(count, 0, -1)]
     return Past([Period(at, demand(at), demand(at)) for at in moments], fill=FILL)
 
 
 def look(demand: Demand, *, shards: int = 8, days: float = 7.5, at: datetime = NOW, settings_=SETTINGS, history=()):
-    """The situation at a time, which for everything but the last days is NOW."""
+    """Return the situation at a time. All data except the last days are those of NOW."""
     now = demand(at - PERIOD) or 0.0
     return situation(now, current=shards, past=past(demand, days, until=at), settings_=settings_, history=history)
 
@@ -42,7 +42,7 @@ def look(demand: Demand, *, shards: int = 8, days: float = 7.5, at: datetime = N
 def batch(
     level: float, begins: float, hours: float = 1, calm: float = 2.0, days: Callable[[datetime], bool] | None = None
 ):
-    """Calm days on which a batch begins at an hour of the day."""
+    """Return calm days with a batch that begins at an hour of the day."""
 
     def demand(at: datetime) -> float:
         runs = begins <= at.hour + at.minute / 60 < begins + hours
@@ -164,7 +164,7 @@ class TestShrinking:
 
 
 class TestDaysOfAllKinds:
-    """What happens on days that are not like the others."""
+    """Days that differ from the others."""
 
     def office(self, at: datetime) -> float:
         return 12.0 if at.weekday() < 5 and 9 <= at.hour < 17 else 2.0
@@ -172,7 +172,7 @@ class TestDaysOfAllKinds:
     def test_on_a_weekend_the_weekdays_are_taken_at_the_weekends_level(self):
         saturday = datetime(2026, 11, 21, 8, 50, tzinfo=NOW.tzinfo)
         assert saturday.weekday() == 5
-        # By the five weekdays it would go to 16 at nine o'clock; two days at the most are like it.
+        # On the five weekdays it would go to 16 at nine o'clock. At most two days are like it.
         decision = decide_ahead(look(self.office, shards=4, at=saturday))
         assert decision is not None
         assert decision.target == 8, "one doubling, and the next only if that is not enough"

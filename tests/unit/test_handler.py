@@ -1,4 +1,4 @@
-"""The function from the event to the answer, over a fake AWS: every record is handled, and no failure hides."""
+"""The function from the event to the answer, with a fake AWS: every record is handled, and no failure is hidden."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Account:
         self.watch()
 
     def watch(self) -> None:
-        """Note the calls of the function's present clients, which a failure replaces."""
+        """Record the calls of the function's current clients, which a failure replaces."""
         self._before("before-call.*.*", self._note)
 
     def _before(self, event: str, act: Callable[..., None]) -> None:
@@ -70,7 +70,7 @@ class Account:
         self.calls.append(model.name)
 
     def add_stream(self, name: str = "orders", *, demand: float = 3.5, state: str = "ALARM", **alarm_changes) -> None:
-        """A stream of four shards with a demand in shards, whose scale-up alarm is in some state."""
+        """A stream of four shards with a demand in shards, and a scale-up alarm in a given state."""
         with time_machine.travel(NOW - timedelta(days=30), tick=False):
             self.kinesis.create_stream(StreamName=name, ShardCount=4)
         put_alarms(self.cloudwatch, name, **alarm_changes)
@@ -98,12 +98,12 @@ class Account:
         return self.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["OpenShardCount"]
 
     def log(self) -> list[dict]:
-        """The records of the audit table, as far as they are texts."""
+        """Return the text attributes of the audit table's records."""
         items = (item for item in self.dynamodb.scan(TableName=TABLE)["Items"] if item["stream_name"]["S"] != "*")
         return [{name: value["S"] for name, value in item.items() if "S" in value} for item in items]
 
     def fail(self, operation: str, code: str, *, stream: str = "orders", times: int = 1_000) -> None:
-        """Let an operation of Kinesis fail for a stream."""
+        """Make an operation of Kinesis fail for a stream."""
         failures = iter(range(times))
 
         def refuse(params, model, **_):
@@ -139,7 +139,7 @@ def account(aws, monkeypatch):
 
 @pytest.fixture
 def counted(capsys):
-    """The metrics printed since it was last asked, without the dimensions."""
+    """Return the metrics printed since the last call, without the dimensions."""
 
     def metrics() -> Counter:
         total: Counter = Counter()
@@ -151,7 +151,7 @@ def counted(capsys):
 
 
 def fired(stream: str = "orders", action: str = "scale-up", **changes) -> dict:
-    """The message of an alarm that has just fired."""
+    """Return the message of an alarm that has just fired."""
     return {
         **recorded("messages", "math_alarm_2020"),
         "AlarmName": f"{PREFIX}/{stream}/{action}",
@@ -161,7 +161,7 @@ def fired(stream: str = "orders", action: str = "scale-up", **changes) -> dict:
 
 
 def sns(*messages: dict | str, topic_arn: str = TOPIC_ARN) -> dict:
-    """The event in which SNS delivers messages."""
+    """Return the event in which SNS delivers messages."""
     return {
         "Records": [
             {

@@ -1,4 +1,4 @@
-"""What is on record of a stream, and what it counts for."""
+"""The records of a stream, and their effect on decisions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def held(called_ago: timedelta, for_so_long: timedelta, **changes):
-    """A scaling whose event was held back: it is filed under the event's time."""
+    """A scaling whose event was delayed. It is stored under the event's time."""
     record = scaling(called_ago, **changes)
     return record.with_(event_time=event_key(record.started_at - for_so_long, record.action))
 

@@ -1,4 +1,4 @@
-"""How a record goes on, from what the stream and the clock say."""
+"""How a record continues, depending on the stream and the time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONG_AGO = timedelta(hours=1)
 
 
 def pending(ago: timedelta, **changes) -> Record:
-    """An intent whose invocation has not come back."""
+    """An intent whose invocation has not returned."""
     return scaling(ago, status=Status.PENDING, **{"lease_until": NOW - SECOND, "because": "a test.", **changes})
 
 
@@ -129,7 +129,7 @@ class TestAnswers:
 
 
 class TestSplits:
-    """Of a step from 4 to 8 shards by splits."""
+    """A step from 4 to 8 shards by splits."""
 
     @pytest.mark.parametrize("shards", [4, 5, 7])
     def test_the_step_stays_open_until_all_are_split(self, shards):

@@ -1,4 +1,4 @@
-"""The load tool: what it refuses, what it costs, and that every record arrives."""
+"""The load tool: the values that it refuses, its cost, and that every record arrives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.load import Load, LoadError, main, run
 
 
 class Seconds:
-    """A clock that only sleeping and calls move."""
+    """A clock that only sleeps and calls advance."""
 
     def __init__(self) -> None:
         self.now = 0.0

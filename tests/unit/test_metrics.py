@@ -1,4 +1,4 @@
-"""The stream's metrics, minute by minute; what CloudWatch does not have stays unknown."""
+"""The stream's metrics, minute by minute. Data that CloudWatch lacks stay unknown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def metrics(cloudwatch) -> Metrics:
 
 @pytest.fixture
 def publish(cloudwatch):
-    """Let a service report values of a metric in the minute that begins then."""
+    """Report a service's values of a metric in the minute that begins then."""
 
     def publish(metric: str, at: datetime, *values: float, stream: str = "orders", **dimensions: str):
         labels = {"StreamName": stream, **dimensions}
@@ -185,7 +185,7 @@ class TestDays:
 
 
 def result(query: str, *numbers: int, **more) -> dict:
-    """A metric's part of an answer: in the n-th minute, the value n + 1."""
+    """Return a metric's part of an answer, with the value n + 1 in the n-th minute."""
     return {
         "Id": query,
         "Timestamps": [NOON + n * MINUTE for n in numbers],
@@ -195,7 +195,7 @@ def result(query: str, *numbers: int, **more) -> dict:
 
 
 def answer(*results: dict, but: dict[str, str] | None = None, **more) -> dict:
-    """An answer with these results; all other metrics are Complete and empty, but for the codes given."""
+    """Return an answer with these results. All other metrics are Complete and empty, except for the given codes."""
     codes = dict.fromkeys(QUERIES, "Complete") | (but or {})
     given = {each["Id"]: each for each in results}
     rest = [result(name, StatusCode=code) for name, code in codes.items() if name not in given]

@@ -1,4 +1,4 @@
-"""What reconcile finds though no alarm asks for it, and which alarms it lets ask again."""
+"""What reconcile detects without an alarm, and which alarms it re-arms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UP, DOWN = Action
 
 
 def alarm(action: Action, state: str, ago: timedelta, *, minimum: int = 2, configured: datetime | None = None) -> Alarm:
-    """An alarm that entered its state so long ago."""
+    """An alarm that entered its state this long ago."""
     times = {"StateTransitionedTimestamp": NOW - ago, "StateUpdatedTimestamp": NOW}
     definition = alarm_definition(action, StateValue=state, **times)
     definition["AlarmConfigurationUpdatedTimestamp"] = configured or NOW - timedelta(days=9)

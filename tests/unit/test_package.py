@@ -1,4 +1,4 @@
-"""The archive that is checked in is the package's source, and the package is built as its docstring says."""
+"""The committed archive is built from the package's source, and the package follows the rules of its docstring."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODULES = {
     for path in SOURCES
     if path != PACKAGE / "__init__.py"
 }
-"""By name within the package: `audit`, `decision`, `decision.up`."""
+"""The modules by their names in the package: `audit`, `decision`, `decision.up`."""
 ARROWS = re.search(r"handler → .*model", kinesis_autoscaler.__doc__, re.DOTALL).group()
 LAYERS = [re.findall(r"\w+", layer) for layer in ARROWS.split("→")]
 ADAPTERS = ["alarms", "streams", "metrics", "audit", "consumers", "reporting"]
@@ -44,7 +44,7 @@ def archive() -> Iterator[zipfile.ZipFile]:
 
 
 def run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those that only a type checker sees."""
+    """Return every node, without those for type checkers only."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
@@ -53,7 +53,7 @@ def run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """What a module imports when it runs: `boto3.dynamodb.types`, `.model`."""
+    """Return the imports of a module at run time: `boto3.dynamodb.types`, `.model`."""
     for node in run_time_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -62,7 +62,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def own_imports(module: str) -> set[str]:
-    """The modules of this package that one of them imports: `audit`, `model.record`, `decision`."""
+    """Return the modules of this package that a module imports: `audit`, `model.record`, `decision`."""
     path = ("kinesis_autoscaler", *module.split("."))
     here = path if module in ROOMS else path[:-1]
     found = set()
@@ -79,12 +79,12 @@ ROOMS = {name for name in MODULES if any(other.startswith(f"{name}.") for other 
 
 
 def room(module: str) -> str:
-    """The part that the arrows speak of: `decision` for all that is in it."""
+    """Return the part to which a module belongs: `decision` for all its modules."""
     return module.partition(".")[0]
 
 
 def known_parts(part: str) -> set[str]:
-    """The other parts that the modules of one import."""
+    """Return the other parts that the modules of a part import."""
     return {room(other) for module in MODULES if room(module) == part for other in own_imports(module)} - {part}
 
 

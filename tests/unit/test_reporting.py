@@ -1,4 +1,4 @@
-"""What operators read: log lines, metrics that CloudWatch finds, and messages that say what to do."""
+"""The output for operators: log lines, metrics that CloudWatch can find, and messages with instructions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ SKIPPED = SCALING.with_(
 
 @pytest.fixture
 def printed(capsys):
-    """The embedded-metric lines printed since it was last asked, each checked against the format's rules."""
+    """Return the embedded-metric lines printed since the last call, each validated with the format's rules."""
 
     def lines() -> list[dict]:
         found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -75,7 +75,7 @@ def printed(capsys):
 
 
 class Mailbox:
-    """The notification topic, and a queue that receives what is published to it."""
+    """The notification topic, and a queue that receives its messages."""
 
     def __init__(self, session) -> None:
         self.sns, self._sqs = session.client("sns"), session.client("sqs")
@@ -85,12 +85,12 @@ class Mailbox:
         self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=queue_arn)
 
     def messages(self) -> list[dict]:
-        """What has arrived since it was last asked."""
+        """Return the messages since the last call."""
         received = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", [])
         return [json.loads(message["Body"]) for message in received]
 
     def reporter(self, **changes) -> Reporter:
-        """One that notifies this topic, with some of its environment changed."""
+        """Return a reporter that notifies this topic, with some changed environment variables."""
         return Reporter(replace(ENVIRONMENT, notification_topic_arn=self.topic, **changes), self.sns)
 
 
@@ -105,7 +105,7 @@ def reporter(mailbox) -> Reporter:
 
 
 def assert_is_embedded_metric_format(line: dict) -> None:
-    """What "Specification: Embedded metric format" of the CloudWatch guide demands of a line."""
+    """The requirements of "Specification: Embedded metric format" in the CloudWatch guide for a line."""
     metadata = line["_aws"]
     assert isinstance(metadata["Timestamp"], int)
     (directive,) = metadata["CloudWatchMetrics"]

@@ -1,4 +1,4 @@
-"""What Terraform writes into the environment and the alarms' tags, and what is refused."""
+"""The environment and the alarms' tags that Terraform writes, and the values that are refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VARIABLES = {
 
 
 def tags(**changes: str | None) -> dict[str, str]:
-    """A stream's tags as Terraform writes them; None leaves one out."""
+    """Return a stream's tags as Terraform writes them. None omits a tag."""
     values = {**TAGS, **{name.replace("_", "-"): value for name, value in changes.items()}}
     return {f"kinesis-autoscaler:{name}": value for name, value in values.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""What Kinesis says of a stream, and what its refusals mean."""
+"""Kinesis's answers about a stream, and the meaning of its refusals."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def streams(kinesis) -> Streams:
 
 
 def summary(**changes) -> dict:
-    """An answer to DescribeStreamSummary."""
+    """Return an answer to DescribeStreamSummary."""
     return {
         "StreamDescriptionSummary": {
             "StreamName": "orders",
@@ -99,7 +99,7 @@ class TestDescribing:
     @pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING"])
     def test_only_an_active_stream_can_be_resharded(self, kinesis, streams, status):
         assert streams.describe("orders").is_active
-        with Stubber(kinesis) as answers:  # moto's streams are active at once
+        with Stubber(kinesis) as answers:  # moto's streams are always ACTIVE
             answers.add_response("describe_stream_summary", summary(StreamStatus=status))
             stream = streams.describe("orders")
         assert (stream.status, stream.is_active) == (status, False)

@@ -1,4 +1,4 @@
-"""Input that nobody expects, and what must not come of it: a stranded record, a silent stream, a confused reader."""
+"""Unexpected input must not cause a record without an end, a stream that is not scaled, or a misleading message."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_alarm_on_anomalies_is_refused_like_any_setting_that_is_not_understoo
 def test_one_streams_unreadable_alarm_does_not_stop_the_reconcile_of_the_others(account, counted):  # noqa: F811
     account.add_stream("orders", state="OK")
     account.add_stream("payments", state="OK")
-    down = with_literal(alarm_definition(Action.SCALE_DOWN), "minShardCount", "6")  # under its minimum
+    down = with_literal(alarm_definition(Action.SCALE_DOWN), "minShardCount", "6")  # below its minimum
     put_alarm(account.cloudwatch, down)
     up = alarm_definition(Action.SCALE_UP, ThresholdMetricId="usage")
     del up["Threshold"]

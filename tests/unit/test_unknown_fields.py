@@ -1,4 +1,4 @@
-"""What AWS says of an alarm and the SDK does not understand is noticed, whatever protocol they speak."""
+"""Fields of an alarm that AWS sends and the SDK does not know are detected, in every protocol."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ALARM = {
 
 
 def cloudwatch(protocol: str = "json", *, without: tuple[str, ...] = (), endpoint: str | None = None) -> Any:
-    """A client that speaks a protocol, of an SDK so old that it lacks some members of MetricAlarm."""
+    """A client with a given protocol, and an SDK so old that it lacks some members of MetricAlarm."""
     loader = SESSION.get_component("data_loader")
     load = loader.load_service_model
     model = deepcopy(load("cloudwatch", "service-2"))
@@ -58,7 +58,7 @@ def cloudwatch(protocol: str = "json", *, without: tuple[str, ...] = (), endpoin
 
 
 def described(protocol: str, *alarms: dict[str, Any]) -> list[dict[str, Any]]:
-    """The alarms that DescribeAlarms hands out when AWS answers with these, in this protocol."""
+    """Return the alarms from DescribeAlarms when AWS answers with these, in this protocol."""
     client = cloudwatch(protocol)
     body = {"json": as_json, "query": as_xml, "smithy-rpc-v2-cbor": as_cbor}[protocol]({"MetricAlarms": list(alarms)})
     answer = AWSResponse("https://monitoring.us-east-1.amazonaws.com", 200, {}, MockRawResponse(body))
@@ -126,7 +126,7 @@ def test_names_tell_today_what_aws_only_reports():
     assert {name for name in has if re.fullmatch(_REPORTED, name)} == has.keys() - takes.keys()
 
 
-# AWS, as far as its protocols go
+# AWS's protocols
 
 
 def as_json(value: Any) -> bytes:

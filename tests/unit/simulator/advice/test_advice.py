@@ -199,7 +199,7 @@ def test_a_promise_that_broke_is_not_made():
 
 
 def test_a_cheaper_mode_is_said_plainly():
-    # A megabyte a day: a shard costs more than all else.
+    # A megabyte a day: a shard costs more than everything else.
     tiny = [Traffic(100.0, 1.0)] * (2 * DAY)
     said = " ".join(findings(advise(Question(Trace("orders", MONDAY, tiny), None, 0.0005, {}))))
     assert "On-demand Advantage is cheaper, $0." in said

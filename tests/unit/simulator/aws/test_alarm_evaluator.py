@@ -1,4 +1,4 @@
-"""Alarm evaluation, against the tables and sentences of the CloudWatch User Guide and on published alarms."""
+"""Alarm evaluation, compared with the tables and sentences of the CloudWatch User Guide and on published alarms."""
 
 import json
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MEBIBYTE = 1024**2
 
 @dataclass
 class StoppedClock:
-    """A clock that shows what it is set to; alarms need no more."""
+    """A clock that shows the time that is set. Alarms need nothing else."""
 
     at: datetime = START
 
@@ -30,7 +30,7 @@ class StoppedClock:
 
 
 class World:
-    """Metrics, a clock and one alarm whose state follows its evaluations, from START on."""
+    """Metrics, a clock and one alarm whose state follows its evaluations, from START."""
 
     def __init__(self, alarm=None, **options):
         self.store = MetricStore(delay_seconds=0)
@@ -39,7 +39,7 @@ class World:
         self.alarm = alarm
 
     def minute(self, **values):
-        """Let a minute pass, in which the given metrics of the alarm's stream are reported, and evaluate."""
+        """Simulate a minute with the given metrics of the alarm's stream, and evaluate."""
         for name, value in values.items():
             stream = {"StreamName": stream_of(self.alarm)}
             self.store.put("AWS/Kinesis", name.replace("_", "."), stream, self.clock.at, sum=value)
@@ -86,7 +86,7 @@ def alarm_on_one_metric(**changes):
 
 
 def evaluated(points, **alarm):
-    """Evaluate datapoints written as in the guide, newest on the right: 0 is fine, X breaches, - is missing."""
+    """Evaluate datapoints in the guide's notation, newest on the right: 0 is fine, X breaches, - is missing."""
     world = World(alarm_on_one_metric(**alarm))
     period = timedelta(seconds=world.alarm["Period"])
     for age, point in enumerate(reversed(points.replace(" ", "")), 1):
@@ -119,8 +119,8 @@ OK, ALARM, INSUFFICIENT, RETAINED = "OK", "ALARM", "INSUFFICIENT_DATA", "retaine
         (2, "- - - - 0", (OK, OK, ALARM, OK)),
         (2, "- - - X -", (ALARM, RETAINED, ALARM, OK)),
         (2, "- - - X X", (ALARM, ALARM, ALARM, ALARM)),
-        # Not in the guide's tables. Of the last two it says that they are not an ALARM yet; its earlier tables, that
-        # the first of them is INSUFFICIENT_DATA or retained.
+        # Not in the guide's tables. The guide says of the last two that they are not an ALARM yet. Its earlier tables
+        # say of the first of them that it is INSUFFICIENT_DATA or retained.
         (3, "- - - - X", (INSUFFICIENT, RETAINED, ALARM, OK)),
         (3, "- - - X -", (INSUFFICIENT, RETAINED, ALARM, OK)),
     ],
@@ -215,7 +215,7 @@ def test_a_datapoint_that_was_not_there_yet_is_looked_at_again():
 
 
 def test_fill_sticks_when_the_most_recent_minute_never_has_data():
-    """The guide: FILL replaces that datapoint, and the alarm "can get stuck"; the way out is M out of N."""
+    """The guide: FILL replaces that datapoint, and the alarm "can get stuck"; M out of N prevents this."""
 
     def stuck(needed):
         alarm = recorded("scale_up", EvaluationPeriods=3, DatapointsToAlarm=needed, StateValue=OK)
@@ -318,7 +318,7 @@ def test_scale_down_needs_two_quiet_hours():
 
 
 def test_scale_down_of_a_stream_younger_than_the_window_is_already_an_alarm():
-    """Once its oldest datapoint is as old as the window, be it of one minute only: the premature alarm state."""
+    """When its oldest datapoint is as old as the window, also of a single minute: the premature alarm state."""
     world = World(recorded("scale_down"))
     changes = [world.minute(IncomingBytes=1, IncomingRecords=1) for _ in range(120)]
     assert [minute for minute, change in enumerate(changes, 1) if change] == [116]
@@ -398,7 +398,7 @@ def test_an_alarm_on_a_single_metric_is_evaluated_too():
     assert world.evaluate().new_state == ALARM
 
 
-# --- What the alarm says ---------------------------------------------------------------------------------------------
+# --- The reason ------------------------------------------------------------------------------------------------------
 
 
 def test_the_reason_reads_like_cloudwatchs():
@@ -488,7 +488,7 @@ def test_reason_and_reason_data_keep_within_cloudwatchs_limits():
     assert len(change.reason_data) <= 4000
 
 
-# --- What is refused -------------------------------------------------------------------------------------------------
+# --- Refusals --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -579,11 +579,11 @@ def test_an_expression_has_at_most_2048_characters():
         World(rewritten(usage=longest + " ")).evaluate()
 
 
-# --- Against an oracle -----------------------------------------------------------------------------------------------
+# --- Compared with a simple model ------------------------------------------------------------------------------------
 
 
 def oracle(points, needed, periods, treatment, old_state):
-    """Decide as the guide tells it, without any of the cleverness."""
+    """Decide as the guide describes, without any optimization."""
     newest_first = points[::-1][: periods + 2]
     newest_first += ["-"] * (periods + 2 - len(newest_first))
     real = [point for point in newest_first if point != "-"]
@@ -651,4 +651,4 @@ def test_a_datapoint_is_hardly_computed_twice_however_many_windows_it_is_in(monk
     for _ in range(120):
         world.minute(IncomingBytes=0.5 * 240 * MEBIBYTE, IncomingRecords=1000, WriteProvisionedThroughputExceeded=0)
 
-    assert len(computed) - before < 2 * 120  # what is kept is forgotten at times, lest it grow
+    assert len(computed) - before < 2 * 120  # the cache is cleared at times, to limit its size

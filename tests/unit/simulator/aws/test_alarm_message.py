@@ -1,4 +1,4 @@
-"""The message of an alarm, against messages that CloudWatch has published."""
+"""The message of an alarm, compared with messages that CloudWatch has published."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ def published(name):
 
 
 def capitalised(value):
-    """Turn a message's lower-case dimensions back into those of the API."""
+    """Convert a message's lower-case dimensions to those of the API."""
     if isinstance(value, list):
         return [capitalised(item) for item in value]
     if isinstance(value, dict):
@@ -36,7 +36,7 @@ def capitalised(value):
 
 
 def alarm_of(message, **changes):
-    """Return the alarm, as DescribeAlarms would, that the message is about."""
+    """Return the alarm of the message, in the form of DescribeAlarms."""
     alarm = {key: message[key] for key in ("AlarmName", "AlarmArn", "AlarmDescription")}
     alarm |= {"StateValue": message["OldStateValue"], "ActionsEnabled": True} | capitalised(message["Trigger"])
     for key in ("OKActions", "AlarmActions", "InsufficientDataActions"):
@@ -46,7 +46,7 @@ def alarm_of(message, **changes):
 
 
 def change_of(alarm, metric, value, *, evaluated_at):
-    """Let the alarm be evaluated, after a value was reported in the newest period."""
+    """Evaluate the alarm after a value was reported in the newest period."""
     store = MetricStore(delay_seconds=0)
     period = alarm.get("Period") or alarm["Metrics"][0]["MetricStat"]["Period"]
     minute = evaluated_at.replace(second=0, microsecond=0)
@@ -76,7 +76,7 @@ def test_the_message_of_a_math_alarm_is_the_published_one_with_newer_fields():
     for part in (simulated, simulated["Trigger"]):
         for key in newer | {"DatapointsToAlarm"}:
             part.pop(key, None)
-    # The one format that has changed since.
+    # The only format that has changed since then.
     message["Trigger"]["TreatMissingData"] = "ignore"
     assert simulated == message
 

@@ -1,4 +1,4 @@
-"""Metric math, against the tables and sentences of the CloudWatch User Guide."""
+"""Metric math, compared with the tables and sentences of the CloudWatch User Guide."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from simulator.aws.metric_math import UnsupportedExpressionError, compile_expres
 
 
 def result(expression, *, period=60, **metrics):
-    """Evaluate one expression; None stands for a missing datapoint, in the arguments and in the result."""
+    """Evaluate one expression. None is a missing datapoint, in the arguments and in the result."""
     length = max((len(values) for values in metrics.values()), default=1)
     series = {
         id_: {moment: value for moment, value in enumerate(values) if value is not None}

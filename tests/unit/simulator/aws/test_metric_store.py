@@ -1,4 +1,4 @@
-"""The metric store: what CloudWatch has of a metric, and what GetMetricData answers."""
+"""The metric store: the datapoints of a metric, and the answers of GetMetricData."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ def minutes(count):
 
 
 def store_of(*values, **options):
-    """Put one value a minute from START on; None leaves a minute out."""
+    """Put one value per minute, from START. None skips a minute."""
     store = MetricStore(**options)
     for minute, value in enumerate(values):
         if value is not None:
@@ -111,7 +111,7 @@ def test_minutes_may_arrive_in_any_order():
 def test_rewriting_what_was_answered_for_changes_the_revision():
     store = store_of(1, 2, 3)
     store.put(*INCOMING_BYTES, START, sum=1)
-    assert store.revision == 0  # nobody has looked yet
+    assert store.revision == 0  # nothing has read it yet
     store.aggregate(metric_key(*INCOMING_BYTES), "Sum", int(START.timestamp()), 180, store.horizon(START + minutes(4)))
     store.put(*INCOMING_BYTES, START + minutes(3), sum=4)
     assert store.revision == 0

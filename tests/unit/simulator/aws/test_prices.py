@@ -1,4 +1,4 @@
-"""What Kinesis charges."""
+"""The charges of Kinesis."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_fan_out_consumers_pay_for_every_shard_and_for_what_they_read():
 def test_the_second_to_the_seventh_day_of_retention_are_paid_by_the_shard_or_by_what_is_kept():
     a_week = Readers(shared=0, retention_hours=168)
     assert US_EAST_1.provisioned(100, 0, 0, a_week) == pytest.approx(3.5)
-    # A gigabyte an hour for a month, of which 144 are kept beyond the first day at any moment.
+    # A gigabyte an hour for a month, of which 144 are stored beyond the first day at any moment.
     month = HOURS_PER_MONTH * GIGABYTE
     kept = US_EAST_1.advantage.of(HOURS_PER_MONTH, month, a_week) - US_EAST_1.advantage.of(
         HOURS_PER_MONTH, month, Readers(0)

@@ -1,4 +1,4 @@
-"""Shards have ranges of hash keys: how traffic falls on them, and how they are split, merged and made even."""
+"""Shards have ranges of hash keys: the distribution of traffic, splits, merges, and reshards to equal ranges."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -33,7 +33,7 @@ def offer(stream, shards, minute=0):
 
 
 def ranges(stream, now=START):
-    """The open shards' bounds, as fractions of all hash keys."""
+    """Return the bounds of the open shards, as fractions of all hash keys."""
     return [(shard.first / HASH_KEYS, (shard.last + 1) / HASH_KEYS) for shard in stream.shards.open(now)]
 
 
@@ -90,7 +90,7 @@ def test_update_shard_count_makes_uneven_ranges_even_again():
     stream.update_shard_count(4, START + MINUTE)
     later = START + 60 * MINUTE
     assert ranges(stream, later) == [(0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1)]
-    assert ids(stream, later) == [2, 3, 4, 5]  # two of the ranges were there already
+    assert ids(stream, later) == [2, 3, 4, 5]  # two of the ranges existed already
 
 
 def test_a_shard_that_merges_in_a_reshard_is_the_child_of_both():
@@ -122,7 +122,7 @@ def test_whatever_is_done_the_open_shards_cover_every_hash_key_once(steps):
     assert len({shard.number for shard in stream.shards.open(now)}) == len(bounds)
 
 
-# --- What is refused -------------------------------------------------------------------------------------------------
+# --- Refusals --------------------------------------------------------------------------------------------------------
 
 
 def test_only_an_active_stream_is_split_or_merged():
@@ -206,7 +206,7 @@ def test_a_raised_quota_allows_more_calls_a_day():
 def test_even_keys_fill_wide_shards_first():
     stream = stream_of(2)
     split(stream, 0)
-    now = 1  # the shards are a quarter, a quarter and a half
+    now = 1  # the shards have a quarter, a quarter and a half
     assert offer(stream, 2, now).accepted_share == 1
     assert offer(stream, 3, now).accepted_share == pytest.approx((0.75 + 0.75 + 1) / 3)
 

@@ -30,7 +30,7 @@ def stream_of(shards, **options):
 
 
 def offer(stream, minute, *, shards=0.0, records=None):
-    """Send what fills so many shards by its bytes, and by its records if told."""
+    """Send traffic that fills this many shards by its bytes, or by its records."""
     by_bytes = shards * SHARD_BYTES_PER_MINUTE
     return stream.offer(START + minute * MINUTE, by_bytes, shards if records is None else records)
 
@@ -335,7 +335,7 @@ def test_a_stream_without_a_store_reports_nowhere():
 
 
 def ages(stream, store, minutes, *, shards=1.0):
-    """Let minutes pass and return the iterator age in minutes that is reported for each of them."""
+    """Simulate minutes. Return the reported iterator age in minutes for each of them."""
     seen = []
     for minute in minutes:
         offer(stream, minute, shards=shards)

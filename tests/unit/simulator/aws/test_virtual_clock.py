@@ -1,4 +1,4 @@
-"""The clock that everything in a simulation shares."""
+"""The clock of a simulation."""
 
 import time
 from datetime import UTC, datetime, timedelta, timezone

@@ -28,7 +28,7 @@ from simulator.traffic.generator import KINDS
 from tests.faults.effort import SOAK
 
 PICTURES = {"benchmark": False, "benchmark-held-out": True}
-"""The charts, and whether they show the held-out traces alone."""
+"""The charts, and whether they show only the held-out traces."""
 
 CELL = re.compile(r"^\*{0,2}\d+\.\d\d, (\d+\.\d{3}%|0)\*{0,2}$")
 
@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def benchmark(tmp_path_factory, folder):
-    """The given trace, and of each of two seeds the first traces, or all with FAULTS=soak."""
+    """The given trace, and the first traces of two seeds, or all of them with FAULTS=soak."""
     images = tmp_path_factory.mktemp("images")
     benchmark = Benchmark((1, 2), folder, 3, images, Console(quiet=True))
     if not SOAK:
@@ -68,7 +68,7 @@ def result(*outcomes: Outcome) -> Result:
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of every line of the tables of a section, headers included."""
+    """Return the cells of every line in a section's tables, including headers."""
     lines = [line for line in text.splitlines() if line.startswith("|") and not line.startswith("| ---")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
@@ -145,7 +145,7 @@ def test_every_section_is_written_and_names_every_policy_and_preset(benchmark):
 
 def test_every_trace_has_a_cost_and_a_throttled_share_under_every_policy(benchmark):
     cells = [cell for row in rows(SECTIONS["traces"](benchmark)) if row[0] != "trace" for cell in row[1:]]
-    means = 2  # of the given traces with the first seed's, and of the other seed's
+    means = 2  # one for the given traces with the first seed's, and one for the other seed's
     assert len(cells) == (len(benchmark.cases) + means) * len(benchmark.names(Kind.OURS, Kind.OTHER, Kind.NONE))
     assert all(CELL.match(cell) for cell in cells)
 
@@ -166,7 +166,7 @@ def test_the_charts_are_small_enough_for_a_page(benchmark):
 
 
 def rows_of_traces(text: str, *, held_out: bool) -> list[list[str]]:
-    """What is told of every trace, or of those that are held out: what the pictures are drawn from."""
+    """Return the rows of every trace, or of the held-out ones. The pictures are drawn from these."""
     groups = text.split("### ")[1:]
     chosen = [group for group in groups if not held_out or not group.startswith("Development")]
     return [row for group in chosen for row in rows(group) if row[0] not in ("trace", "**mean**")]
@@ -186,7 +186,7 @@ def test_the_committed_pictures_show_what_the_committed_page_tells():
 
 
 def test_the_committed_page_tells_what_the_default_does_today():
-    """Of one trace, which takes seconds: a change of what is decided shows there, and asks for `make benchmark`."""
+    """For one trace, which takes seconds: after a change of the decision, run `make benchmark`."""
     name, group = "nightly batch", "held out, seed 2"
     one = next(each for each in cases((2,), None) if each.name == name)
     told = next(part for part in committed("traces").split("### ") if part.lower().startswith(group))
@@ -241,9 +241,9 @@ def test_the_committed_page_has_a_place_for_every_section_and_every_policy_and_p
 
 
 def test_the_committed_presets_need_at_most_85_percent_of_every_other_policy_that_carries_its_traffic():
-    """The aim for the presets, over all traces; in a single group there may be none that throttles as little.
+    """The goal for the presets over all traces. In a single group, it may be that no preset throttles as little.
 
-    KENZAN as coded refuses a tenth of all.
+    KENZAN as coded throttles a tenth of the traffic.
     """
     for name, *groups, every in rows(committed("aims"))[1:]:
         if name != "KENZAN, as coded":
@@ -252,14 +252,14 @@ def test_the_committed_presets_need_at_most_85_percent_of_every_other_policy_tha
 
 
 def test_the_committed_defaults_are_within_twice_the_bound_where_days_repeat_without_surges():
-    """The aim for the defaults; where traffic surges it is not reached, and the page says so."""
+    """The goal for the defaults. The page says that they miss it where traffic surges."""
     calm = [row for row in rows(committed("daily"))[1:] if float(row[2]) < 1.5]
     assert len(calm) > len(KINDS)
     assert all(row[-1] == "✓" for row in calm), [row for row in calm if row[-1] != "✓"]
 
 
 PRESETS_AIMS = {"economical": (1.45, 0.08), "default": (1.60, 0.05), "cautious": (1.85, 0.03)}
-"""At most so many times the bound, at most so many percent throttled."""
+"""Maximum multiple of the bound, and maximum throttled percentage."""
 
 
 def test_the_committed_presets_reach_their_aims_on_traffic_that_nothing_was_chosen_by():

@@ -1,4 +1,4 @@
-"""What the demo makes of its replays: the summary, and whether it is satisfied."""
+"""The demo's summary of its replays, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a stream under this module's own decision over days, in the fast loop."""
+"""A stream under this module's own decision over days, in the fast loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simulator.deployment.presets import settings
 
 
 def noisy(demand):
-    """Minutes that differ by a per cent or so, as real ones do."""
+    """Return minutes with a noise of about one percent."""
     return demand * np.exp(np.random.default_rng(1).normal(0, 0.01, len(demand)))
 
 

@@ -1,4 +1,4 @@
-"""The clairvoyant bound against trying everything."""
+"""The clairvoyant bound, compared with an exhaustive search."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulator.comparison.bound import clairvoyant_shard_hours
 
 
 def try_everything(needed: list[int], changes_per_day: int, minutes_per_day: int) -> float:
-    """The least shard-minutes of all sequences of counts that the rules allow."""
+    """Return the fewest shard-minutes of all sequences of counts within the rules."""
     best = math.inf
     for counts in itertools.product(range(1, max(needed) + 1), repeat=len(needed)):
         if any(count < need for count, need in zip(counts, needed, strict=True)):

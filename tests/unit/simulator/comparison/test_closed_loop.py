@@ -1,4 +1,4 @@
-"""The closed loop against the models that it is a fast form of."""
+"""The closed loop, compared with the models that it simplifies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Clock:
 
 
 class Steps:
-    """Changes the shard count at given minutes, and keeps its alarms' literals as the function does."""
+    """Changes the shard count at given minutes, and updates its alarms' literals as the function does."""
 
     name = "steps"
 

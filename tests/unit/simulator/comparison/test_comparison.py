@@ -17,7 +17,7 @@ from simulator.traffic import Trace, Traffic
 
 _ON_DEMAND = OnDemandPrices(2.0, 3.0, 1.0, 1.0, 1.0, 0.0)
 ROUND = Prices("nowhere", "today", 1.0, 10.0, 1.0, 1.0, 1.0, _ON_DEMAND, _ON_DEMAND)
-"""A dollar for a shard-hour, and the like."""
+"""Prices with a dollar for a shard-hour."""
 
 
 def wave(days: int = 2) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What the systems before this one do, as their code and documents say."""
+"""The behavior of other autoscalers, as in their code and documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAY = MINUTES_PER_DAY
 
 
 def changes(policy, *stretches, shards=8):
-    """The changes under demands that each hold for so many minutes."""
+    """Return the changes under demands that each last for some minutes."""
     demand = np.concatenate([np.full(minutes, float(level)) for level, minutes in stretches])
     return ClosedLoop(demand, shards).run(policy).changes
 
@@ -82,5 +82,5 @@ def test_on_demand_throttles_what_is_more_than_double_the_peak_before_the_last_q
     demand = np.concatenate([np.full(60, 8.0), np.full(20, 20.0)])
     run = on_demand(demand, 8)
     assert run.shards[60] == pytest.approx(16)
-    assert run.shards[-1] == pytest.approx(32)  # double what it took while it throttled
+    assert run.shards[-1] == pytest.approx(32)  # double what it accepted while it throttled
     assert run.throttled_minutes_share == pytest.approx(15 / 80)

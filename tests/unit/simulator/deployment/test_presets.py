@@ -1,4 +1,4 @@
-"""The presets of the comparison are those that the docs recommend."""
+"""The presets of the comparison are those of the docs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Terraform and its providers are found, and what a working copy is."""
+"""The search for Terraform and its providers, and the content of a working copy."""
 
 from __future__ import annotations
 

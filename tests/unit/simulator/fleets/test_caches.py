@@ -1,4 +1,4 @@
-"""What a function caches stays with its execution environment, though a thousand of them share a process."""
+"""Each execution environment has its own caches, although a thousand of them share a process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def client(service: str) -> object:
 
 @pytest.fixture
 def code():
-    """Two modules that hold the same cached function, as one that imports it from the other does."""
+    """Two modules with the same cached function, because one imports it from the other."""
     clients, handler = ModuleType("clients"), ModuleType("handler")
     clients.client = handler.client = client
     handler.largest = lru_cache(maxsize=1)(max)

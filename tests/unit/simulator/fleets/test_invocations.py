@@ -1,4 +1,4 @@
-"""Lambda's rules for asynchronous invocations, kept in virtual time."""
+"""Lambda's rules for asynchronous invocations, in virtual time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 class Function:
-    """A function whose invocations take `seconds` and fail while `fails` says so; `began` has when each one did."""
+    """A function whose invocations take `seconds`, and fail while `fails` is true. `began` has their start times."""
 
     def __init__(self, timeline: SideBySide, **options) -> None:
         self.seconds = 0.0

@@ -1,4 +1,4 @@
-"""Token buckets, and what the calls of a fleet take at the least."""
+"""Token buckets, and the minimum time for the calls of a fleet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def admitted(bucket: TokenBucket, *, every: float, seconds: float) -> int:
-    """How many of the calls made at this pace are let through."""
+    """Return the number of admitted calls at this rate."""
     return sum(bucket.take(START + timedelta(seconds=n * every)) for n in range(round(seconds / every)))
 
 

@@ -1,4 +1,4 @@
-"""What splits bring, as docs/benchmarks.md has it."""
+"""The effect of splits, as in docs/benchmarks.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the autoscaler costs beside the shards: how it is counted, and that the pages quote what was measured."""
+"""The autoscaler's own cost: how it is counted, and that the pages quote the measured figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runner of uploaded functions: one process, kept apart as Lambda would."""
+"""The runner of uploaded functions, in one process, with the separation of Lambda's processes."""
 
 from __future__ import annotations
 

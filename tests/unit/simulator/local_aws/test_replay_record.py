@@ -18,7 +18,7 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 @pytest.fixture
 def replay():
-    """Two hours: 2 shards at first, then 4; 3 shards' worth of traffic all along."""
+    """Two hours with 2 shards, then 4, and constant traffic of 3 shards' worth."""
     return StreamReplay(
         "orders",
         [
@@ -52,7 +52,7 @@ def test_a_chart_is_drawn_in_the_format_that_its_name_says(replay, tmp_path, nam
 
 @pytest.fixture
 def month():
-    """Thirty days in which the number of shards goes up and down every two hours."""
+    """Thirty days in which the number of shards changes every two hours."""
     return StreamReplay(
         "orders",
         [

@@ -1,4 +1,4 @@
-"""How advice is judged, in the table of docs/benchmarks.md."""
+"""The evaluation of advice in the table of docs/benchmarks.md."""
 
 from __future__ import annotations
 

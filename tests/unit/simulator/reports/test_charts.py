@@ -1,4 +1,4 @@
-"""Charts: nothing is printed over something else, and colour is never the only difference."""
+"""Charts: texts do not overlap, and lines differ not only in color."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What provisioned and on-demand mode cost, as the pages say it."""
+"""The cost of provisioned and on-demand mode on the pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files as people have them: a day's wave of traffic, written in every way that was met."""
+"""Files of users: a day's wave of traffic in every known format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORD = 2048
 
 
 def wave(minute: float) -> float:
-    """Between 1 and 6 shards over the day."""
+    """Return demand between 1 and 6 shards over the day."""
     return round(1 + 5 * ((1 - math.cos(minute / DAY * math.tau)) / 2) ** 2, 3)
 
 
@@ -41,18 +41,18 @@ def table(
     separator: str = ",",
     end: str = "\n",
 ) -> str:
-    """A CSV file: its header, and a row for each minute."""
+    """Return a CSV file: its header, and a row for each minute."""
     lines = [header.replace(",", separator), *(separator.join(str(each) for each in row(minute)) for minute in minutes)]
     return end.join(lines) + end
 
 
 def values(stamp: Callable[[int], object] = iso, **form: object) -> str:
-    """`timestamp,value`, with the timestamps written as `stamp` does."""
+    """Return `timestamp,value` rows, with the timestamps in the format of `stamp`."""
     return table(lambda minute: (stamp(minute), wave(minute)), **form)
 
 
 def totals(period: int = 1, stamp: Callable[[int], object] = iso, **form: object) -> str:
-    """`timestamp,bytes,records`, the sums of each period of so many minutes."""
+    """Return `timestamp,bytes,records` rows, the sums of periods of some minutes."""
 
     def row(minute: int) -> tuple[object, ...]:
         volume = sum(round(wave(each) * SHARD) for each in range(minute, minute + period))
@@ -63,7 +63,7 @@ def totals(period: int = 1, stamp: Callable[[int], object] = iso, **form: object
 
 
 def result(label: str, numbers: dict[int, float], *, id_: str = "m1", **more: object) -> dict[str, object]:
-    """One of GetMetricData's results: numbers by the minute."""
+    """Return one of GetMetricData's results: numbers per minute."""
     stamps = [at(minute).isoformat() for minute in numbers]
     return {"Id": id_, "Label": label, "Timestamps": stamps, "Values": list(numbers.values()), **more}
 
@@ -73,7 +73,7 @@ def answer(*results: dict[str, object], **more: object) -> str:
 
 
 def both(numbers: dict[int, float], name: str = "", **more: object) -> tuple[dict[str, object], dict[str, object]]:
-    """Results of bytes and records, which are of 2 KiB."""
+    """Return results of bytes and records; a record has 2 KiB."""
     prefix = f"{name} " if name else ""
     records = {minute: value / RECORD for minute, value in numbers.items()}
     suffix = name.replace("-", "") or "it"

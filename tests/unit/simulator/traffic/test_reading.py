@@ -1,4 +1,4 @@
-"""Files that a trace is read from: in which forms, by which rules, and what is said of it."""
+"""Files with a trace: their formats, the rules, and the summary."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_totals_are_scaled_where_that_is_asked_for(tmp_path):
 
 @pytest.mark.parametrize("period", [5, 15, 60])
 def test_totals_of_longer_periods_are_spread_evenly_and_keep_their_sum_but_for_the_last(tmp_path, period):
-    """The last period may not have been over when the numbers were read: its first minute counts."""
+    """The last period may have been incomplete when the numbers were read, so its first minute counts."""
     found = read(tmp_path, totals(period))
     assert len(found.trace.minutes) == DAY - period + 1
     whole = sum(load.bytes for load in found.trace.minutes[:-1])

@@ -1,4 +1,4 @@
-"""Files that no trace can be read from: the line, what is wrong and the remedy, in a sentence, at once."""
+"""Files without a usable trace are refused at once, with a sentence about the line, the error and the remedy."""
 
 from __future__ import annotations
 

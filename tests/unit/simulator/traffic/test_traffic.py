@@ -1,4 +1,4 @@
-"""Traffic: what it takes, a generated day, the sample, and the command that gets it."""
+"""Traffic: its demand, a generated day, the sample, and the command that gets it from AWS."""
 
 from __future__ import annotations
 
