@@ -45,6 +45,7 @@ SHORT: dict[tuple[str, str], Callable[[], BaseResponse]] = {
     ("dynamodb", "PutItem"): DynamoHandler,
     ("dynamodb", "Query"): DynamoHandler,
     ("dynamodb", "TransactWriteItems"): DynamoHandler,
+    ("dynamodb", "UpdateItem"): DynamoHandler,
     ("kinesis", "DescribeStreamSummary"): KinesisResponse,
 }
 """The operations with a shortcut, by service, and the class of moto that answers them."""

@@ -31,6 +31,7 @@ NEVER = {
     "ConditionExpression": "attribute_exists(stream_name)",
 }
 ORDERS = {"KeyConditionExpression": "stream_name = :s", "ExpressionAttributeValues": {":s": {"S": "orders"}}}
+CHANGE = {"UpdateExpression": "SET message = :m", "ExpressionAttributeValues": {":m": {"S": "Written by hand."}}}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,7 @@ def requests(aws):
         "GetItem": [{**TABLE, "Key": key}, {**TABLE, "Key": {**key, "event_time": {"S": "never"}}}],
         "PutItem": [{**TABLE, "Item": item}],
         "TransactWriteItems": [{"TransactItems": [{"Put": {**TABLE, "Item": item}}]}],
+        "UpdateItem": [{**TABLE, "Key": key, **CHANGE}, {**TABLE, "Key": key, **CHANGE, "ReturnValues": "ALL_NEW"}],
         "Query": [
             {**TABLE, **ORDERS},
             {**TABLE, **ORDERS, "Limit": 1, "ScanIndexForward": False},
@@ -136,6 +138,8 @@ def _ruin(answer):
         ("dynamodb", "GetItem", {**TABLE, "Key": {"event_time": {"S": "x"}}}),
         ("dynamodb", "PutItem", {**TABLE, **NEVER}),
         ("dynamodb", "TransactWriteItems", {"TransactItems": [{"Put": {**TABLE, **NEVER}}]}),
+        ("dynamodb", "UpdateItem", {**TABLE, "Key": {"event_time": {"S": "x"}}, **CHANGE}),
+        ("dynamodb", "UpdateItem", {**TABLE, "Key": NEVER["Item"], **CHANGE, "ConditionExpression": "message = :m"}),
         ("cloudwatch", "SetAlarmState", {"AlarmName": "none", "StateValue": "OK", "StateReason": "by hand"}),
     ],
 )
