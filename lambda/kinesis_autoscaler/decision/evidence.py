@@ -92,9 +92,8 @@ def too_few_shards(
     stream that is scaled for it would otherwise try every count in between: so all of those count as too low.
     """
     counts = []
-    for minute in _between(telemetry.minutes, now - THROTTLE_MEMORY, now):
-        if not minute.throttles:
-            continue
+    throttled = [minute for minute in telemetry.minutes if minute.throttles]
+    for minute in _between(throttled, now - THROTTLE_MEMORY, now):
         load = minute.shards(with_reads=settings.scale_on_reads)
         if load * ABOUT_AS_HIGH <= demand:
             count = _count_at(history, minute.at, current)
