@@ -56,14 +56,17 @@ demo: $(SIMULATOR) ## Apply the simple example to a local AWS and replay a day o
 benchmark: $(SIMULATOR) ## Update the figures of docs/benchmarks.md, within minutes (TRACES=folder with more CSV files)
 	$(BIN)/python -m simulator benchmark $(if $(TRACES),--traces "$(TRACES)") $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
+# Tests start many processes, and each would compile what it imports.
+test soak: export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: test
 test: $(READY) kinesis-local browser ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak
 soak: $(READY) ## Search for faults with tens of thousands of examples, for hours
-	FAULTS=soak $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/faults \
-	  tests/unit/test_decision_properties.py tests/integration/test_evidence.py $(ARGS)
+	FAULTS=soak $(BIN)/python -m pytest --numprocesses auto --dist loadfile \
+	  $(or $(ARGS),$$(grep --recursive --files-with-matches --include='test_*.py' tests.faults.effort tests))
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and Terraform

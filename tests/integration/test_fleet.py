@@ -25,12 +25,12 @@ def drained() -> Drain:
 @pytest.fixture(scope="module")
 def given_up(tmp_path_factory) -> Drain:
     """A fleet whose function fails at the first refusal."""
-    return drain(STREAMS // 3, package=package_without_retries(tmp_path_factory.mktemp("package")))
+    return drain(STREAMS // 5, package=package_without_retries(tmp_path_factory.mktemp("package")))
 
 
 @pytest.fixture(scope="module")
 def swept() -> Sweep:
-    return sweep(150)
+    return sweep(100)
 
 
 def package_without_retries(folder: Path) -> Path:
@@ -80,11 +80,11 @@ class TestDrain:
 class TestSweep:
     def test_every_stream_is_reached_and_put_in_order(self, swept):
         assert swept.problems == []
-        assert (swept.resharded, swept.runs) == (3, 1)
+        assert (swept.resharded, swept.runs) == (2, 1)
         assert swept.seconds < swept.first, "what is due hourly is not done in every run"
 
     def test_it_takes_hardly_longer_than_the_quotas_demand(self, swept):
-        assert swept.least == pytest.approx(150 / 20)
+        assert swept.least == pytest.approx(100 / 20)
         assert swept.seconds <= 1.2 * swept.least
 
 
@@ -96,9 +96,9 @@ def test_both_are_told_in_a_table_and_in_words(drained, swept):
     assert first[1] == f"{swept.first:.0f} s"
     text = in_words(drained, swept)
     assert "ended by" not in text, "no invocation failed"
-    assert f"besides {drained.throttled:,} that were throttled" in text
+    assert f"another {drained.throttled:,} throttled calls" in text
     assert "Lost or wrong at the end: 0. Events in the dead-letter queue: 0." in text
-    assert "repaired the alarms of 3 streams" in text
+    assert "repaired the alarms of 2 streams" in text
 
 
 def test_one_scaling_calls_what_the_architecture_page_says():
