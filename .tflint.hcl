@@ -1,4 +1,4 @@
-# Static checks of Terraform code, run by `make lint` where tflint is found: https://github.com/terraform-linters/tflint
+# Static checks of Terraform code, run by `make lint` if tflint is installed: https://github.com/terraform-linters/tflint
 config {
   call_module_type = "local"
 }
@@ -14,7 +14,7 @@ plugin "aws" {
   source  = "github.com/terraform-linters/tflint-ruleset-aws"
 }
 
-# It asks every root for a variables.tf and an outputs.tf, and the roots that tests apply are a single file.
+# It requires a variables.tf and an outputs.tf in every root, but the tests' roots are single files.
 rule "terraform_standard_module_structure" {
   enabled = false
 }

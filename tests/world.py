@@ -140,9 +140,9 @@ class World:
         self._applied(name)
 
     def apply(self, name: str = "orders", *, planned_for: int | None = None, **settings: Any) -> None:
-        """`terraform apply` of a stream's module with settings changed, planned when it had so many shards.
+        """Apply a stream's module with changed settings, from a plan that was made with this number of shards.
 
-        What it manages it puts in order; alarms that were deleted it makes anew.
+        The apply restores everything that Terraform manages, and creates deleted alarms again.
         """
         self.settings[name] |= settings
         count = self.aws.streams.model(name).shard_count(self.now) if planned_for is None else planned_for

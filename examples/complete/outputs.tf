@@ -9,7 +9,7 @@ output "audit_table_name" {
 }
 
 output "notification_topic_arn" {
-  description = "ARN of the topic that is told what the autoscaler does."
+  description = "ARN of the topic that receives the autoscaler's notifications."
   value       = aws_sns_topic.notifications.arn
 }
 

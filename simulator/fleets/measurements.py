@@ -114,7 +114,7 @@ def sweep(streams: int, *, package: Path = PACKAGE, report: Callable[[str], None
     with fleet(streams, package=package) as f:
         cloudwatch, timeline, invocations = f.aws.client("cloudwatch"), f.invocations.timeline, f.invocations
         for alarm in f.alarms():
-            cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="Traffic is as ever.")
+            cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="Traffic is as usual.")
 
         def reconcile() -> float:
             began, answers = f.aws.clock.now(), invocations.answers

@@ -37,16 +37,16 @@ run "keyed_as_the_function_queries_it_expiring_and_recoverable" {
 
   assert {
     condition     = aws_dynamodb_table.audit.ttl[0].enabled && aws_dynamodb_table.audit.ttl[0].attribute_name == "expires_at"
-    error_message = "Records have to expire."
+    error_message = "Records must expire."
   }
 
   assert {
     condition     = aws_dynamodb_table.audit.point_in_time_recovery[0].enabled
-    error_message = "Records have to be recoverable."
+    error_message = "Records must be recoverable."
   }
 
   assert {
     condition     = aws_dynamodb_table.audit.billing_mode == "PAY_PER_REQUEST"
-    error_message = "A table that is hardly used has to cost hardly anything."
+    error_message = "A rarely used table must cost almost nothing."
   }
 }

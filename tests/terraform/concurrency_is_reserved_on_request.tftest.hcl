@@ -32,6 +32,6 @@ run "as_given" {
 
   assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == 10
-    error_message = "Concurrency has to be reserved as asked."
+    error_message = "The requested concurrency must be reserved."
   }
 }

@@ -65,11 +65,11 @@ run "disabled_creates_nothing" {
 
   assert {
     condition     = output.shard_count == null && output.scale_up_alarm_name == null && output.scale_up_alarm_arn == null && output.scale_down_alarm_name == null && output.scale_down_alarm_arn == null
-    error_message = "What does not exist is null in the outputs."
+    error_message = "Outputs of resources that do not exist are null."
   }
 
   assert {
     condition     = output.scaling_log_command != null
-    error_message = "What was scaled before is still on record."
+    error_message = "The records of earlier scalings stay in the audit table."
   }
 }

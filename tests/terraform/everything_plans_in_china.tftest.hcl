@@ -1,4 +1,4 @@
-# No ARN is written for one partition alone: here, the China regions.
+# Every ARN uses the current partition: here, that of the China regions.
 
 provider "aws" {
   region                      = "cn-north-1"
@@ -36,12 +36,12 @@ run "root" {
         data.aws_iam_policy_document.schedule_trust.json,
       ] : !strcontains(policy, "arn:aws:")
     ])
-    error_message = "An ARN of another partition is an ARN of nothing."
+    error_message = "ARNs must be of this partition."
   }
 
   assert {
     condition     = strcontains(data.aws_iam_policy_document.topic.json, "arn:aws-cn:cloudwatch:cn-north-1:123456789012:alarm:kinesis-autoscaler/*") && strcontains(data.aws_iam_policy_document.function.json, "arn:aws-cn:cloudwatch:cn-north-1:123456789012:alarm:*")
-    error_message = "Alarms are those of this partition and region."
+    error_message = "Alarm ARNs must be of this partition and region."
   }
 }
 
@@ -50,7 +50,7 @@ run "root_by_default" {
 
   assert {
     condition     = strcontains(data.aws_iam_policy_document.function.json, "arn:aws-cn:kinesis:cn-north-1:123456789012:stream/*") && !strcontains(data.aws_iam_policy_document.function.json, "arn:aws:")
-    error_message = "By default the streams are those of this partition and region."
+    error_message = "By default the stream ARNs must be of this partition and region."
   }
 }
 

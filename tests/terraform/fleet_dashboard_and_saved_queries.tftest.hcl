@@ -1,5 +1,5 @@
-# `dashboard_enabled` and `shard_hour_price` of the root module, and the saved queries. That the dashboard's metrics exist and
-# its expressions compute is tested where there are metrics: tests/integration/test_monitoring.py.
+# `dashboard_enabled` and `shard_hour_price` of the root module, and the saved queries. tests/integration/test_monitoring.py tests
+# that the dashboard's metrics exist and its expressions can be computed.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -20,17 +20,17 @@ run "on_by_default" {
 
   assert {
     condition     = one(aws_cloudwatch_dashboard.this[*].dashboard_name) == "kinesis-autoscaler" && output.dashboard_name == "kinesis-autoscaler"
-    error_message = "The fleet has to have a dashboard of the autoscaler's name."
+    error_message = "The fleet must have a dashboard with the autoscaler's name."
   }
 
   assert {
     condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : try(widget.properties.region, "eu-west-1") == "eu-west-1"])
-    error_message = "What is shown is of this region."
+    error_message = "The dashboard must show this region."
   }
 
   assert {
     condition     = !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "https://")
-    error_message = "Links have to be relative: consoles of other partitions have other addresses."
+    error_message = "Links must be relative, because consoles of other partitions have other addresses."
   }
 }
 
@@ -43,12 +43,12 @@ run "off_on_request" {
 
   assert {
     condition     = length(aws_cloudwatch_dashboard.this) == 0 && output.dashboard_name == null
-    error_message = "A dashboard costs money: off has to be off."
+    error_message = "A dashboard costs money, so there must be none when it is disabled."
   }
 
   assert {
     condition     = length(aws_cloudwatch_query_definition.this) == 4
-    error_message = "Saved queries cost nothing, and stay."
+    error_message = "Saved queries cost nothing and must stay."
   }
 }
 
@@ -61,7 +61,7 @@ run "cost_is_estimated_with_the_price_given" {
 
   assert {
     condition     = strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "shards * PERIOD(shards) / 3600 * 0.0165") && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "shards * 24 * 0.0165") && !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "0.015")
-    error_message = "Every figure has to use the price of the region."
+    error_message = "Every figure must use the given price."
   }
 }
 
@@ -84,11 +84,11 @@ run "two_autoscalers_tell_their_own" {
 
   assert {
     condition     = strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "billing-autoscaler") && !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "kinesis-autoscaler")
-    error_message = "A dashboard shows its own autoscaler."
+    error_message = "A dashboard must show its own autoscaler."
   }
 
   assert {
     condition     = alltrue([for name, query in aws_cloudwatch_query_definition.this : query.name == "billing-autoscaler/${name}" && query.log_group_names == tolist(["/aws/lambda/billing-autoscaler"])])
-    error_message = "Queries search their own autoscaler's log."
+    error_message = "Queries must search their own autoscaler's log."
   }
 }

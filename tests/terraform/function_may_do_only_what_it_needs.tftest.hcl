@@ -1,4 +1,4 @@
-# What the function's role allows, to the letter, and what each input adds to it.
+# The exact permissions of the function's role, and those that each input adds.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -58,17 +58,17 @@ run "by_default" {
         resources = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/kinesis-autoscaler:log-stream:*"]
       }
     })
-    error_message = "The function may do this, and no more."
+    error_message = "The function must have exactly these permissions."
   }
 
   assert {
     condition     = alltrue([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement.Effect == "Allow" && !contains(keys(statement), "Condition")])
-    error_message = "Every statement allows, and no condition changes what it means."
+    error_message = "Every statement must have the effect Allow and no condition."
   }
 
   assert {
     condition     = jsonencode(jsondecode(aws_iam_role_policy.function.policy)) == jsonencode(jsondecode(data.aws_iam_policy_document.function.json))
-    error_message = "The role has to have this policy."
+    error_message = "The role must have this policy."
   }
 
   assert {
@@ -83,17 +83,17 @@ run "by_default" {
 
   assert {
     condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]) == 0
-    error_message = "Without consumers the function has no business with other functions."
+    error_message = "Without consumers the function must have no permissions for other functions."
   }
 
   assert {
     condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]) == 0
-    error_message = "Without a key the function has no business with KMS."
+    error_message = "Without a key the function must have no permissions for KMS."
   }
 
   assert {
     condition     = aws_iam_role.function.permissions_boundary == null && aws_iam_role.schedule.permissions_boundary == null
-    error_message = "Neither role is bounded unless it is asked for."
+    error_message = "By default, neither role has a permissions boundary."
   }
 }
 
@@ -119,17 +119,17 @@ run "with_everything_on" {
 
   assert {
     condition     = one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SplitShards"]).Action == "kinesis:SplitShard" && one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SplitShards"]).Resource == one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "ScaleStreams"]).Resource
-    error_message = "The function has to be able to split the shards of these streams, and of no others."
+    error_message = "The function must be able to split the shards of these streams, and of no others."
   }
 
   assert {
     condition     = one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]).Action == "sns:Publish" && one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]).Resource == var.notification_topic_arn
-    error_message = "The function has to be able to notify, on that topic alone."
+    error_message = "The function must be able to notify, on that topic alone."
   }
 
   assert {
     condition     = sort(one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]).Action) == tolist(["lambda:GetFunctionConcurrency", "lambda:PutFunctionConcurrency"])
-    error_message = "The function has to be able to set, and read, the consumer's concurrency."
+    error_message = "The function must be able to set, and read, the consumer's concurrency."
   }
 
   assert {
@@ -139,11 +139,11 @@ run "with_everything_on" {
 
   assert {
     condition     = sort(one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]).Action) == tolist(["kms:Decrypt", "kms:GenerateDataKey"]) && one([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]).Resource == var.kms_key_arn
-    error_message = "The function has to be able to use the key, and no other."
+    error_message = "The function must be able to use the key, and no other."
   }
 
   assert {
     condition     = aws_iam_role.function.permissions_boundary == var.permissions_boundary_arn && aws_iam_role.schedule.permissions_boundary == var.permissions_boundary_arn
-    error_message = "The boundary has to bound both roles."
+    error_message = "Both roles must have the permissions boundary."
   }
 }

@@ -24,7 +24,7 @@ run "none_on_request" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.health) == 0 && length(output.health_alarm_arns) == 0
-    error_message = "There may be no health alarms."
+    error_message = "There must be no health alarms."
   }
 
   assert {
@@ -38,7 +38,7 @@ run "by_default_they_are_there_and_tell_nobody" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.health) == 7 && alltrue([for alarm in aws_cloudwatch_metric_alarm.health : length(coalesce(alarm.alarm_actions, toset([]))) == 0])
-    error_message = "The dashboard shows how the autoscaler is, also where nobody is told."
+    error_message = "The dashboard must show the health alarms even if they notify nobody."
   }
 }
 
@@ -55,27 +55,27 @@ run "people_are_told_of_each" {
       for name in ["at-maximum", "dead-letters", "failures", "function-errors", "function-throttles", "no-reconcile", "quota-exhausted"] :
       "kinesis-autoscaler-health-${name}"
     ])
-    error_message = "Every way to be unwell has to have its alarm."
+    error_message = "Every kind of failure must have its alarm."
   }
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.health : alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"]) && alarm.ok_actions == alarm.alarm_actions])
-    error_message = "People have to hear of the beginning and of the end."
+    error_message = "People must be notified when an alarm starts and ends."
   }
 
   assert {
     condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.health : endswith(alarm.alarm_description, "docs/operations.md#${name}")])
-    error_message = "An alarm has to say where its runbook is."
+    error_message = "An alarm must name its section of the runbook."
   }
 
   assert {
     condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.health : alarm.treat_missing_data == (name == "no-reconcile" ? "breaching" : "notBreaching")])
-    error_message = "Silence is alarming in one of them only."
+    error_message = "Missing data must be breaching in one alarm only."
   }
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.health : alarm.tags == tomap({ Team = "streams" })])
-    error_message = "Alarms have to bear the caller's tags."
+    error_message = "Alarms must have the caller's tags."
   }
 
   assert {
@@ -84,7 +84,7 @@ run "people_are_told_of_each" {
       ])) == sort([
       for alarm in aws_cloudwatch_metric_alarm.health : "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:${alarm.alarm_name}"
     ])
-    error_message = "The dashboard has to show these very alarms."
+    error_message = "The dashboard must show exactly these alarms."
   }
 }
 
@@ -100,7 +100,7 @@ run "an_incident_is_not_opened_for_a_recovery" {
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.health : length(alarm.alarm_actions) == 2 && alarm.ok_actions == toset(["arn:aws:sns:eu-west-1:123456789012:on-call"])])
-    error_message = "Of a recovery topics are told, nothing else."
+    error_message = "Only topics must be notified of a recovery."
   }
 }
 
@@ -114,12 +114,12 @@ run "a_rare_reconcile_is_waited_for" {
 
   assert {
     condition     = one([for query in aws_cloudwatch_metric_alarm.health["no-reconcile"].metric_query : query.metric[0].period if query.id == "reported"]) == 1200 && aws_cloudwatch_metric_alarm.health["no-reconcile"].evaluation_periods == 3
-    error_message = "A period has to be long enough for a reconcile."
+    error_message = "A period must be long enough for a reconcile."
   }
 
   assert {
     condition     = strcontains(aws_cloudwatch_metric_alarm.health["no-reconcile"].alarm_description, "for 60 minutes")
-    error_message = "The description has to tell how long that is."
+    error_message = "The description must contain this duration."
   }
 }
 

@@ -1,4 +1,4 @@
-# The rules for the inputs of the root module: values on the edge pass, a value beyond it is refused, and nothing else is.
+# The rules for the inputs of the root module: values at the limits pass, and only values beyond them are refused.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -30,7 +30,7 @@ run "accepts_the_least" {
 
   assert {
     condition     = aws_lambda_function.this.function_name == var.name
-    error_message = "Valid inputs have to make a function."
+    error_message = "Valid inputs must create a function."
   }
 }
 
@@ -53,7 +53,7 @@ run "accepts_the_most" {
 
   assert {
     condition     = aws_lambda_function.this.function_name == var.name
-    error_message = "Valid inputs have to make a function."
+    error_message = "Valid inputs must create a function."
   }
 }
 
@@ -67,7 +67,7 @@ run "accepts_logs_for_ever" {
 
   assert {
     condition     = aws_lambda_function.this.function_name == var.name
-    error_message = "Valid inputs have to make a function."
+    error_message = "Valid inputs must create a function."
   }
 }
 
@@ -161,7 +161,7 @@ run "accepts_topics_and_keys_of_other_accounts" {
 
   assert {
     condition     = aws_lambda_function.this.function_name == var.name
-    error_message = "Valid inputs have to make a function."
+    error_message = "Valid inputs must create a function."
   }
 }
 

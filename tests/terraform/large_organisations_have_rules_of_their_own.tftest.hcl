@@ -1,4 +1,4 @@
-# What the rules of large organisations ask for, and what it changes; the defaults need none of it.
+# Inputs for the rules of large organisations, and their effects. The defaults do not use them.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -45,22 +45,22 @@ run "all_of_it" {
 
   assert {
     condition     = aws_lambda_function.this.architectures == tolist(["x86_64"])
-    error_message = "The function has to run on this processor."
+    error_message = "The function must run on this processor."
   }
 
   assert {
     condition     = one(aws_lambda_function.this.vpc_config).subnet_ids == toset(["subnet-0123456789abcdef0"]) && one(aws_lambda_function.this.vpc_config).security_group_ids == toset(["sg-0123456789abcdef0"])
-    error_message = "The function has to be in this VPC."
+    error_message = "The function must be in this VPC."
   }
 
   assert {
     condition     = aws_iam_role.function.path == "/platform/streams/" && aws_iam_role.schedule.path == "/platform/streams/"
-    error_message = "Both roles have to have this path."
+    error_message = "Both roles must have this path."
   }
 
   assert {
     condition     = aws_dynamodb_table.audit.deletion_protection_enabled
-    error_message = "The table has to be protected."
+    error_message = "The table must be protected."
   }
 
   # As in AWS's own policy for it, AWSLambdaVPCAccessExecutionRole.

@@ -23,27 +23,27 @@ run "with_a_key" {
 
   assert {
     condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
-    error_message = "The key has to encrypt the topic."
+    error_message = "The key must encrypt the topic."
   }
 
   assert {
     condition     = one(aws_dynamodb_table.audit.server_side_encryption).enabled && one(aws_dynamodb_table.audit.server_side_encryption).kms_key_arn == var.kms_key_arn
-    error_message = "The key has to encrypt the audit table."
+    error_message = "The key must encrypt the audit table."
   }
 
   assert {
     condition     = aws_sqs_queue.dead_letter.kms_master_key_id == var.kms_key_arn
-    error_message = "The key has to encrypt the dead-letter queue."
+    error_message = "The key must encrypt the dead-letter queue."
   }
 
   assert {
     condition     = aws_cloudwatch_log_group.function.kms_key_id == var.kms_key_arn
-    error_message = "The key has to encrypt the logs."
+    error_message = "The key must encrypt the logs."
   }
 
   assert {
     condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn
-    error_message = "The key has to encrypt the function's environment."
+    error_message = "The key must encrypt the function's environment."
   }
 }
 
@@ -52,16 +52,16 @@ run "without_a_key" {
 
   assert {
     condition     = aws_sns_topic.this.kms_master_key_id == null
-    error_message = "AWS has no key that alarms could publish to a topic with."
+    error_message = "The topic must be unencrypted, because alarms cannot use an AWS managed key."
   }
 
   assert {
     condition     = aws_sqs_queue.dead_letter.sqs_managed_sse_enabled && aws_sqs_queue.dead_letter.kms_master_key_id == null
-    error_message = "SQS has to use keys of its own."
+    error_message = "SQS must use its own keys."
   }
 
   assert {
     condition     = aws_cloudwatch_log_group.function.kms_key_id == null && aws_lambda_function.this.kms_key_arn == null
-    error_message = "Logs and environment have to be encrypted by their services."
+    error_message = "Logs and environment must be encrypted by their services."
   }
 }

@@ -1,5 +1,5 @@
-# Which part refers to which: applied, since a plan does not know the ARNs yet, and to a mock, since there is no AWS. That the
-# policies are real is for the other files to see.
+# The references between the resources. They are applied, because a plan does not know the ARNs, and to a mock, because there is no
+# AWS. The other files test the real policies.
 
 mock_provider "aws" {
   source = "./tests/terraform/mocks"
@@ -8,37 +8,37 @@ mock_provider "aws" {
 run "every_part_refers_to_the_right_one" {
   assert {
     condition     = aws_sns_topic_subscription.function.protocol == "lambda" && aws_sns_topic_subscription.function.topic_arn == aws_sns_topic.this.arn && aws_sns_topic_subscription.function.endpoint == aws_lambda_function.this.arn
-    error_message = "The topic has to invoke the function."
+    error_message = "The topic must invoke the function."
   }
 
   assert {
     condition     = aws_lambda_permission.topic.function_name == aws_lambda_function.this.function_name && aws_lambda_permission.topic.principal == "sns.amazonaws.com" && aws_lambda_permission.topic.source_arn == aws_sns_topic.this.arn
-    error_message = "Of all topics, this one may invoke the function."
+    error_message = "Only this topic may invoke the function."
   }
 
   assert {
     condition     = aws_sns_topic_policy.this.arn == aws_sns_topic.this.arn
-    error_message = "The topic has to have its policy."
+    error_message = "The topic must have its policy."
   }
 
   assert {
     condition     = aws_scheduler_schedule.reconcile.target[0].arn == aws_lambda_function.this.arn && aws_scheduler_schedule.reconcile.target[0].role_arn == aws_iam_role.schedule.arn
-    error_message = "The schedule has to invoke the function, with its own role."
+    error_message = "The schedule must invoke the function, with its own role."
   }
 
   assert {
     condition     = aws_lambda_function.this.role == aws_iam_role.function.arn
-    error_message = "The function has to have its role."
+    error_message = "The function must have its role."
   }
 
   assert {
     condition     = aws_lambda_function_event_invoke_config.this.function_name == aws_lambda_function.this.function_name && aws_lambda_function_event_invoke_config.this.destination_config[0].on_failure[0].destination == aws_sqs_queue.dead_letter.arn
-    error_message = "What the function fails on has to go to the dead-letter queue."
+    error_message = "Failed events must go to the dead-letter queue."
   }
 
   assert {
     condition     = length(aws_dynamodb_table.audit.server_side_encryption) == 0
-    error_message = "Without a key of the caller's, DynamoDB has to use the one that AWS owns, at no cost."
+    error_message = "Without the caller's key, DynamoDB must use the key that AWS owns, at no cost."
   }
 
   assert {
@@ -63,7 +63,7 @@ run "every_part_refers_to_the_right_one" {
       aws_cloudwatch_log_group.function.name,
       "kinesis-autoscaler",
     ]
-    error_message = "Each output has to be what its name says."
+    error_message = "Each output must have the value that its name says."
   }
 }
 

@@ -1,4 +1,4 @@
-# That the command prints what it should is tested where there is a table to query: here, what it asks for.
+# The parameters of the command. Its output is tested with a real table: tests/lives/test_scalings.py.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -38,28 +38,28 @@ run "command_names_the_stream_the_table_and_the_region" {
 
   assert {
     condition     = startswith(output.scaling_log_command, "aws dynamodb query --region eu-west-1 --table-name kinesis-autoscaler-audit ")
-    error_message = "The command has to work whatever the shell's default region is."
+    error_message = "The command must work with any default region of the shell."
   }
 
   assert {
     condition     = strcontains(output.scaling_log_command, " --expression-attribute-values \":stream={S=orders}\" ")
-    error_message = "The command has to ask for this stream."
+    error_message = "The command must query this stream."
   }
 
   assert {
     condition = alltrue([
       for column in ["first seen", "last seen", "times", "status", "reason", "shards", "message"] : strcontains(output.scaling_log_command, "'${column}'")
     ])
-    error_message = "The log has to have these columns."
+    error_message = "The log must have these columns."
   }
 
   assert {
     condition     = length(regexall("[\n$`!\\\\]", output.scaling_log_command)) == 0 && length(regexall("\"", output.scaling_log_command)) % 2 == 0
-    error_message = "Nothing in the command's double quotes may be something that a shell replaces."
+    error_message = "The command's double quotes must contain nothing that a shell replaces."
   }
 
   assert {
     condition     = !strcontains(output.scaling_log_command, "\n")
-    error_message = "The command has to fit one line, to be pasted."
+    error_message = "The command must be a single line that can be pasted."
   }
 }

@@ -1,4 +1,4 @@
-# The schedule on which the function repairs what was interrupted.
+# The schedule on which the function reconciles.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -20,22 +20,22 @@ run "every_five_minutes_by_a_role_that_can_do_nothing_else" {
 
   assert {
     condition     = aws_scheduler_schedule.reconcile.schedule_expression == "rate(5 minutes)"
-    error_message = "The function has to reconcile every five minutes."
+    error_message = "The function must reconcile every five minutes."
   }
 
   assert {
     condition     = aws_scheduler_schedule.reconcile.flexible_time_window[0].mode == "OFF"
-    error_message = "A reconciliation must not be put off."
+    error_message = "A reconciliation must not be delayed."
   }
 
   assert {
     condition     = jsondecode(aws_scheduler_schedule.reconcile.target[0].input) == { action = "reconcile" }
-    error_message = "The schedule has to ask the function to reconcile."
+    error_message = "The schedule must send the reconcile event."
   }
 
   assert {
     condition     = aws_scheduler_schedule.reconcile.target[0].retry_policy[0].maximum_event_age_in_seconds == 300
-    error_message = "A reconciliation is worth nothing once the next one is due."
+    error_message = "A failed invocation must not be retried after the next one is due."
   }
 
   assert {
@@ -50,7 +50,7 @@ run "every_five_minutes_by_a_role_that_can_do_nothing_else" {
         resources = ["arn:aws:lambda:eu-west-1:123456789012:function:kinesis-autoscaler"]
       }
     })
-    error_message = "The schedule's role has to allow one thing."
+    error_message = "The schedule's role must have exactly one permission."
   }
 
   assert {
@@ -69,7 +69,7 @@ run "every_five_minutes_by_a_role_that_can_do_nothing_else" {
 
   assert {
     condition     = aws_scheduler_schedule.reconcile.group_name == "kinesis-autoscaler" && jsonencode(jsondecode(aws_iam_role_policy.schedule.policy)) == jsonencode(jsondecode(data.aws_iam_policy_document.schedule.json))
-    error_message = "The schedule has to be in that group, and the role has to have this policy."
+    error_message = "The schedule must be in that group, and the role must have this policy."
   }
 }
 
@@ -82,6 +82,6 @@ run "every_minute_is_singular" {
 
   assert {
     condition     = aws_scheduler_schedule.reconcile.schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.reconcile.target[0].retry_policy[0].maximum_event_age_in_seconds == 60
-    error_message = "EventBridge Scheduler knows no rate of 1 minutes."
+    error_message = "EventBridge Scheduler requires the singular: rate(1 minute)."
   }
 }

@@ -1,4 +1,4 @@
-# How the pair of alarms is named, whom it notifies and when.
+# The names of the two alarms, their actions and their thresholds.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -43,12 +43,12 @@ run "each_alarm_has_one_name_and_one_action" {
 
   assert {
     condition     = output.scale_up_alarm_name == aws_cloudwatch_metric_alarm.scale_up[0].alarm_name && output.scale_down_alarm_name == aws_cloudwatch_metric_alarm.scale_down[0].alarm_name
-    error_message = "The outputs have to name the alarms."
+    error_message = "The outputs must name the alarms."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_up[0].alarm_actions == toset([var.autoscaler.topic_arn]) && aws_cloudwatch_metric_alarm.scale_down[0].alarm_actions == toset([var.autoscaler.topic_arn])
-    error_message = "Both alarms have to notify the autoscaler's topic."
+    error_message = "Both alarms must notify the autoscaler's topic."
   }
 
   assert {
@@ -56,7 +56,7 @@ run "each_alarm_has_one_name_and_one_action" {
       for alarm in [aws_cloudwatch_metric_alarm.scale_up[0], aws_cloudwatch_metric_alarm.scale_down[0]] :
       length(coalesce(alarm.ok_actions, [])) == 0 && length(coalesce(alarm.insufficient_data_actions, [])) == 0 && alarm.actions_enabled
     ])
-    error_message = "Only the state ALARM notifies, and it does."
+    error_message = "Only the state ALARM must notify."
   }
 
   assert {
@@ -81,22 +81,22 @@ run "windows_are_as_given" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_up[0].threshold == 0.8 && aws_cloudwatch_metric_alarm.scale_up[0].evaluation_periods == 10 && aws_cloudwatch_metric_alarm.scale_up[0].datapoints_to_alarm == 4
-    error_message = "The scale-up alarm has to take its numbers from scale_up."
+    error_message = "The scale-up alarm must take its numbers from scale_up."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_down[0].threshold == 0.25 && aws_cloudwatch_metric_alarm.scale_down[0].evaluation_periods == 168 && aws_cloudwatch_metric_alarm.scale_down[0].datapoints_to_alarm == 160
-    error_message = "The scale-down alarm has to take its numbers from scale_down."
+    error_message = "The scale-down alarm must take its numbers from scale_down."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_up[0].alarm_description == "Scales the Kinesis stream orders up when it uses at least 80% of its capacity in 4 of 10 periods of 120 seconds. The autoscaler updates the number in shardCount."
-    error_message = "The description of the scale-up alarm has to say when it fires."
+    error_message = "The description of the scale-up alarm must say when it fires."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_down[0].alarm_description == "Scales the Kinesis stream orders down when it uses less than 25% of its capacity in 160 of 168 periods of 3600 seconds. The autoscaler updates the number in shardCount."
-    error_message = "The description of the scale-down alarm has to say when it fires."
+    error_message = "The description of the scale-down alarm must say when it fires."
   }
 }
 
@@ -114,11 +114,11 @@ run "what_is_left_out_takes_its_default" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_up[0].threshold == 0.95 && aws_cloudwatch_metric_alarm.scale_up[0].evaluation_periods == 1 && aws_cloudwatch_metric_alarm.scale_up[0].datapoints_to_alarm == 1
-    error_message = "What scale_up leaves out has to take its default."
+    error_message = "Omitted attributes of scale_up must have their defaults."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_down[0].threshold == 0.4 && aws_cloudwatch_metric_alarm.scale_down[0].evaluation_periods == 12 && aws_cloudwatch_metric_alarm.scale_down[0].datapoints_to_alarm == 12
-    error_message = "A scale_down of null has to take every default."
+    error_message = "With scale_down = null, every attribute must have its default."
   }
 }

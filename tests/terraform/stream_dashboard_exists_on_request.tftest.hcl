@@ -1,5 +1,5 @@
-# `dashboard_enabled` of modules/stream. That its metrics exist and its expressions compute what the alarms compute is tested
-# where there are metrics: tests/integration/test_monitoring.py.
+# `dashboard_enabled` of modules/stream. tests/integration/test_monitoring.py tests that its metrics exist and that its expressions
+# compute the same as the alarms.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -20,7 +20,7 @@ override_data {
   }
 }
 
-# What the dashboard names and only AWS knows.
+# Values in the dashboard that only AWS knows.
 override_resource {
   target          = aws_cloudwatch_metric_alarm.scale_up
   values          = { arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler/orders/scale-up" }
@@ -52,7 +52,7 @@ run "none_by_default" {
 
   assert {
     condition     = length(aws_cloudwatch_dashboard.this) == 0 && output.dashboard_name == null
-    error_message = "A dashboard costs as much as the alarms of several streams: only who asks for it gets it."
+    error_message = "A dashboard costs as much as the alarms of several streams, so it must be disabled by default."
   }
 }
 
@@ -74,7 +74,7 @@ run "one_on_request" {
 
   assert {
     condition     = !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "\"expression\":\"3\"")
-    error_message = "The shard count must not be in the dashboard, or every scaling would leave something to plan."
+    error_message = "The dashboard must not contain the shard count. Otherwise a plan would show changes after every scaling."
   }
 
   assert {
@@ -97,12 +97,12 @@ run "consumers_have_a_graph_each" {
 
   assert {
     condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget.properties.title if startswith(try(widget.properties.title, ""), "Consumer ")] == ["Consumer archive", "Consumer audit", "Consumer billing", "Consumer search"]
-    error_message = "Every consumer has to be shown."
+    error_message = "Every consumer must be shown."
   }
 
   assert {
     condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : "${widget.x} ${widget.y}" if startswith(try(widget.properties.title, ""), "Consumer ")] == ["0 27", "8 27", "16 27", "0 33"]
-    error_message = "Three fit in a row."
+    error_message = "A row must have three graphs."
   }
 }
 
@@ -123,7 +123,7 @@ run "thresholds_are_drawn" {
 
   assert {
     condition     = sort(flatten([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : [for line in try(widget.properties.annotations.horizontal, []) : tostring(line.value)]])) == tolist(["0.25", "0.8", "12"])
-    error_message = "What decides has to be on the graph that it decides by."
+    error_message = "Every threshold must be drawn on its graph."
   }
 }
 
@@ -141,7 +141,7 @@ run "consumers_that_do_not_count_have_no_limit" {
 
   assert {
     condition     = one([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : widget.properties.annotations.horizontal if try(widget.properties.title, "") == "Iterator age in minutes"]) == []
-    error_message = "Where no limit holds, none may be drawn."
+    error_message = "Without a limit, none must be drawn."
   }
 }
 
@@ -177,7 +177,7 @@ run "streams_whose_names_differ_in_a_period_have_dashboards_of_their_own" {
 
   assert {
     condition     = startswith(output.dashboard_name, "kinesis-autoscaler-prod_orders_v2-") && output.dashboard_name != run.a_stream_with_periods_in_its_name_has_one_too.dashboard_name
-    error_message = "The name of a dashboard may not be that of another stream's."
+    error_message = "Dashboards of different streams must have different names."
   }
 }
 
@@ -195,6 +195,6 @@ run "none_where_the_stream_is_not_scaled" {
 
   assert {
     condition     = length(aws_cloudwatch_dashboard.this) == 0
-    error_message = "What is not scaled has nothing to show."
+    error_message = "A stream that is not scaled must have no dashboard."
   }
 }

@@ -1,6 +1,5 @@
-# The rules for the inputs of modules/stream, but for those of its windows (stream_windows_are_checked.tftest.hcl): values on the
-# edge pass, a value beyond it is refused, and nothing else is. Where one run refuses several inputs, their rules do not depend
-# on each other.
+# The rules for the inputs of modules/stream, except those of its windows (stream_windows_are_checked.tftest.hcl): values at the
+# limits pass, and only values beyond them are refused. If one run refuses several inputs, their rules do not depend on each other.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -56,7 +55,7 @@ run "accepts_the_least" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1
-    error_message = "Valid settings have to make a pair of alarms."
+    error_message = "Valid settings must create two alarms."
   }
 }
 
@@ -85,7 +84,7 @@ run "accepts_the_most" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1
-    error_message = "Valid settings have to make a pair of alarms."
+    error_message = "Valid settings must create two alarms."
   }
 }
 
@@ -105,7 +104,7 @@ run "accepts_the_longest_windows_and_any_iterator_age" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1
-    error_message = "Valid settings have to make a pair of alarms."
+    error_message = "Valid settings must create two alarms."
   }
 }
 
@@ -123,7 +122,7 @@ run "accepts_doubling_by_default_settings_and_with_any_target" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1
-    error_message = "Valid settings have to make a pair of alarms."
+    error_message = "Valid settings must create two alarms."
   }
 }
 
@@ -142,7 +141,7 @@ run "accepts_doubling_with_just_enough_room_between_the_thresholds" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1
-    error_message = "Valid settings have to make a pair of alarms."
+    error_message = "Valid settings must create two alarms."
   }
 }
 

@@ -1,5 +1,5 @@
-# An alarm can notify a topic of its own account and region only, and the function may scale only what its policy names: what
-# would be refused at run time fails the plan.
+# An alarm can only notify a topic of its own account and region, and the function may only scale streams in its policy. The plan
+# fails if a call would be refused at run time.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -46,7 +46,7 @@ run "every_stream_of_the_account_and_region_by_default" {
 
   assert {
     condition     = output.stream_name == "prod.orders" && output.stream_arn == var.stream_arn
-    error_message = "The stream's name is in its ARN."
+    error_message = "The stream's name must be that in its ARN."
   }
 }
 
@@ -82,7 +82,7 @@ run "literals_may_leave_out_what_is_then_not_checked" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
-    error_message = "The stream has to have its alarms."
+    error_message = "The stream must have its alarms."
   }
 }
 
@@ -216,7 +216,7 @@ run "stream_by_its_name_is_accepted" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
-    error_message = "The stream has to have its alarms."
+    error_message = "The stream must have its alarms."
   }
 }
 
@@ -238,7 +238,7 @@ run "stream_by_an_asterisk_is_accepted" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
-    error_message = "The stream has to have its alarms."
+    error_message = "The stream must have its alarms."
   }
 }
 
@@ -260,7 +260,7 @@ run "stream_by_an_asterisk_within_is_accepted" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
-    error_message = "The stream has to have its alarms."
+    error_message = "The stream must have its alarms."
   }
 }
 
@@ -282,7 +282,7 @@ run "stream_by_question_marks_is_accepted" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.scale_up) == 1 && length(aws_cloudwatch_metric_alarm.scale_down) == 1
-    error_message = "The stream has to have its alarms."
+    error_message = "The stream must have its alarms."
   }
 }
 
@@ -363,6 +363,6 @@ run "splits_that_the_autoscaler_may_make_are_accepted" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_up[0].tags["kinesis-autoscaler:split-beyond-quota"] == "true"
-    error_message = "The function has to learn that shards are to be split."
+    error_message = "The tag that enables splits must be set."
   }
 }

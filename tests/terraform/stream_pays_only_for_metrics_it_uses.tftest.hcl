@@ -43,22 +43,22 @@ run "on" {
 
   assert {
     condition     = contains([for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.id], "throttledRecords") && endswith(one([for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.expression if query.id == "usage"]), " + (throttledRecords > 0)")
-    error_message = "A period with throttled records has to count as full."
+    error_message = "A period with throttled records must count as full."
   }
 
   assert {
     condition     = !contains([for query in aws_cloudwatch_metric_alarm.scale_down[0].metric_query : query.id], "throttledRecords")
-    error_message = "The scale-down alarm has no use for throttled records, and would cost more with them."
+    error_message = "The scale-down alarm does not use throttled records, which would cost more."
   }
 
   assert {
     condition     = alltrue([for ids in [[for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.id], [for query in aws_cloudwatch_metric_alarm.scale_down[0].metric_query : query.id]] : contains(ids, "readBytes") && contains(ids, "readsUsage")])
-    error_message = "Both alarms have to know the reads."
+    error_message = "Both alarms must read the read bytes."
   }
 
   assert {
     condition     = alltrue([for usage in [one([for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.expression if query.id == "usage"]), one([for query in aws_cloudwatch_metric_alarm.scale_down[0].metric_query : query.expression if query.id == "usage"])] : strcontains(usage, "readsUsage")])
-    error_message = "The reads have to count in both alarms."
+    error_message = "The read bytes must count in both alarms."
   }
 }
 
@@ -81,11 +81,11 @@ run "off" {
 
   assert {
     condition     = alltrue([for ids in [[for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.id], [for query in aws_cloudwatch_metric_alarm.scale_down[0].metric_query : query.id]] : !contains(ids, "readBytes") && !contains(ids, "readsUsage")])
-    error_message = "Neither alarm must read what does not count."
+    error_message = "Neither alarm may read a metric that does not count."
   }
 
   assert {
     condition     = alltrue([for usage in [one([for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.expression if query.id == "usage"]), one([for query in aws_cloudwatch_metric_alarm.scale_down[0].metric_query : query.expression if query.id == "usage"])] : !strcontains(usage, "readsUsage")])
-    error_message = "Neither alarm must count what it does not read."
+    error_message = "Neither alarm may use a metric that it does not read."
   }
 }

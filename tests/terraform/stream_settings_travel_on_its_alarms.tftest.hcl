@@ -1,4 +1,4 @@
-# The function knows of a stream what the tags of its alarms say.
+# The function reads a stream's settings from the tags of its alarms.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -54,12 +54,12 @@ run "by_default" {
       "kinesis-autoscaler:scale-on-throttling"         = "false"
       "kinesis-autoscaler:scale-on-reads"              = "false"
     })
-    error_message = "The scale-up alarm has to carry every setting, and nothing else."
+    error_message = "The scale-up alarm must carry every setting, and nothing else."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_down[0].tags == aws_cloudwatch_metric_alarm.scale_up[0].tags
-    error_message = "Both alarms have to carry the same settings: either may call the function."
+    error_message = "Both alarms must carry the same settings: either may call the function."
   }
 }
 
@@ -110,11 +110,11 @@ run "as_given" {
       "kinesis-autoscaler:consumer/orders_archive"     = "10"
       "Team"                                           = "orders"
     })
-    error_message = "The alarms have to carry every setting as it was given, the consumers, and the caller's own tags."
+    error_message = "The alarms must carry every setting as it was given, the consumers, and the caller's own tags."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.scale_down[0].tags == aws_cloudwatch_metric_alarm.scale_up[0].tags
-    error_message = "Both alarms have to carry the same settings: either may call the function."
+    error_message = "Both alarms must carry the same settings: either may call the function."
   }
 }

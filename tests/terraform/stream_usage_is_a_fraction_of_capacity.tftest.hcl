@@ -1,5 +1,5 @@
-# The arithmetic of the alarms, for a stream of three open shards (and two closed ones, which count for nothing). What is right is
-# said by fixtures/alarms.json, against which the arithmetic is evaluated as well: tests/static/test_alarm_arithmetic.py.
+# The arithmetic of the alarms, for a stream of three open shards (and two closed ones, which do not count). fixtures/alarms.json
+# contains the expected expressions, which tests/static/test_alarm_arithmetic.py evaluates.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -64,12 +64,12 @@ run "defaults" {
       stat       = "Sum"
       period     = jsondecode(file("tests/terraform/fixtures/alarms.json")).defaults.scale_up.period_seconds
     }])
-    error_message = "Every metric of the scale-up alarm has to be a sum over one stream and the alarm's own period."
+    error_message = "Every metric of the scale-up alarm must be a sum over one stream and the alarm's own period."
   }
 
   assert {
     condition     = [for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.id if query.return_data] == ["usage"]
-    error_message = "The scale-up alarm has to compare usage, and nothing else, with its threshold."
+    error_message = "The scale-up alarm must compare usage, and nothing else, with its threshold."
   }
 
   assert {
@@ -78,7 +78,7 @@ run "defaults" {
       && aws_cloudwatch_metric_alarm.scale_up[0].comparison_operator == jsondecode(file("tests/terraform/fixtures/alarms.json")).defaults.scale_up.comparison
       && aws_cloudwatch_metric_alarm.scale_up[0].treat_missing_data == "missing"
     )
-    error_message = "The scale-up alarm compares with another threshold, in another way, or makes something of missing data."
+    error_message = "The scale-up alarm has another threshold, another comparison, or another treatment of missing data."
   }
 
   assert {
@@ -108,12 +108,12 @@ run "defaults" {
       stat       = "Sum"
       period     = jsondecode(file("tests/terraform/fixtures/alarms.json")).defaults.scale_down.period_seconds
     }])
-    error_message = "Every metric of the scale-down alarm has to be a sum over one stream and the alarm's own period."
+    error_message = "Every metric of the scale-down alarm must be a sum over one stream and the alarm's own period."
   }
 
   assert {
     condition     = [for query in aws_cloudwatch_metric_alarm.scale_down[0].metric_query : query.id if query.return_data] == ["usage"]
-    error_message = "The scale-down alarm has to compare usage, and nothing else, with its threshold."
+    error_message = "The scale-down alarm must compare usage, and nothing else, with its threshold."
   }
 
   assert {
@@ -122,7 +122,7 @@ run "defaults" {
       && aws_cloudwatch_metric_alarm.scale_down[0].comparison_operator == jsondecode(file("tests/terraform/fixtures/alarms.json")).defaults.scale_down.comparison
       && aws_cloudwatch_metric_alarm.scale_down[0].treat_missing_data == "missing"
     )
-    error_message = "The scale-down alarm compares with another threshold, in another way, or makes something of missing data."
+    error_message = "The scale-down alarm has another threshold, another comparison, or another treatment of missing data."
   }
 }
 
@@ -165,12 +165,12 @@ run "at_the_minimum" {
       stat       = "Sum"
       period     = jsondecode(file("tests/terraform/fixtures/alarms.json")).at_the_minimum.scale_up.period_seconds
     }])
-    error_message = "Every metric of the scale-up alarm has to be a sum over one stream and the alarm's own period."
+    error_message = "Every metric of the scale-up alarm must be a sum over one stream and the alarm's own period."
   }
 
   assert {
     condition     = [for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.id if query.return_data] == ["usage"]
-    error_message = "The scale-up alarm has to compare usage, and nothing else, with its threshold."
+    error_message = "The scale-up alarm must compare usage, and nothing else, with its threshold."
   }
 
   assert {
@@ -179,7 +179,7 @@ run "at_the_minimum" {
       && aws_cloudwatch_metric_alarm.scale_up[0].comparison_operator == jsondecode(file("tests/terraform/fixtures/alarms.json")).at_the_minimum.scale_up.comparison
       && aws_cloudwatch_metric_alarm.scale_up[0].treat_missing_data == "missing"
     )
-    error_message = "The scale-up alarm compares with another threshold, in another way, or makes something of missing data."
+    error_message = "The scale-up alarm has another threshold, another comparison, or another treatment of missing data."
   }
 
   assert {
@@ -209,12 +209,12 @@ run "at_the_minimum" {
       stat       = "Sum"
       period     = jsondecode(file("tests/terraform/fixtures/alarms.json")).at_the_minimum.scale_down.period_seconds
     }])
-    error_message = "Every metric of the scale-down alarm has to be a sum over one stream and the alarm's own period."
+    error_message = "Every metric of the scale-down alarm must be a sum over one stream and the alarm's own period."
   }
 
   assert {
     condition     = [for query in aws_cloudwatch_metric_alarm.scale_down[0].metric_query : query.id if query.return_data] == ["usage"]
-    error_message = "The scale-down alarm has to compare usage, and nothing else, with its threshold."
+    error_message = "The scale-down alarm must compare usage, and nothing else, with its threshold."
   }
 
   assert {
@@ -223,7 +223,7 @@ run "at_the_minimum" {
       && aws_cloudwatch_metric_alarm.scale_down[0].comparison_operator == jsondecode(file("tests/terraform/fixtures/alarms.json")).at_the_minimum.scale_down.comparison
       && aws_cloudwatch_metric_alarm.scale_down[0].treat_missing_data == "missing"
     )
-    error_message = "The scale-down alarm compares with another threshold, in another way, or makes something of missing data."
+    error_message = "The scale-down alarm has another threshold, another comparison, or another treatment of missing data."
   }
 }
 
@@ -268,12 +268,12 @@ run "sized_by_reads" {
       stat       = "Sum"
       period     = jsondecode(file("tests/terraform/fixtures/alarms.json")).sized_by_reads.scale_up.period_seconds
     }])
-    error_message = "Every metric of the scale-up alarm has to be a sum over one stream and the alarm's own period."
+    error_message = "Every metric of the scale-up alarm must be a sum over one stream and the alarm's own period."
   }
 
   assert {
     condition     = [for query in aws_cloudwatch_metric_alarm.scale_up[0].metric_query : query.id if query.return_data] == ["usage"]
-    error_message = "The scale-up alarm has to compare usage, and nothing else, with its threshold."
+    error_message = "The scale-up alarm must compare usage, and nothing else, with its threshold."
   }
 
   assert {
@@ -282,7 +282,7 @@ run "sized_by_reads" {
       && aws_cloudwatch_metric_alarm.scale_up[0].comparison_operator == jsondecode(file("tests/terraform/fixtures/alarms.json")).sized_by_reads.scale_up.comparison
       && aws_cloudwatch_metric_alarm.scale_up[0].treat_missing_data == "missing"
     )
-    error_message = "The scale-up alarm compares with another threshold, in another way, or makes something of missing data."
+    error_message = "The scale-up alarm has another threshold, another comparison, or another treatment of missing data."
   }
 
   assert {
@@ -312,12 +312,12 @@ run "sized_by_reads" {
       stat       = "Sum"
       period     = jsondecode(file("tests/terraform/fixtures/alarms.json")).sized_by_reads.scale_down.period_seconds
     }])
-    error_message = "Every metric of the scale-down alarm has to be a sum over one stream and the alarm's own period."
+    error_message = "Every metric of the scale-down alarm must be a sum over one stream and the alarm's own period."
   }
 
   assert {
     condition     = [for query in aws_cloudwatch_metric_alarm.scale_down[0].metric_query : query.id if query.return_data] == ["usage"]
-    error_message = "The scale-down alarm has to compare usage, and nothing else, with its threshold."
+    error_message = "The scale-down alarm must compare usage, and nothing else, with its threshold."
   }
 
   assert {
@@ -326,6 +326,6 @@ run "sized_by_reads" {
       && aws_cloudwatch_metric_alarm.scale_down[0].comparison_operator == jsondecode(file("tests/terraform/fixtures/alarms.json")).sized_by_reads.scale_down.comparison
       && aws_cloudwatch_metric_alarm.scale_down[0].treat_missing_data == "missing"
     )
-    error_message = "The scale-down alarm compares with another threshold, in another way, or makes something of missing data."
+    error_message = "The scale-down alarm has another threshold, another comparison, or another treatment of missing data."
   }
 }

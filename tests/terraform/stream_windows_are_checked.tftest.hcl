@@ -1,5 +1,5 @@
-# The rules for what is inside scale_up and scale_down. Both have the same, so an edge that one of them tests is not always tested by
-# the other; values that pass are in stream_inputs_are_checked.tftest.hcl.
+# The rules for the attributes of scale_up and scale_down. Both have the same rules, so a limit is sometimes tested for only one of
+# them. Accepted values are in stream_inputs_are_checked.tftest.hcl.
 
 provider "aws" {
   region                      = "eu-west-1"

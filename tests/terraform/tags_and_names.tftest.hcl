@@ -1,4 +1,4 @@
-# What the resources are called, and the tags that they bear.
+# The names and tags of the resources.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -34,7 +34,7 @@ run "tags_are_on_everything_that_takes_them" {
         aws_scheduler_schedule_group.this.tags,
       ] : tags == tomap({ Team = "streams" })
     ])
-    error_message = "Every resource has to bear the caller's tags."
+    error_message = "Every resource must have the caller's tags."
   }
 }
 
@@ -54,12 +54,12 @@ run "no_tags_and_telling_names_by_default" {
         aws_scheduler_schedule_group.this.tags,
       ] : length(coalesce(tags, {})) == 0
     ])
-    error_message = "No resource may bear tags that nobody asked for."
+    error_message = "No resource may have other tags."
   }
 
   assert {
     condition     = aws_iam_role.function.name_prefix == "kinesis-autoscaler-function-" && aws_iam_role.schedule.name_prefix == "kinesis-autoscaler-schedule-"
-    error_message = "Roles are named for an account, not for a region: what follows their names tells regions apart."
+    error_message = "Role names are unique in an account, so they must have a suffix that differs between regions."
   }
 }
 

@@ -34,7 +34,7 @@ run "only_alarms_of_this_autoscaler_publish" {
       Resource  = "arn:aws:sns:eu-west-1:123456789012:kinesis-autoscaler"
       Sid       = "AlarmsOfThisAutoscaler"
     }])
-    error_message = "The topic may be published to by CloudWatch alone, for alarms of this account with this prefix."
+    error_message = "Only CloudWatch may publish to the topic, for alarms of this account with this prefix."
   }
 
   assert {
@@ -46,12 +46,12 @@ run "only_alarms_of_this_autoscaler_publish" {
       Resource  = "arn:aws:sns:eu-west-1:123456789012:kinesis-autoscaler"
       Sid       = "OnlyOverTls"
     }])
-    error_message = "The topic must refuse whatever does not come over TLS."
+    error_message = "The topic must refuse requests without TLS."
   }
 
   assert {
     condition     = jsonencode(jsondecode(aws_sns_topic_policy.this.policy)) == jsonencode(jsondecode(data.aws_iam_policy_document.topic.json))
-    error_message = "The topic has to have this policy."
+    error_message = "The topic must have this policy."
   }
 }
 
@@ -64,11 +64,11 @@ run "another_name_is_another_prefix" {
 
   assert {
     condition     = strcontains(data.aws_iam_policy_document.topic.json, "alarm:staging/*") && strcontains(data.aws_iam_policy_document.function.json, "alarm:staging/*")
-    error_message = "Each autoscaler keeps to the alarms that bear its name."
+    error_message = "Each autoscaler may only change alarms with its own name."
   }
 
   assert {
     condition     = !strcontains(data.aws_iam_policy_document.topic.json, "alarm:kinesis-autoscaler/*") && !strcontains(data.aws_iam_policy_document.function.json, "alarm:kinesis-autoscaler/*")
-    error_message = "No autoscaler may touch another's alarms."
+    error_message = "No autoscaler may change another one's alarms."
   }
 }

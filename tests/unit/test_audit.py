@@ -611,7 +611,7 @@ class TestSkips:
         assert third.occurrences == 3
         assert (third.event_time, third.started_at) == (first.event_time, NOW)
         assert third.last_seen_at == NOW + 10 * MINUTE
-        assert (third.message, third.demand_shards) == ("Left orders alone at 12:10.", 9.9), "the latest is told"
+        assert (third.message, third.demand_shards) == ("Left orders alone at 12:10.", 9.9), "the latest is shown"
 
     def test_repeats_are_counted_together_for_an_hour_from_the_first(self, table):
         first = table.skip(skipped(), latest=None)

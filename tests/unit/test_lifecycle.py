@@ -45,7 +45,7 @@ class TestSettled:
     def test_a_stream_that_is_active_at_the_target_has_been_scaled(self, record):
         after = settle(record, 8)
         assert (after.status, after.finished_at, after.lease_until) == (Status.SUCCEEDED, NOW, None)
-        assert after.call_accepted, "whoever's answer was lost, the call was accepted"
+        assert after.call_accepted, "the call was accepted, although its answer was lost"
         assert after.message == "Scaled orders from 4 to 8 shards: a test."
 
     @pytest.mark.parametrize("shards", [4, 6, 8])
