@@ -231,6 +231,11 @@ class TestWhatIsNotKnown:
 
 
 class TestPlan:
+    def test_its_last_period_looks_beyond_the_hour(self):
+        plan = make_plan(look(batch(6.0, begins=13.2), shards=4))
+        assert plan.grow_to[-1] >= 6
+        assert not any(plan.grow_to[:6])
+
     def test_it_says_from_which_period_on_more_are_worth_having(self):
         plan = make_plan(look(batch(6.0, begins=12.75), shards=4))
         first = next(n for n, count in enumerate(plan.grow_to) if count)

@@ -33,8 +33,10 @@ def make_plan(situation: Situation) -> Plan:
     peaks = [max(past.highest[day.begins : day.begins + HOUR]) * day.scale for day in days]
     price = quota.price_of_a_call(case)
     offsets = range(PLAN_LASTS // PLAN_PERIOD)
-    needs_more = past.highest_like_now(HOUR + len(offsets)) > count
-    grow_to = tuple((needs_more and _grow_to(case, past, price, offset)) or 0 for offset in offsets)
+    if past.highest_like_now(HOUR + len(offsets)) > count:
+        grow_to = tuple(_grow_to(case, past, price, offset) or 0 for offset in offsets)
+    else:
+        grow_to = (0,) * len(offsets)
     return Plan(
         made_at=at,
         shard_count=count,
