@@ -21,7 +21,7 @@ FAST = {"GOGC": "400", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DIS
 
 @contextmanager
 def running_provider(directory: Path, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Run the provider of an initialized root. Yield the variable that tells Terraform its address.
+    """Run the provider of an initialised root. Yield the variable that tells Terraform its address.
 
     It reads lambda/package.zip by the path that the module gives, from this directory.
     """

@@ -38,7 +38,7 @@ class Terraform:
 
     @contextmanager
     def provider_running(self) -> Iterator[Terraform]:
-        """Yield the same with one provider for all commands: that of the repository's root, which is initialized."""
+        """Yield the same with one provider for all commands: that of the repository's root, which is initialised."""
         with running_provider(self.copy, self.environment) as found:
             yield replace(self, environment=self.environment | found)
 

@@ -47,7 +47,7 @@ class StreamModel:
         shards: its shards and their ranges of hash keys.
         shard_level_metrics: the metrics that it reports for each shard, as set by EnableEnhancedMonitoring. Shard-level
             metrics of reads are not modelled.
-        assumptions: the behavior of this stream where the documents say nothing.
+        assumptions: the behaviour of this stream where the documents say nothing.
         consumer: its polling consumers, or None.
         fan_out: the consumers that are registered for enhanced fan-out, by name.
     """
@@ -80,7 +80,7 @@ class StreamModel:
             consumer: its reader; by default one application without lag.
             account: the account whose shard quota applies; by default there is no quota.
             arn: its ARN; by default one of an example account.
-            assumptions: its behavior where the documents say nothing.
+            assumptions: its behaviour where the documents say nothing.
             **assumed: values of single assumptions, by name.
         """
         self.name = name

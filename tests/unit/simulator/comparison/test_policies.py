@@ -1,4 +1,4 @@
-"""The behavior of other autoscalers, as in their code and documents."""
+"""The behaviour of other autoscalers, as in their code and documents."""
 
 from __future__ import annotations
 
