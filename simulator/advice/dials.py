@@ -36,6 +36,8 @@ HEADROOM = 4
 def rungs(pinned: Mapping[str, Any], peak: float) -> list[dict[str, Any]]:
     """The settings to try, from the cheapest to the most careful: the ladder, with the pinned inputs on top.
 
+    A stream that never fills a shard needs no scaling, and keeps the module's defaults.
+
     Args:
         pinned: inputs that stay as they are. If `max_shard_count` is not among them, it is derived from the peak.
         peak: the need of the highest minute, in shards.
@@ -46,8 +48,9 @@ def rungs(pinned: Mapping[str, Any], peak: float) -> list[dict[str, Any]]:
     """
     ladder: list[dict[str, Any]] = []
     refusal = None
-    for rung in range(len(FLOORS)):
-        for dials in (DIALS, {}):  # the defaults, if the rung contradicts the pinned inputs
+    needs_scaling = peak > 1
+    for rung in range(len(FLOORS)) if needs_scaling else (0,):
+        for dials in (DIALS, {}) if needs_scaling else ({},):  # the defaults, if the rung contradicts the pinned inputs
             inputs = _on_top(_at(rung, peak, dials), pinned)
             try:
                 module_inputs.check(inputs)

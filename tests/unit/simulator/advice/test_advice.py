@@ -261,6 +261,13 @@ def test_no_two_blocks_have_one_name():
     assert identifier("9.lives") == "stream_9_lives"
 
 
+def test_a_stream_that_never_fills_a_shard_keeps_the_modules_defaults():
+    bounds = {"max_shard_count": 4, "min_shard_count": 1}
+    assert dials.rungs({}, peak=0.9) == [bounds]
+    assert dials.rungs({"target_utilization": 0.5}, peak=0.9) == [{**bounds, "target_utilization": 0.5}]
+    assert block("idle", advice_for("idle").choice.inputs).splitlines()[5:] == ["  max_shard_count = 4", "}"]
+
+
 def test_advice_for_a_stream_below_one_shard_is_one_shard():
     advice = advice_for("idle")
     assert set(advice.choice.run.shards) == {1.0}
