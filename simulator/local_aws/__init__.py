@@ -210,6 +210,8 @@ def _moto_server() -> Iterator[str]:
     level = requests_log.level
     requests_log.setLevel(logging.ERROR)
     application = DomainDispatcherApplication(create_backend_app)
+    # For each request moto lists the folders of its package, which takes as long as the request.
+    vars(application)["get_backend_for_host"] = lru_cache(application.get_backend_for_host)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
     # moto's own ThreadedMotoServer does the same, but takes half a second to stop.
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -24,9 +24,10 @@ from simulator.deployment.module_inputs import module_inputs
 from simulator.deployment.terraform import TerraformError
 from simulator.reports import benchmark_page
 from simulator.traffic import Trace, TraceError, read_trace
+from tests.faults.effort import SOAK
 from tests.unit.simulator.traffic.files import answer, both, totals, values
 
-EXAMPLES = 3000 if os.environ.get("FAULTS") == "soak" else 150
+EXAMPLES = 3000 if SOAK else 150
 KNOWN = {0, 1, 2, 130}
 """Exit statuses: success; a refusal or an unmet condition; a wrong flag; an interrupt."""
 
