@@ -224,7 +224,7 @@ def _tell_prices(regions: set[str], console: Console) -> None:
     elsewhere = " Yours may differ." if regions - {"", US_EAST_1.region} else ""
     console.print(
         f"Costs are monthly charges for Kinesis at the prices of {US_EAST_1.region}, {US_EAST_1.date}.{elsewhere} The "
-        "autoscaler itself is not included: less than a dollar a month for each stream.",
+        "autoscaler itself is not included: about a dollar a month for each stream, and two for the fleet.",
         style="dim",
         highlight=False,
     )

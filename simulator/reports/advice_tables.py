@@ -23,7 +23,7 @@ def options(advice: Advice) -> Table:
     """What the stream costs and throttles under the settings and otherwise, on the days that the choice did not see."""
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column(f"on the last {advice.rest_days:.1f} days")
-    for title in ("$ a month", "beside these", "throttled"):
+    for title in ("$ a month", "difference", "throttled"):
         table.add_column(title, justify="right", no_wrap=True)
     own = advice.advised.dollars_per_month
     for each in advice.options:

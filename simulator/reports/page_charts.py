@@ -106,7 +106,7 @@ def over_time(
     if step > 1:
         said += f" Each point is the peak of {step} minutes."
     if kept_back:
-        said += " The shaded part had no say in the choice."
+        said += " The shaded part did not influence the choice."
     return Chart(title, said, {"data": data, "layout": layout}, has_time=True)
 
 
@@ -160,8 +160,8 @@ def tried(points: Sequence[tuple[str, float, float]], chosen: int, limit: float)
         f"Shard-hours of the {len(points)} settings that were tried, against the share of traffic that they throttled."
     )
     if limit:
-        said += f" The dashed line is what you named, {limit:.3%}."
-    return Chart("What was tried", said, {"data": data, "layout": layout})
+        said += f" The dashed line is the limit, {limit:.3%}."
+    return Chart("The settings that were tried", said, {"data": data, "layout": layout})
 
 
 def _scatter(

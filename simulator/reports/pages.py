@@ -138,7 +138,7 @@ def advised(advice: Advice, findings: Sequence[str], code: str, read: str) -> Pa
     ]
     options = PageTable(
         f"On the last {advice.rest_days:.1f} days",
-        ("way", "$ a month", "beside these", "throttled"),
+        ("option", "$ a month", "difference", "throttled"),
         rows,
         frozenset({1, 2, 3}),
     )
@@ -147,7 +147,7 @@ def advised(advice: Advice, findings: Sequence[str], code: str, read: str) -> Pa
         for change in advice.choice.run.changes
     ]
     chart = page_charts.over_time(
-        "Under these settings",
+        "With these settings",
         question.trace.start,
         advice.choice.run.demand,
         advice.choice.run.shards,
@@ -166,7 +166,7 @@ def advised(advice: Advice, findings: Sequence[str], code: str, read: str) -> Pa
             ("cost of a month", f"${own.dollars_per_month:,.2f}"),
             (now.name.partition(",")[0], f"${now.dollars_per_month:,.2f}"),
             ("throttled", share(own.throttled_share)),
-            ("you named", share(question.limit)),
+            ("limit", share(question.limit)),
         ],
         findings=findings,
         charts=[chart, page_charts.tried(tried, chosen, question.limit)],
