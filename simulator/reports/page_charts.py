@@ -106,7 +106,7 @@ def over_time(
     if step > 1:
         said += f" Each point is the peak of {step} minutes."
     if kept_back:
-        said += " The shaded part did not influence the choice."
+        said += " The shaded part was not used for the choice."
     return Chart(title, said, {"data": data, "layout": layout}, has_time=True)
 
 
