@@ -44,16 +44,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 DEAREST = [
     f"tests/{name}.py"
     for name in (
-        "faults/test_races",
         "lives/test_scalings",
         "static/test_terraform",
-        "faults/test_throttled_calls",
-        "integration/test_fleet",
-        "integration/test_demo",
-        "faults/test_crash_at_every_call",
+        "faults/test_races",
         "lives/test_examples",
-        "faults/test_machine",
-        "integration/test_closed_loop",
+        "integration/test_demo",
+        "faults/test_throttled_calls",
+        "faults/test_crash_at_every_call",
+        "integration/test_fleet",
+        "acceptance/test_real_terraform",
+        "lives/test_migration_page",
     )
 ]
 """The slowest files. One worker runs each file, so a slow file that starts last would delay the end."""
