@@ -1,15 +1,15 @@
-"""Replay recorded traffic of a stream: what the autoscaler would have done with it.
+"""Replay recorded traffic of a stream to see what the autoscaler would have done.
 
 The real function, from lambda/package.zip, scales a stream of the local AWS in virtual time. Its alarms are those that
-modules/stream makes of the settings given below; metrics, alarms, retries, reconcile, the time that a reshard takes and
-the quotas of Kinesis are modelled as AWS documents them. Neither an account nor Terraform is needed.
+modules/stream creates from the settings below. Metrics, alarms, retries, reconcile, the duration of a reshard and the
+quotas of Kinesis are modelled as AWS documents them. You need neither an account nor Terraform.
 
-The traffic is read from AWS (--stream), or it is a FILE: a CSV with `timestamp,bytes,records` or with `timestamp,value`
-(any unit: --mean-shards says how much it is), an export of CloudWatch's console or of Grafana, or what
-`aws cloudwatch get-metric-data` answers, as below. docs/your-traffic.md has the forms and the rules.
+The traffic comes from AWS (--stream) or from a FILE: a CSV with `timestamp,bytes,records` or `timestamp,value` (in any
+unit, scaled by --mean-shards), an export of the CloudWatch console or of Grafana, or the JSON of
+`aws cloudwatch get-metric-data`, as below. docs/your-traffic.md describes the formats and the rules.
 
-Not in the traffic is what the stream refused at the time: IncomingBytes and IncomingRecords count what was accepted.
-And for the first week the autoscaler knows less of the stream's past than it would have known.
+The traffic excludes records that were throttled at the time, because CloudWatch counts only accepted records. During
+the first week the autoscaler knows less of the stream's past than it would have known.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _MINUTES_PER_HOUR = 60
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Name what the command line takes."""
+    """Add the flags."""
     parser.usage = "%(prog)s FILE|--stream NAME|--sample NAME --max-shard-count N [--preset NAME] [settings] [world]"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = f"Get the traffic of a stream with the AWS CLI:\n\n{GET_METRIC_DATA}"
@@ -66,34 +66,34 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--preset", choices=PRESETS, help="settings to start with (those of the stream's alarms if known, else default)"
     )
     module_inputs.add_setting_flags(parser, all_optional=True)
-    world = parser.add_argument_group("world", "what AWS does not document, or what only you know")
+    world = parser.add_argument_group("world", "facts that AWS does not document, or that only you know")
     world.add_argument(
         "--shards",
         type=number(int, 1, MOST_SHARDS),
         metavar="N",
-        help="open shards at the start (those that the stream has, or as many as let the first hour's peak use the "
-        "target utilization)",
+        help="open shards at the start (the stream's current count, or the count at which the first hour's peak is at "
+        "the target utilization)",
     )
     world.add_argument(
         "--reshard-seconds",
         type=seconds,
         metavar="S",
-        help="how long a reshard takes (three minutes, plus a second for each added or removed shard, and 1.5 times "
-        "as long if the target is not a multiple of 25%% of the count)",
+        help="duration of a reshard (three minutes, plus a second for each added or removed shard, and 1.5 times as "
+        "long if the target is not a multiple of 25%% of the count)",
     )
     world.add_argument(
         "--metric-delay-seconds",
         type=number(int, 0, 24 * 60 * 60),
         default=ASSUMED.metric_delay_seconds,
         metavar="S",
-        help="how late metrics are (%(default)s)",
+        help="delay of metrics (%(default)s)",
     )
     world.add_argument(
         "--key-skew",
         type=number(float, 0, 1),
         default=0.0,
         metavar="SHARE",
-        help="share of the traffic that the hottest shard gets beyond its even part, from 0 to 1 (%(default)s)",
+        help="share of the traffic that the hottest shard gets beyond its even share, from 0 to 1 (%(default)s)",
     )
     world.add_argument(
         "--reconcile-interval-minutes",
@@ -105,16 +105,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace, console: Console) -> bool:
-    """Replay the file; always True. Ctrl-C ends it early and shows what there is.
+    """Replay the traffic. Always return True. Ctrl-C ends it early and shows the result so far.
 
     Raises:
         TraceError: the traffic cannot be read.
         OutputError: the result cannot be written.
-        InvalidInputError: a setting is one that the module refuses.
-        KeyboardInterrupt: it was ended early.
+        InvalidInputError: the module would refuse a setting.
+        KeyboardInterrupt: Ctrl-C ended it early.
 
     """
-    module_inputs.inputs(options, base=PRESETS[options.preset or "default"])  # better refused before anything is read
+    module_inputs.inputs(options, base=PRESETS[options.preset or "default"])  # refuse them before reading anything
     if options.output:
         check_writable(options.output)
     read = read_given(options, console)
@@ -168,7 +168,7 @@ def run(options: Namespace, console: Console) -> bool:
 
 
 def _first_shard_count(trace: Trace, settings: dict[str, Any]) -> int:
-    """As many shards as let the first hour's peak use the target utilization, within the bounds."""
+    """Return the count at which the first hour's peak is at the target utilization, within the bounds."""
     values = module_inputs.with_defaults(settings)
     peak = max(load.shards for load in trace.minutes[:_MINUTES_PER_HOUR])
     wanted = math.ceil(peak / values["target_utilization"])
@@ -176,7 +176,7 @@ def _first_shard_count(trace: Trace, settings: dict[str, Any]) -> int:
 
 
 def _with_progress(aws: LocalAWS, stream_name: str, trace: Trace, console: Console) -> Iterator[StreamReplay]:
-    """Replay the trace, and show how far it is; yields the record after every minute."""
+    """Replay the trace and show the progress. Yield the record after every minute."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
@@ -196,7 +196,7 @@ def _with_progress(aws: LocalAWS, stream_name: str, trace: Trace, console: Conso
 
 
 def _calls_of_new_invocations(aws: LocalAWS) -> list[datetime]:
-    """When UpdateShardCount was called since the last time; the invocations are forgotten, for there are thousands."""
+    """Return the times of UpdateShardCount calls since the last time. Forget the invocations: there are thousands."""
     calls = [call for invocation in aws.functions.invocations for call in invocation.api_calls]
     aws.functions.invocations.clear()
     return [call.at for call in calls if call.operation == "UpdateShardCount"]

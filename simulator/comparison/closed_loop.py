@@ -1,11 +1,11 @@
 """A closed loop for scaling policies that runs a year of traffic in seconds.
 
-It knows one stream, in steps of a minute, and of AWS only what decides: what the stream accepts, how long a reshard
-takes, how late metrics are, how alarms turn them into calls, and what Kinesis refuses. The rules are those of
-`simulator.aws`; a test compares the two. What makes it fast: between two changes of the stream nothing
-feeds back, so whole stretches of alarm evaluations are computed at once.
+It models one stream in steps of a minute, and only the parts of AWS that matter for decisions: what the stream accepts,
+the duration of a reshard, the delay of metrics, alarms, and the limits of Kinesis. The rules are those of
+`simulator.aws`; a test compares the two. It is fast because there is no feedback between two changes of the stream, so
+the alarms are evaluated for many minutes at once.
 
-Time is in whole minutes from the start of the traffic: at minute `now`, all minutes before it have been served.
+Time is in whole minutes from the start of the traffic. At minute `now`, all minutes before it have been served.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ Series: TypeAlias = NDArray[np.float64]
 """A value for each minute."""
 
 METRIC_DELAY_MINUTES = ASSUMED.metric_delay_seconds // 60
-"""How late the metrics of a minute are: an assumption."""
+"""The delay of a minute's metrics: an assumption."""
 
 MINUTES_PER_DAY = 1440
 _NOTHING = 1e-9  # a share of a shard that is only the rounding of floats
-_STRETCH = 480  # minutes that are computed at once; more are thrown away when the stream is scaled meanwhile
+_STRETCH = 480  # minutes that are computed at once; with more, too many are discarded when the stream is scaled
 
 
 class Policy(Protocol):
-    """What scales a stream."""
+    """An autoscaler of a stream."""
 
     name: str
 
     def start(self, loop: ClosedLoop) -> None:
-        """Set up alarms and timers on a stream whose traffic is about to begin."""
+        """Set up alarms and timers before the traffic begins."""
 
 
 class Alarm:
-    """An alarm on the usage of a stream, that is on its accepted traffic as a fraction of `shard_count` shards."""
+    """An alarm on the usage of a stream: its accepted traffic as a fraction of `shard_count` shards."""
 
     def __init__(
         self,
@@ -63,8 +63,8 @@ class Alarm:
 
         Args:
             rule: threshold, period and M of N.
-            shard_count: the literal in the alarm's expression; it is the action's business to keep it right.
-            action: what happens each time the alarm goes to ALARM.
+            shard_count: the literal in the alarm's expression. The action must update it.
+            action: is called each time the alarm goes to ALARM.
             above: at or above the threshold (True) or below it.
             or_equal: for an alarm below its threshold: whether the threshold itself counts.
             on_throttling: whether a period in which records were throttled counts as full.
@@ -77,7 +77,7 @@ class Alarm:
         self._seen: tuple[int, int, int, NDArray[np.bool_]] | None = None
 
     def breaching(self, loop: ClosedLoop, first: int, last: int) -> NDArray[np.bool_]:
-        """Whether the alarm's condition holds at each of the minutes from `first` to `last`."""
+        """Return whether the alarm's condition holds, for each minute from `first` to `last`."""
         if self._seen:
             count, begin, end, seen = self._seen
             if count == self.shard_count and begin <= first and last <= end:
@@ -87,13 +87,13 @@ class Alarm:
         return condition
 
     def forget(self) -> None:
-        """The future that was computed will not come."""
+        """Discard the minutes that were computed in advance."""
         self._seen = None
 
     def _condition(self, loop: ClosedLoop, first: int, last: int) -> NDArray[np.bool_]:
         rule = self.rule
         period, periods = rule.period_seconds // 60, rule.evaluation_periods
-        # Datapoints by the minute at which they end; those that reach back before the beginning are missing.
+        # Datapoints by the minute at which they end. Those that begin before the traffic are missing.
         ends = np.arange(first - loop.metric_delay - (periods - 1) * period, last - loop.metric_delay + 1)
         real = ends >= period
         ends, begins = np.where(real, ends, 0), np.where(real, ends - period, 0)
@@ -105,7 +105,7 @@ class Alarm:
         else:
             breaches = usage <= rule.threshold if self._or_equal else usage < rule.threshold
         breaches &= real
-        # How many of the N datapoints that end a period apart: a running sum for each offset within the period.
+        # The number of breaching datapoints among N that are a period apart: a running sum for each offset in a period.
         rows = -(-len(breaches) // period)
         padded = np.zeros(rows * period, dtype=np.int64)
         padded[: len(breaches)] = breaches
@@ -127,7 +127,7 @@ class Change:
 
 @dataclass
 class Run:
-    """What became of a stream's traffic under a policy."""
+    """The result of a stream's traffic under a policy."""
 
     demand: Series
     shards: Series
@@ -136,7 +136,7 @@ class Run:
 
     @property
     def shard_hours(self) -> float:
-        """What Kinesis charges for: open shards times hours."""
+        """Open shards times hours, for which Kinesis charges."""
         return float(self.shards.sum() / 60)
 
     @property
@@ -152,7 +152,7 @@ class Run:
 
     @property
     def calls_per_day(self) -> float:
-        """UpdateShardCount calls in the mean day."""
+        """The mean number of UpdateShardCount calls per day."""
         return len(self.changes) * MINUTES_PER_DAY / len(self.demand)
 
     @property
@@ -162,7 +162,7 @@ class Run:
 
 
 def accepted(demand: Series, shards: Series | int, key_skew: float = 0.0) -> Series:
-    """What so many shards take of a demand, if the hottest gets `key_skew` of it beyond its even share.
+    """Return the part of a demand that `shards` accept, if the hottest gets `key_skew` of it beyond its even share.
 
     `simulator.aws.kinesis` has the same rule for a single minute.
     """
@@ -242,12 +242,12 @@ class ClosedLoop:
         return self._demand[first:last] - self.accepted(first, last)
 
     def watch(self, alarm: Alarm) -> Alarm:
-        """Evaluate this alarm every minute from now on, after those that came before it."""
+        """Evaluate this alarm every minute from now on, after the alarms that were added before."""
         self._alarms.append(alarm)
         return alarm
 
     def at(self, minute: int, action: Callable[[], None]) -> None:
-        """Do this at a minute, before alarms are evaluated; never before the next one."""
+        """Call `action` at a minute, before alarms are evaluated; at the next minute at the earliest."""
         heapq.heappush(self._timers, (max(minute, self.now + 1), next(self._numbers), action))
 
     def update_shard_count(self, target: int) -> None:
@@ -287,7 +287,7 @@ class ClosedLoop:
         return Run(self._demand[:end], self._shards[:end], self.changes, self._key_skew)
 
     def _serve(self, until: int) -> None:
-        """Let the stream take its traffic up to a minute at which its shards are the same as now."""
+        """Serve the traffic up to a minute until which the shards stay the same."""
         first = self._served
         if until <= first:
             return
@@ -299,7 +299,7 @@ class ClosedLoop:
         self._served = until
 
     def _arrive(self, minute: int) -> None:
-        """Do all that is due at a minute: the end of a reshard, timers, alarms."""
+        """Process everything due at a minute: the end of a reshard, timers, alarms."""
         self.now = minute
         if self._next_count is not None and minute >= self.active_from:
             self.shard_count, self._next_count = self._next_count, None
@@ -309,7 +309,7 @@ class ClosedLoop:
         self._evaluate_until(minute)
 
     def _evaluate_until(self, last: int) -> bool:
-        """Evaluate alarms minute by minute; stops where the first of them goes to ALARM, and acts. Whether one did."""
+        """Evaluate alarms until the first of them goes to ALARM, and call its action. Return whether one did."""
         first = self.now + 1
         if last < first:
             return False
@@ -327,7 +327,7 @@ class ClosedLoop:
 
 
 def _first_rise(condition: NDArray[np.bool_], before: bool) -> int:
-    """The index at which a condition begins to hold, or one that no stretch of traffic has."""
+    """Return the index at which a condition begins to hold, or an index beyond any traffic."""
     rises = condition.copy()
     rises[1:] &= ~condition[:-1]
     rises[0] &= not before

@@ -1,4 +1,4 @@
-"""This module: its alarm rules, and the very decision that the function makes."""
+"""This module: its alarm rules, and the function's own decisions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 START = datetime(2026, 1, 5, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 _RECONCILE_MINUTES = 5
-_NOTICE_MINUTES = 2  # reconcile leaves a young ALARM to the message that is on its way
+_NOTICE_MINUTES = 2  # reconcile leaves a new ALARM to its message, which may still arrive
 _NO_AGE = timedelta()
 
 
@@ -53,10 +53,10 @@ class Autoscaler:
     """Alarms, function and reconcile, as far as they decide."""
 
     def __init__(self, name: str, settings: Settings, decide: Callable[[Action, Situation], Decision] = decide) -> None:
-        """Scale by these settings."""
+        """Scale with these settings."""
         self.name = name
         self.decisions: list[Decision] = []
-        # Consumers always keep up here, and shards are not split one at a time.
+        # In this model consumers never lag, and shards are not split one at a time.
         self._settings = replace(settings, max_iterator_age=None, split_beyond_quota=False)
         self._decide = decide
         self._records: list[Record] = []
@@ -83,7 +83,7 @@ class Autoscaler:
         self._foresee_at(1)
 
     def _look(self, action: Action) -> None:
-        """What the function does with an alarm."""
+        """Handle an alarm as the function does."""
         loop = self._loop
         alarm = self._up if action is Action.SCALE_UP else self._down
         if action is Action.SCALE_DOWN and self._down.shard_count <= self._settings.min_shard_count:
@@ -114,7 +114,7 @@ class Autoscaler:
         self._foresee_at(self._loop.active_from)
 
     def _foresee(self) -> None:
-        """What reconcile does where the plan is due, or asks for more or fewer shards."""
+        """Do what reconcile does if the plan is due, or wants more or fewer shards."""
         loop = self._loop
         situation = self._situation(Action.SCALE_UP)
         plan = make_plan(situation)
@@ -131,17 +131,17 @@ class Autoscaler:
         self._foresee_at(next(minute for minute in self._reconciles() if self._asks(plan, START + minute * _MINUTE)))
 
     def _reconciles(self) -> Iterator[int]:
-        """When the next ones are."""
+        """Yield the minutes of the next reconciles."""
         return itertools.count(-(-(self._loop.now + 1) // _RECONCILE_MINUTES) * _RECONCILE_MINUTES, _RECONCILE_MINUTES)
 
     def _asks(self, plan: Plan, now: datetime) -> bool:
-        """Whether reconcile has reason to look then, if all stays as it is."""
+        """Return whether reconcile would look at that time, if nothing changes until then."""
         count = self._loop.shard_count
         fewer = plan.wants_fewer(now, count) and not self._stands(now)
         return plan.is_due(now, count) or plan.wants_more(now, count) or fewer
 
     def _foresee_at(self, minute: int) -> None:
-        """Do so at the first reconcile from a minute on, instead of any other time."""
+        """Foresee at the first reconcile from a minute on, and at no other time."""
         if self._past is None:
             return
         self._foresights += 1
@@ -154,11 +154,11 @@ class Autoscaler:
         self._loop.at(-(-max(minute, self._loop.now + 1) // _RECONCILE_MINUTES) * _RECONCILE_MINUTES, foresee)
 
     def _stands(self, now: datetime) -> bool:
-        """Whether the last decision against fewer shards still holds."""
+        """Return whether the last decision against fewer shards still stands."""
         return self._fewer_again_at is not None and now < self._fewer_again_at
 
     def _next_reconcile(self, minute: int) -> int:
-        """The first reconcile from a minute on that re-arms an alarm which has just fired."""
+        """Return the first reconcile from a minute on that re-arms an alarm that has just fired."""
         earliest = max(minute, self._loop.now + _NOTICE_MINUTES)
         return -(-earliest // _RECONCILE_MINUTES) * _RECONCILE_MINUTES
 
@@ -167,7 +167,7 @@ class Autoscaler:
         since = len(self._records)
 
         def rearm() -> None:
-            # Otherwise a scaling has re-armed it long ago, or it has fired again since and a later decision stands.
+            # Otherwise a scaling has re-armed it already, or it has fired again and a later decision stands.
             if len(self._records) == since and self._rearms[alarm] == number:
                 alarm.in_alarm = False
 
@@ -191,7 +191,7 @@ class Autoscaler:
         )
 
     def _catch_up(self) -> None:
-        """Make the minutes and periods that have ended since; each is made once."""
+        """Add the minutes and periods that have ended since the last call. Each is created once."""
         loop, minutes, per_shard = self._loop, self._minutes, Traffic.for_shards(1.0)
         first, last = len(minutes), loop.visible_until
         accepted, throttled = np.diff(loop.accepted_sums[first : last + 1]), loop.throttled(first, last)
