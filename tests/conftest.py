@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.provider import FAST
+
 
 @dataclass(frozen=True)
 class Done:
@@ -34,6 +36,11 @@ def simulator(monkeypatch, capsys) -> Callable[..., Done]:
         return Done(status, *capsys.readouterr())
 
     return run
+
+
+def pytest_configure() -> None:
+    """Spare each Terraform and each provider that a test starts most of their garbage collections."""
+    os.environ.setdefault("GOGC", FAST["GOGC"])
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
