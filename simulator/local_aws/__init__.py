@@ -14,6 +14,7 @@ service, which says what moto does instead:
 - `log_queries`: CloudWatch Logs keeps saved queries;
 - `partiql`: DynamoDB answers SELECT statements;
 - `queries`: DynamoDB reads only items that a query can match, and copies of them only what can change;
+- `transactions`: DynamoDB copies only what a transaction writes;
 - `short_ways`: frequent calls of this process's own clients are answered without HTTP.
 """
 
@@ -53,6 +54,7 @@ from simulator.local_aws.schedules import Schedules
 from simulator.local_aws.short_ways import ShortWays
 from simulator.local_aws.streams import Streams
 from simulator.local_aws.topics import Topics
+from simulator.local_aws.transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -148,6 +150,7 @@ class LocalAWS:
                 self._log_queries,
                 self._partiql,
                 Queries(),
+                Transactions(),
             ]
             if self.transport is Transport.IN_PROCESS:  # over HTTP, the server must see every call
                 parts.append(ShortWays(self.account_id, self._alarms.describe))

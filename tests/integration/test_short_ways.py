@@ -11,6 +11,7 @@ from botocore import xform_name
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError, ParamValidationError
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 
 from simulator.deployment import add_stream, deploy
@@ -221,3 +222,59 @@ def test_a_copy_of_an_item_does_not_follow_the_item(letters):
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
         letters.client("dynamodb").transact_write_items(TransactItems=[{"Update": change}, {"ConditionCheck": missing}])
     assert letters.client("dynamodb").get_item(TableName="letters", Key=key)["Item"] == before
+
+
+MOTOS_TRANSACTIONS = DynamoDBBackend.transact_write_items
+"""moto's own method, before a local AWS replaces it."""
+A_KEY, NO_KEY = ({"stream_name": {"S": "orders"}, "event_time": {"S": time}} for time in ("a", "none"))
+PUT = {"Put": {**TABLE, "Item": {**A_KEY, "message": {"S": "Written by hand."}}}}
+CHANGED = {"Update": {**TABLE, "Key": A_KEY, **CHANGE}}
+DELETE = {"Delete": {**TABLE, "Key": A_KEY}}
+REFUSED = {"Put": {**TABLE, "Item": NO_KEY, "ConditionExpression": "attribute_exists(stream_name)"}}
+BY_ONE_KEY = {"TableName": "by-one-key"}
+PUT_BY_ONE_KEY = {"Put": {**BY_ONE_KEY, "Item": {"name": {"S": "a"}, "n": {"N": "1"}}}}
+
+
+@pytest.fixture(scope="module")
+def two_tables(busy):
+    definition = {"AttributeName": "name"}
+    busy.client("dynamodb").create_table(
+        **BY_ONE_KEY,
+        KeySchema=[{**definition, "KeyType": "HASH"}],
+        AttributeDefinitions=[{**definition, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return busy
+
+
+@pytest.mark.parametrize("before", [[], [PUT]], ids=["a new item", "an item that exists"])
+@pytest.mark.parametrize(
+    "writes",
+    [
+        [PUT],
+        [CHANGED],
+        [DELETE],
+        [PUT, REFUSED],
+        [CHANGED, REFUSED],
+        [DELETE, REFUSED],
+        [PUT, DELETE],
+        [PUT_BY_ONE_KEY, PUT],
+        [PUT_BY_ONE_KEY, REFUSED],
+        [PUT, {"Put": {"TableName": "none", "Item": A_KEY}}],
+    ],
+)
+def test_a_transaction_leaves_what_motos_own_leaves(two_tables, before, writes):
+    def after(method):
+        for name, key in ((TABLE, A_KEY), (BY_ONE_KEY, {"name": {"S": "a"}})):
+            ask(two_tables, "dynamodb", "DeleteItem", {**name, "Key": key})
+        for put in before:
+            ask(two_tables, "dynamodb", "PutItem", put["Put"])
+        error = ""
+        with patch.object(DynamoDBBackend, "transact_write_items", method):
+            try:
+                ask(two_tables, "dynamodb", "TransactWriteItems", {"TransactItems": writes})
+            except ClientError as refusal:
+                error = str(refusal)
+        return error, *(ask(two_tables, "dynamodb", "Scan", table) for table in (TABLE, BY_ONE_KEY))
+
+    assert after(DynamoDBBackend.transact_write_items) == after(MOTOS_TRANSACTIONS)
