@@ -59,8 +59,8 @@ class MinuteColumns:
 
         def folded(column: int) -> NDArray[np.float64]:
             """The minutes of a column, by period."""
-            known = np.frombuffer(self._columns[column])
-            known = known[max(0, first - self._first) : max(0, min(end, first + size) - self._first)]
+            asked = slice(max(0, first - self._first), max(0, min(end, first + size) - self._first))
+            known = np.array(self._columns[column][asked])  # a copy, because the column may grow in another thread
             if len(known) < size:
                 lead = max(0, self._first - first)
                 minutes = np.full(size, self._NEUTRAL[column])
