@@ -173,10 +173,11 @@ def _options(question: Question, choice: Choice, split: int, *, with_defaults: b
     demand, trace = question.demand, question.trace
     bill = _Bill(question, Demand.of(Trace(trace.name, trace.start, trace.minutes[split:])))
     options = [bill.scaled(Kind.ADVISED, str(Kind.ADVISED), Part.of(choice.run, split))]
-    ceiling = {name: choice.inputs[name] for name in ("max_shard_count",)}
+    ceiling = {"max_shard_count": choice.inputs["max_shard_count"]}
     if with_defaults and not question.pinned.keys() - ceiling.keys():
-        by_default = serve(demand, ceiling, question.shards)
-        options.append(bill.scaled(Kind.DEFAULTS, str(Kind.DEFAULTS), Part.of(by_default, split)))
+        defaults = module_inputs.with_defaults(ceiling)
+        trial = next(each for each in choice.tried if module_inputs.with_defaults(each.inputs) == defaults)
+        options.append(bill.scaled(Kind.DEFAULTS, str(Kind.DEFAULTS), Part.of(trial.run, split)))
     options += bill.today(split)
     rest, peak = demand[split:], question.peak
     at_peak = Part.served(rest, np.full(len(rest), float(peak)))

@@ -15,7 +15,7 @@ from simulator.advice import dials
 from simulator.advice.advice import Kind, Question, advise
 from simulator.advice.block import SOURCE, block, identifier
 from simulator.advice.findings import findings
-from simulator.advice.search import Trial, choose, serve, surges
+from simulator.advice.search import Part, Trial, choose, serve, surges
 from simulator.advice.several import Wish, rows
 from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1, Readers
 from simulator.comparison.closed_loop import accepted
@@ -156,6 +156,17 @@ def test_readers_and_retention_are_in_every_bill():
     )
     assert plain.keys() == read.keys() >= set(Kind) - {Kind.TODAY}
     assert all(read[kind] > plain[kind] for kind in plain)
+
+
+def test_the_defaults_are_one_of_the_rungs_and_are_told_as_they_would_serve_the_whole():
+    advice = advice_for("swinging")
+    whole = serve(advice.question.demand, {"max_shard_count": advice.choice.inputs["max_shard_count"]})
+    hours = whole.shards[advice.split :].sum() / 60
+    records = sum(load.records for load in advice.question.trace.minutes[advice.split :])
+    throttled = Part.of(whole, advice.split).throttled_share
+    assert advice.of(Kind.DEFAULTS).throttled_share == throttled
+    bill = US_EAST_1.provisioned(hours, records * (1 - throttled), 2048) / 24 * HOURS_PER_MONTH
+    assert advice.of(Kind.DEFAULTS).dollars_per_month == pytest.approx(bill)
 
 
 def test_today_is_what_the_stream_has():
