@@ -26,13 +26,11 @@ MINUTES = 2 * 1440 + 30
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(simulator, monkeypatch):
     def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["simulator", "advise", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "180")
-        status = command_line.main()
-        told = capsys.readouterr()
-        return status, re.sub(r"[ \n]+", " ", told.out + told.err)
+        done = simulator("advise", *arguments)
+        return done.status, re.sub(r"[ \n]+", " ", done.out + done.err)
 
     return run
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import sys
 from argparse import ArgumentParser
 
 import pytest
 from rich.console import Console
 
-from simulator import __main__ as command_line
 from simulator.commands import demo
 from simulator.deployment.terraform import WorkingCopy
 from simulator.local_aws import LocalAWS
@@ -43,12 +41,10 @@ def test_the_demo_scales_both_streams_both_ways_and_leaves_a_plan_without_change
 
 
 @pytest.fixture
-def run_command(monkeypatch, capsys):
+def run_command(simulator):
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["simulator", *arguments])
-        status = command_line.main()
-        told = capsys.readouterr()
-        return status, told.out + told.err
+        done = simulator(*arguments)
+        return done.status, done.out + done.err
 
     return run
 
