@@ -44,8 +44,8 @@ class MinuteColumns:
         self._first = min(self._first, minute)
         return minute - self._first
 
-    def aggregates(self, stat: str, starts: range, end: int) -> list[tuple[int, float]]:
-        """Return a statistic of each period in which there is data before the minute `end`; `starts` are seconds."""
+    def aggregates(self, stat: str, starts: range, end: int) -> dict[int, float]:
+        """Return a statistic of each period with data before the minute `end`, by its start; `starts` are seconds."""
         length = starts.step // MINUTE
         end = min(end, self._first + len(self._columns[0]))
         # Periods that end before the first minute or start after the last one have no data.
@@ -53,7 +53,7 @@ class MinuteColumns:
         after = max(0, -((starts.start // MINUTE - end) // length))
         starts = starts[before:after]
         if not starts:
-            return []
+            return {}
         first, size = starts[0] // MINUTE, len(starts) * length
         sums, counts, minima, maxima = range(len(self._columns))
 
@@ -86,7 +86,7 @@ class MinuteColumns:
             case _:
                 values = over(np.add, counts)
         found = starts.start + present * starts.step
-        return list(zip(found.tolist(), values.tolist(), strict=True))
+        return dict(zip(found.tolist(), values.tolist(), strict=True))
 
     def aggregate(self, stat: str, first: int, end: int) -> float | None:
         """Return a statistic of the minutes from `first` up to, not including, `end`."""

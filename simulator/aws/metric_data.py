@@ -125,12 +125,12 @@ class MetricProgram:
             }
         )
 
-    def values(self, id_: str, store: MetricStore, starts: range, horizon: int) -> list[tuple[int, float]]:
-        """Return the datapoints that `value` finds for many periods, as (start, value)."""
+    def values(self, id_: str, store: MetricStore, starts: range, horizon: int) -> dict[int, float]:
+        """Return the datapoints that `value` finds for many periods, by their start."""
         if (metric := self._metrics.get(id_)) is not None:
             return store.aggregates(metric.key, metric.stat, starts, horizon)
         points = ((start, self.value(id_, store, start, horizon)) for start in starts)
-        return [(start, value) for start, value in points if value is not None]
+        return {start: value for start, value in points if value is not None}
 
 
 def _metric(metric_stat: Mapping[str, Any]) -> _Metric:
@@ -193,8 +193,10 @@ def get_metric_data(
         if not query.get("ReturnData", True):
             continue
         points = _points(store, program, query["Id"], start, min(end, epoch_seconds(now)), now)
+        starts, values = list(points), list(points.values())
         if descending:
-            points.reverse()
+            starts.reverse()
+            values.reverse()
         # A page is the next `room` datapoints of all results in sequence.
         id_, first, last = query["Id"], max(0, offset - position), max(0, offset + room - position)
         first = owed.get(id_, first)
@@ -205,13 +207,12 @@ def get_metric_data(
             last = first + (whole - first) // 2 if status == "PartialData" else first
             if answer.next_token and paged and status != "Forbidden" and last < whole:
                 still_owed[id_] = last
-        page = points[first:last]
         results.append(
             {
                 "Id": id_,
                 "Label": query.get("Label") or _label(query),
-                "Timestamps": [_moment(moment) for moment, _ in page],
-                "Values": [value for _, value in page],
+                "Timestamps": list(map(_moment, starts[first:last])),
+                "Values": values[first:last],
                 "StatusCode": status,
             }
         )
@@ -235,7 +236,7 @@ def _read_token(token: str | None) -> tuple[int, dict[str, int]]:
 
 def _points(
     store: MetricStore, program: MetricProgram, id_: str, start: int, end: int, now: datetime
-) -> list[tuple[int, float]]:
+) -> dict[int, float]:
     period = program.check_result(id_)
     kept = next(age for shortest, age in _RETENTION if period % shortest == 0)
     horizon = store.horizon(now)

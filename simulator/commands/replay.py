@@ -2,7 +2,8 @@
 
 The real function, from lambda/package.zip, scales a stream of the local AWS in virtual time. Its alarms are those that
 modules/stream creates from the settings below. Metrics, alarms, retries, reconcile, the duration of a reshard and the
-quotas of Kinesis are modelled as AWS documents them. You need neither an account nor Terraform.
+quotas of Kinesis are modelled as AWS documents them. Runs of reconcile that would
+change nothing are left out. You need neither an account nor Terraform.
 
 The traffic comes from AWS (--stream) or from a FILE: a CSV with `timestamp,bytes,records` or `timestamp,value` (in any
 unit, scaled by --mean-shards), an export of the CloudWatch console or of Grafana, or the JSON of
@@ -35,6 +36,7 @@ from simulator.commands.flags import check_writable, number, output_folder, seco
 from simulator.commands.given_traffic import add_traffic_arguments, given_settings, read_given
 from simulator.deployment import add_stream, deploy, module_inputs
 from simulator.deployment.presets import PRESETS
+from simulator.deployment.quiet_reconciles import QuietReconciles
 from simulator.deployment.terraform import REPOSITORY
 from simulator.local_aws import LocalAWS
 from simulator.local_aws.replay_loop import StreamReplay, replay
@@ -133,6 +135,7 @@ def run(options: Namespace, console: Console) -> bool:
     with LocalAWS(start=trace.start.replace(second=0, microsecond=0), **world) as aws:
         autoscaler = deploy(aws, reconcile_interval_minutes=options.reconcile_interval_minutes)
         add_stream(aws, stream_name, shards, **settings)
+        aws.schedules.would_change_nothing = QuietReconciles(autoscaler).is_next
         try:
             for so_far in _with_progress(aws, stream_name, trace, console):
                 record = so_far

@@ -93,6 +93,8 @@ class LocalAWS:
         environment: the variables that point a client at it.
         functions: Lambda.
         streams: Kinesis.
+        alarms: CloudWatch's alarms.
+        schedules: EventBridge Scheduler.
         observer: sees every API call of functions, and may make it fail.
         faults: failures of CloudWatch, and refusals of Kinesis.
 
@@ -123,11 +125,11 @@ class LocalAWS:
         self.functions = Functions(self.clock, self.store, lambda: self.environment, self.observer)
         self.streams = Streams(self.clock, self.store, self.account_id, region, self.faults, stream_options)
         self._topics = Topics(self.functions)
-        self._alarms = Alarms(self.clock, self.store, self.account_id, region, self.faults)
+        self.alarms = Alarms(self.clock, self.store, self.account_id, region, self.faults)
         self._queues = Queues(self.clock, self.store, self.account_id, region)
         self._log_queries = LogQueries()
         self._partiql = PartiQL()
-        self._schedules = Schedules(self.clock, self.functions, self.account_id, region)
+        self.schedules = Schedules(self.clock, self.functions, self.account_id, region)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -146,14 +148,14 @@ class LocalAWS:
                 self.functions,
                 self.streams,
                 self._topics,
-                self._alarms,
+                self.alarms,
                 self._log_queries,
                 self._partiql,
                 Queries(),
                 Transactions(),
             ]
             if self.transport is Transport.IN_PROCESS:  # over HTTP, the server must see every call
-                parts.append(ShortWays(self.account_id, self._alarms.describe))
+                parts.append(ShortWays(self.account_id, self.alarms.describe))
             for part in parts:
                 for each in part.patches():
                     stack.enter_context(each)
@@ -181,9 +183,9 @@ class LocalAWS:
         self.clock.travel_to(minute + _MINUTE)
         self.store.deliver(minute + _MINUTE)
         self.functions.run_due()
-        self._schedules.run_due()
+        self.schedules.run_due()
         self._queues.report()
-        self._alarms.evaluate()
+        self.alarms.evaluate()
         return outcome
 
 

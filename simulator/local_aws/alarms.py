@@ -86,6 +86,11 @@ class Alarms:
                     alarm.update_state(change.reason, change.reason_data, change.new_state)
                     self._changed(alarm, change)
 
+    def states(self) -> dict[str, tuple[str, datetime]]:
+        """Return the state of each alarm by its name, and since when it has been updated."""
+        alarms: dict[str, Alarm] = cloudwatch_backends[self._account_id][self._region].alarms
+        return {name: (alarm.state_value, alarm.state_updated_timestamp) for name, alarm in alarms.items()}
+
     def describe(self, alarm: Alarm) -> dict[str, Any]:
         """Describe an alarm as DescribeAlarms does. The description is cached until the next PutMetricAlarm."""
         if alarm not in self._definitions:

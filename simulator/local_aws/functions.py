@@ -39,7 +39,7 @@ class _QueuedEvent:
 
 
 class Functions:
-    """Runs the functions of moto's Lambda. `invocations` keeps every run, in order."""
+    """Runs the functions of moto's Lambda. `invocations` keeps every run, in order; `latest` is the last one."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Functions:
     ) -> None:
         """Run functions at the time of `clock`, with the variables of `environment`, observed by `observer`."""
         self.invocations: list[Invocation] = []
+        self.latest: Invocation | None = None
         self._clock = clock
         self._store = store
         self._environment = environment
@@ -174,6 +175,7 @@ class Functions:
             sleep=lambda seconds: self._clock.advance(timedelta(seconds=seconds)),
         )
         self.invocations.append(invocation)
+        self.latest = invocation
         self._report(invocation)
         return invocation
 
