@@ -20,8 +20,16 @@ ADVISED = f"{TEST_DIRECTORY}/advised.tftest.hcl"
 
 @pytest.fixture(scope="module")
 def terraform() -> Iterator[Terraform]:
-    with terraform_without_aws() as ready:
-        yield ready
+    """Terraform with one provider for all tests."""
+    with terraform_without_aws() as one:
+        initialise(one, REPOSITORY)
+        with one.provider_running() as ready:
+            yield ready
+
+
+def initialise(terraform: Terraform, root: Path, *options: str) -> None:
+    done = terraform.run(root, "init", "-backend=false", *options)
+    assert done.returncode == 0, done.stderr
 
 
 def test_code_has_terraforms_standard_form(terraform: Terraform):
@@ -32,8 +40,7 @@ def test_code_has_terraforms_standard_form(terraform: Terraform):
 
 @pytest.mark.parametrize("root", roots(), ids=name)
 def test_code_is_valid_and_uses_nothing_deprecated(terraform: Terraform, root: Path):
-    initialised = terraform.run(root, "init", "-backend=false")
-    assert initialised.returncode == 0, initialised.stderr
+    initialise(terraform, root)
 
     answer = json.loads(terraform.run(root, "validate", "-json").stdout)
 
@@ -45,13 +52,11 @@ def test_every_terraform_test_passes_and_every_candidate_of_advice_is_planned(te
     written = {
         file.relative_to(REPOSITORY).as_posix(): [run.name for run in blocks(file, "run")] for file in tftest_files()
     }
-    directory = f"-test-directory={TEST_DIRECTORY}"
     written[ADVISED] = _write_advised(terraform.copy / ADVISED)
-    initialised = terraform.run(REPOSITORY, "init", "-backend=false", directory)
-    assert initialised.returncode == 0, initialised.stderr
+    directory = f"-test-directory={TEST_DIRECTORY}"
+    initialise(terraform, REPOSITORY, directory)
 
-    with terraform.provider_running() as ready:
-        done = ready.run(REPOSITORY, "test", "-json", directory)
+    done = terraform.run(REPOSITORY, "test", "-json", directory)
 
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     assert _results(messages) == {file: dict.fromkeys(runs, "pass") for file, runs in written.items()}, _problems(
