@@ -97,6 +97,8 @@ def run(options: Namespace, console: Console) -> bool:
             plan = example.plan(variables)
         console.print(_last_words(plan.text), style="red" if plan.has_changes else "green", markup=False)
         logs = {name: audit_log(aws, outputs["audit_table_name"], name) for name in traces}
+        for record in replays:
+            record.failed = scaling_log.failed(logs[record.stream_name])
         for stream_name, log in logs.items():
             console.print(Rule(f"Scaling log of {stream_name}", align="left"))
             scaling_log.show(log, console)

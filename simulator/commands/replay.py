@@ -145,6 +145,7 @@ def run(options: Namespace, console: Console) -> bool:
             if not record.minutes:
                 raise
         log = autoscaler.audit_log(stream_name)
+    record.failed = scaling_log.failed(log)
     outcome = Outcome.of(record, trace, calls)
     console.print(Rule("Scaling log", align="left"))
     scaling_log.show(log, console)

@@ -45,10 +45,17 @@ class Scaling:
 
 @dataclass
 class StreamReplay:
-    """The record of one stream in a replay."""
+    """The record of one stream in a replay.
+
+    Attributes:
+        stream_name: the stream's name.
+        minutes: its minutes so far.
+        failed: scalings that failed, at the minute at which they began.
+    """
 
     stream_name: str
     minutes: list[Minute] = field(default_factory=list)
+    failed: list[Scaling] = field(default_factory=list)
 
     @property
     def events(self) -> list[Scaling]:

@@ -31,6 +31,7 @@ _CAPACITY = "#1f3b57"
 _THROTTLED = "#d62839"
 _UP = "#1b8a5a"
 _DOWN = "#e07b00"
+_FAILED = "#7a1fa2"
 _TEXT = "#333333"
 _GRID = "#e6e6e6"
 _STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 10, "axes.edgecolor": "#999999", "text.color": _TEXT}
@@ -46,6 +47,8 @@ _MAX_LABELS = 16
 _LONGEST_NAME = 48  # the summary is beside it
 _FEW_EVENTS = 30  # more events have smaller marks
 _OUTLINE = withStroke(linewidth=3, foreground="white")
+_CROSS: Any = {"marker": "X", "linestyle": ""}
+_FAILED_MARK = Line2D([], [], color=_FAILED, label="failed scaling", **_CROSS)
 
 
 def draw(replays: Sequence[StreamReplay], title: str, path: Path) -> None:
@@ -59,13 +62,15 @@ def draw(replays: Sequence[StreamReplay], title: str, path: Path) -> None:
         _label_time(panels[-1], replays[0].minutes[0].at, max(len(replay.minutes) for replay in replays))
         figure.suptitle(title, fontsize=15, fontweight="bold", x=0.01, ha="left")
         minutes_each = max(_minutes_each(replay) for replay in replays)
-        figure.legend(handles=_legend(minutes_each), loc="outside lower center", ncols=7, frameon=False)
+        legend = [*_legend(minutes_each), *([_FAILED_MARK] if any(replay.failed for replay in replays) else [])]
+        figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata=stamp(path, [_shown(replay) for replay in replays]))
 
 
 def _shown(replay: StreamReplay) -> list[Any]:
-    return [[round(minute.demand_shards, 3), minute.open_shards] for minute in replay.minutes]
+    failed = [str(scaling.at) for scaling in replay.failed]
+    return [*([round(minute.demand_shards, 3), minute.open_shards] for minute in replay.minutes), *failed]
 
 
 def _label_time(panel: Axes, start: datetime, minutes: int) -> None:
@@ -100,7 +105,8 @@ def _draw_panel(panel: Axes, replay: StreamReplay) -> None:
     steps = [0.0, *changes, minutes / 60]
     levels = [replay.minutes[0].open_shards, *(event.to_shards for event in replay.events)]
     levels.append(levels[-1])
-    top = float(max(demand.max(), open_shards.max())) * _LABEL_ROOM
+    wanted = (scaling.to_shards for scaling in replay.failed)
+    top = float(max(demand.max(), open_shards.max(), *wanted)) * _LABEL_ROOM
 
     panel.fill_between(steps, levels, color=_UNUSED, linewidth=0, step="post")
     panel.fill_between(hours, peaks, color=_DEMAND, linewidth=0)
@@ -114,6 +120,9 @@ def _draw_panel(panel: Axes, replay: StreamReplay) -> None:
     line_width = 1.8 if len(replay.events) <= _FEW_EVENTS else 1.2
     panel.step(steps, levels, where="post", color=_CAPACITY, linewidth=line_width)
     _mark_scalings(panel, replay.events, changes, inches=(minutes / 60 / _AXES_WIDE, top / _AXES_HIGH))
+    for scaling in replay.failed:
+        at = (scaling.at - start) / timedelta(hours=1)
+        panel.plot(at, scaling.to_shards, color=_FAILED, markersize=8, clip_on=False, zorder=6, **_CROSS)
     panel.set_ylim(0, top)
     panel.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     panel.set_ylabel("shards")

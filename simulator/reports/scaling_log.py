@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from simulator.local_aws.replay_loop import Scaling
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -28,6 +30,15 @@ def scalings(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for item in log
         if item["status"] != "SKIPPED" and item.get("to_shard_count") is not None
+    ]
+
+
+def failed(log: Sequence[Mapping[str, Any]]) -> list[Scaling]:
+    """Return the scalings that failed, at the time at which they began."""
+    return [
+        Scaling(datetime.fromisoformat(each["started_at"]), each["from_shard_count"], each["to_shard_count"])
+        for each in scalings(log)
+        if each["status"] == "FAILED"
     ]
 
 

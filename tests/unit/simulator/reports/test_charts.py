@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from kinesis_autoscaler.model import Reason
 from simulator.aws.metrics import MetricStore
 from simulator.comparison.outcomes import Kind
-from simulator.local_aws.replay_loop import Minute, StreamReplay
+from simulator.local_aws.replay_loop import Minute, Scaling, StreamReplay
 from simulator.reports import charts, comparison_chart, dashboard_pictures
 
 
@@ -68,6 +68,20 @@ def test_a_long_name_leaves_room_for_the_summary(drawn, tmp_path):
     left, right = panel._left_title, panel._right_title
     assert not left.get_window_extent().overlaps(right.get_window_extent())
     assert not figure.legends[0].get_window_extent().overlaps(figure._suptitle.get_window_extent())
+
+
+def test_a_failed_scaling_has_a_shape_and_a_color_of_its_own(drawn, tmp_path):
+    start = datetime(2026, 10, 5, tzinfo=UTC)
+    minutes = [Minute(start + timedelta(minutes=minute), 3.0, 4 + minute // 60, 0.0) for minute in range(120)]
+    failed = Scaling(start + timedelta(minutes=30), 4, 8)
+    for failures in ([], [failed]):
+        figure = drawn(charts.draw, [StreamReplay("orders", minutes, failures)], "A chart", tmp_path / "chart.svg")
+        marks = [each for each in figure.axes[0].lines if each.get_marker() == "X"]
+        assert [(each.get_xdata()[0], each.get_ydata()[0]) for each in marks] == [(0.5, 8)] * len(failures)
+        others = [each for each in figure.axes[0].lines if each not in marks]
+        assert not {each.get_color() for each in marks} & {each.get_color() for each in others}
+        said = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert ("failed scaling" in said) is bool(failures)
 
 
 def line(label, color=None):
