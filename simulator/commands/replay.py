@@ -1,9 +1,9 @@
 """Replay recorded traffic of a stream to see what the autoscaler would have done.
 
-The real function, from lambda/package.zip, scales a stream of the local AWS in virtual time. Its alarms are those that
-modules/stream creates from the settings below. Metrics, alarms, retries, reconcile, the duration of a reshard and the
-quotas of Kinesis are modelled as AWS documents them. Runs of reconcile that would
-change nothing are left out. You need neither an account nor Terraform.
+The real function, from lambda/package.zip, scales a stream of the local AWS in virtual time. Its alarms are those
+that modules/stream creates from the settings below. Metrics, alarms, retries, reconcile, the duration of a reshard
+and the quotas of Kinesis are modelled as AWS documents them. Runs of reconcile that would change nothing are left
+out. You need neither an account nor Terraform.
 
 The traffic comes from AWS (--stream) or from a FILE: a CSV with `timestamp,bytes,records` or `timestamp,value` (in any
 unit, scaled by --mean-shards), an export of the CloudWatch console or of Grafana, or the JSON of

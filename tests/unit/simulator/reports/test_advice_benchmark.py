@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from statistics import fmean
 
 import pytest
 
@@ -11,6 +12,7 @@ from simulator.advice.judging import Verdict
 from simulator.deployment.terraform import REPOSITORY
 from simulator.reports.advice_benchmark import markdown
 from simulator.traffic.generator import KINDS
+from tests.faults.effort import SOAK
 
 
 def verdict(unseen, *, is_promise=True, ratio=0.8):
@@ -37,6 +39,15 @@ def test_advice_is_judged_on_days_that_it_was_not_given(monkeypatch):
     assert len(asked[0].trace.minutes) == 3 * 1440
     assert 0.5 < found.shard_hours_of_default < 1.5
     assert found.promised >= 0.0005
+
+
+def test_advice_saves_a_tenth_of_the_shard_hours_and_throttles_at_most_twice_what_it_promises():
+    """On two weeks that it was not given, on average over every kind of stream; outside of the soak, for one kind."""
+    found = [judging.judge(kind, judging.SEEDS[0]) for kind in (KINDS if SOAK else ["sensors"])]
+    promises = [each for each in found if each.is_promise]
+    assert fmean(each.shard_hours_of_default for each in found) <= 0.9
+    assert promises
+    assert fmean(each.unseen for each in promises) <= judging.FACTOR * fmean(each.promised for each in promises)
 
 
 @pytest.mark.parametrize("seed", judging.SEEDS)
