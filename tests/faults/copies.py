@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from tests.faults.cold_starts import from_stock, stock_up
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -25,6 +27,7 @@ def in_a_copy(future: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         AssertionError: it has failed. The message is its traceback.
 
     """
+    stock_up()
     source, target = os.pipe()
     gc.freeze()  # else the copy's first collection would touch all memory, and so copy it
     with warnings.catch_warnings():
@@ -33,7 +36,8 @@ def in_a_copy(future: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     if process == 0:
         gc.disable()
         try:
-            told = pickle.dumps((future(*args, **options), ""))
+            with from_stock():
+                told = pickle.dumps((future(*args, **options), ""))
         except BaseException:  # noqa: BLE001 - whatever it is, the test has to tell
             told = pickle.dumps((None, traceback.format_exc()))
         with os.fdopen(target, "wb") as pipe:

@@ -1,6 +1,7 @@
 """The function crashes before each of its AWS calls, and after the last. The rules still hold.
 
-A crash after a call and a crash before the next one have the same effect, so only one of them is tested.
+A crash after a call and a crash before the next one have the same effect, so only one of them is tested. A read leaves
+nothing behind, so outside of the soak a crash before or after one is tested in one scenario.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pytest
 from simulator.aws.kinesis.keys import HotRange, Keys
 from simulator.local_aws.function import FunctionCrash
 from tests.faults.copies import in_a_copy
+from tests.faults.effort import SOAK
 from tests.world import World, world
 
 
@@ -182,6 +184,17 @@ SCENARIOS = [
     split_of_a_hot_shard,
 ]
 
+WRITES = {
+    "TransactWriteItems",
+    "UpdateShardCount",
+    "SplitShard",
+    "PutMetricAlarm",
+    "SetAlarmState",
+    "PutItem",
+    "UpdateItem",
+}
+"""After any of these, a crash leaves something half done."""
+
 
 @pytest.mark.parametrize("scenario_of", SCENARIOS, ids=lambda each: each.__name__)
 def test_the_rules_hold_wherever_the_function_dies(scenario_of):
@@ -201,16 +214,21 @@ def test_the_rules_hold_wherever_the_function_dies(scenario_of):
             setattr(w, f"{when}_call", crash)
             scenario.go(w)
             assert crashed == [operation], f"the {number}. call was not met again: {crashed}"
-            w.calm()
+            w.calm(12)
             where = f"crash {when} call {number}, {operation}; log: {w.log()}"
             assert w.broken_rules() == [], where
             assert scenario.ends_with(w), where
 
         calls = in_a_copy(calls_of, scenario, w)
         assert len(calls) >= 5, "a scenario that makes no calls proves nothing"
+        thorough = SOAK or scenario_of is scale_up
         for number, operation in enumerate(calls, 1):
-            in_a_copy(dies, number, operation, "before")
-        in_a_copy(dies, len(calls), calls[-1], "after")
+            if thorough:
+                in_a_copy(dies, number, operation, "before")
+            elif operation in WRITES:
+                in_a_copy(dies, number, operation, "after")
+        if thorough:
+            in_a_copy(dies, len(calls), calls[-1], "after")
 
 
 def calls_of(scenario: Scenario, w: World) -> list[str]:
