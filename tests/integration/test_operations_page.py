@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from simulator.deployment import add_health_alarms, deploy, recording
 from simulator.local_aws import LocalAWS, Transport
 from simulator.local_aws.environment import with_aws
 from simulator.local_aws.function import ApiCall
+from tests.integration.aws_cli import aws_cli
 from tests.static.terraform_code import REPOSITORY
 from tests.static.terraform_without_aws import terraform_without_aws
 from tests.world import Running, World
@@ -43,10 +43,11 @@ class Shell:
 
     w: World
     folder: Path
+    cli: Path
 
     def run(self, command: str) -> str:
         environment = with_aws(self.w.aws.environment)
-        environment["PATH"] = os.pathsep.join([str(self.folder / "bin"), environment["PATH"]])
+        environment["PATH"] = os.pathsep.join([str(self.cli), environment["PATH"]])
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
             cwd=self.folder,
@@ -61,7 +62,13 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory) -> Iterator[Shell]:
+def cli(tmp_path_factory) -> Iterator[Path]:
+    with aws_cli(tmp_path_factory.mktemp("bin")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def shell(cli, tmp_path_factory) -> Iterator[Shell]:
     """Today, with a scaling of orders, a decision not to scale it again, and a failure of payments."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with LocalAWS(Transport.HTTP, start=today, reshard_seconds=90) as aws:
@@ -77,16 +84,7 @@ def shell(tmp_path_factory) -> Iterator[Shell]:
         w.run(6)
         w.before_call = None
         w.demand["orders"] = 3.0
-        yield Shell(w, folder_with_aws_cli(tmp_path_factory.mktemp("folder")))
-
-
-def folder_with_aws_cli(folder: Path) -> Path:
-    """A folder whose `bin` contains the AWS CLI. Version 1 of it needs the address of SQS in each call."""
-    aws = folder / "bin" / "aws"
-    aws.parent.mkdir()
-    aws.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).parent}/aws" --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
-    aws.chmod(0o755)
-    return folder
+        yield Shell(w, tmp_path_factory.mktemp("folder"), cli)
 
 
 def deny_payments(running: Running, call: ApiCall) -> None:
@@ -114,7 +112,7 @@ def test_commands_over_the_audit_table_take_any_number_of_records(long_log: Shel
 
 
 @pytest.fixture(scope="module")
-def long_log(tmp_path_factory) -> Iterator[Shell]:
+def long_log(cli, tmp_path_factory) -> Iterator[Shell]:
     """A table with 400 records of today, half of them failures: 3 MB. DynamoDB answers with 1 MB at a time."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with LocalAWS(Transport.HTTP, start=today) as aws:
@@ -133,7 +131,7 @@ def long_log(tmp_path_factory) -> Iterator[Shell]:
         for start in range(0, len(items), 25):  # the maximum of one call
             puts = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
             aws.client("dynamodb").batch_write_item(RequestItems={w.deployment.audit_table_name: puts})
-        yield Shell(w, folder_with_aws_cli(tmp_path_factory.mktemp("folder")))
+        yield Shell(w, tmp_path_factory.mktemp("folder"), cli)
 
 
 # The commands, in the order of the page
