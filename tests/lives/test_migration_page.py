@@ -13,7 +13,8 @@ from datetime import timedelta
 import pytest
 
 from simulator.deployment.terraform import REPOSITORY
-from tests.integration.test_operations_page import Shell, folder_with_aws_cli
+from tests.integration.aws_cli import aws_cli
+from tests.integration.test_operations_page import Shell
 from tests.lives.bench import NOTHING, Life, bench
 from tests.lives.configuration import IGNORED, root, stream
 
@@ -78,20 +79,21 @@ def configuration(state: str) -> str:
 @pytest.fixture(scope="module")
 def lived(stage, tmp_path_factory) -> dict[str, Life | str]:
     """The results of each block of configuration, and of each command."""
-    shell = Shell(stage, folder_with_aws_cli(tmp_path_factory.mktemp("folder")))
     r, section, result = None, "", {}
-    for step, block in STEPS.items():
-        if block.section != section:
-            section, before = block.section, configuration(BEFORE[block.section])
-            r = r or stage.root("migration", before)
-            a_day_goes_by(stage)
-            r.write(before)
-            assert r.apply(minutes_pass=True).errors == []
-            a_day_goes_by(stage)
-        if block.language == "sh":
-            result[step] = shell.run(block.code)
-        else:
-            result[step] = r.live(configuration(block.code), minutes_pass=True)
+    with aws_cli(tmp_path_factory.mktemp("bin")) as cli:
+        shell = Shell(stage, tmp_path_factory.mktemp("folder"), cli)
+        for step, block in STEPS.items():
+            if block.section != section:
+                section, before = block.section, configuration(BEFORE[block.section])
+                r = r or stage.root("migration", before)
+                a_day_goes_by(stage)
+                r.write(before)
+                assert r.apply(minutes_pass=True).errors == []
+                a_day_goes_by(stage)
+            if block.language == "sh":
+                result[step] = shell.run(block.code)
+            else:
+                result[step] = r.live(configuration(block.code), minutes_pass=True)
     return result
 
 
