@@ -1,9 +1,8 @@
 """The AWS provider, started once for many commands of Terraform.
 
-Terraform needs seconds of CPU time to start the provider, several times a command. So one provider serves all commands
-of a root: it is started as its developers start it under a debugger, and Terraform gets the address
-(https://developer.hashicorp.com/terraform/plugin/debugging) of a proxy in front of it. Such a provider has one
-configuration at a time, so it does not support roots with provider aliases.
+Terraform needs seconds of CPU time to start the provider, several times a command. So one provider serves all commands:
+it is started as its developers start it under a debugger, and Terraform gets the address of a proxy in front of it
+(https://developer.hashicorp.com/terraform/plugin/debugging).
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.provider_proxy import proxy
 
@@ -31,21 +30,34 @@ def running_provider(directory: Path, environment: Mapping[str, str]) -> Iterato
     """
     installed = "registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*"
     [binary] = (directory / ".terraform" / "providers").glob(installed)
-    command = [binary, "-debug"]
-    with (
-        subprocess.Popen(
-            command, cwd=directory, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as process,
-        ExitStack() as stack,
-    ):
+    with ExitStack() as stack:
+        started: list[dict[str, Any]] = []
+
+        def start() -> str:
+            started.append(stack.enter_context(_process(binary, directory, environment)))
+            return f"unix:{started[-1]['Addr']['String']}"
+
+        address = stack.enter_context(proxy(start))
+        provider = {**started[0], "Addr": {"Network": "tcp", "String": address}}
+        yield {"TF_REATTACH_PROVIDERS": json.dumps({"registry.terraform.io/hashicorp/aws": provider})}
+
+
+@contextmanager
+def _process(binary: Path, directory: Path, environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Run one process of the provider. Yield what it tells about itself."""
+    with subprocess.Popen(
+        [binary, "-debug"],
+        cwd=directory,
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
         try:
             assert process.stdout
             found = next(filter(None, (re.search(r"TF_REATTACH_PROVIDERS='(.*)'", line) for line in process.stdout)))
             threading.Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop the provider
-            [(name, provider)] = json.loads(found[1]).items()
-            socket = stack.enter_context(tempfile.TemporaryDirectory(prefix="provider-")) + "/socket"
-            stack.enter_context(proxy(f"unix:{provider['Addr']['String']}", f"unix:{socket}"))
-            provider["Addr"]["String"] = socket
-            yield {"TF_REATTACH_PROVIDERS": json.dumps({name: provider})}
+            [provider] = json.loads(found[1]).values()
+            yield provider
         finally:
             process.terminate()

@@ -5,6 +5,8 @@ the provider check the code of all of them before its configuration. That takes 
 proxy asks for each different answer once, and shortens the schema to the types that this repository mentions. All other
 calls go through as they are: every plan, read and change is the provider's own.
 
+A provider has one configuration at a time. So each region has a provider, whose commands take turns.
+
 The protocol is https://developer.hashicorp.com/terraform/plugin/terraform-plugin-protocol, version 5.
 """
 
@@ -17,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import grpc
 
@@ -24,7 +27,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 _SOURCES = (".tf", ".hcl", ".py", ".md")
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _SCHEMA = "/tfplugin5.Provider/GetSchema"
-_PREPARATION = "/tfplugin5.Provider/PrepareProviderConfig"
+_ALWAYS_THE_SAME = {_SCHEMA, "/tfplugin5.Provider/PrepareProviderConfig"}
+_CONFIGURATION = "/tfplugin5.Provider/Configure"
+_REGION = rb"[a-z]{2}(?:-[a-z]+)+-[0-9]"
 _BY_TYPE = {2, 3, 8}
 """The fields of GetProviderSchema.Response with schemas by type: of resources, data sources, ephemeral resources."""
 _AT_ONCE = 32
@@ -32,53 +37,66 @@ _AT_ONCE = 32
 
 
 @contextmanager
-def proxy(provider: str, address: str) -> Iterator[None]:
-    """Answer at a gRPC address for the provider at another one."""
-    server = grpc.server(ThreadPoolExecutor(_AT_ONCE), options=_UNLIMITED)
-    with grpc.insecure_channel(provider, options=_UNLIMITED) as channel:
-        server.add_generic_rpc_handlers([_Forward(channel)])
-        server.add_insecure_port(address)
+def proxy(start: Callable[[], str]) -> Iterator[str]:
+    """Answer for providers. Yield the address. `start` starts a provider and returns its gRPC target."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        server = grpc.server(threads, options=_UNLIMITED)
+        server.add_generic_rpc_handlers([_Providers(start)])
+        port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         try:
-            yield
+            yield f"127.0.0.1:{port}"
         finally:
             server.stop(grace=None).wait()
 
 
-class _Forward(grpc.GenericRpcHandler):
-    """Forwards each call as bytes. Terraform does without the streams of its plugin library."""
+class _Providers(grpc.GenericRpcHandler):
+    """Forwards each call as bytes, to the provider of the region that the connection was configured for.
 
-    def __init__(self, channel: grpc.Channel) -> None:
-        self._channel = channel
-        self._prepared: dict[bytes, bytes] = {}
+    Terraform has a connection for each configuration of a provider. It does without the streams of its plugin library.
+    """
+
+    def __init__(self, start: Callable[[], str]) -> None:
+        self._start = start
+        self._first = grpc.insecure_channel(start(), options=_UNLIMITED)
+        self._of_region: dict[bytes, grpc.Channel] = {}
+        self._of_connection: dict[str, grpc.Channel] = {}
+        self._lock = Lock()
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         method = details.method
         if method.startswith(("/plugin.GRPCStdio/", "/plugin.GRPCBroker/")):
             return None
-        call: Callable[[bytes], bytes] = self._channel.unary_unary(method)
 
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
+            if method == _CONFIGURATION:
+                self._of_connection[context.peer()] = self._for_region(re.findall(_REGION, request)[0])
+            call = self._of_connection.get(context.peer(), self._first).unary_unary(method)
             try:
-                if method == _SCHEMA:
-                    return _schema(call, request)
-                if method == _PREPARATION:
-                    return self._prepared.get(request) or self._prepared.setdefault(request, call(request))
-                return call(request)
+                return _known(method, request, call) if method in _ALWAYS_THE_SAME else call(request)
             except grpc.RpcError as error:
                 return context.abort(error.code(), error.details())
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
+    def _for_region(self, region: bytes) -> grpc.Channel:
+        with self._lock:
+            if not self._of_region:
+                self._of_region[region] = self._first
+            if region not in self._of_region:
+                self._of_region[region] = grpc.insecure_channel(self._start(), options=_UNLIMITED)
+            return self._of_region[region]
 
-_schemas: dict[bytes, bytes] = {}
+
+_answers: dict[tuple[str, bytes], bytes] = {}
 
 
-def _schema(call: Callable[[bytes], bytes], request: bytes) -> bytes:
-    """Return the schema of the provider, which is the same for all of this process."""
-    if request not in _schemas:
-        _schemas[request] = only(mentioned(), call(request))
-    return _schemas[request]
+def _known(method: str, request: bytes, call: Callable[[bytes], bytes]) -> bytes:
+    """Return an answer that depends on the request alone, not on the process of the provider or its environment."""
+    if (method, request) not in _answers:
+        answer = call(request)
+        _answers[method, request] = only(mentioned(), answer) if method == _SCHEMA else answer
+    return _answers[method, request]
 
 
 @cache

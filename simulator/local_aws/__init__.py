@@ -15,7 +15,7 @@ service, which says what moto does instead:
 - `partiql`: DynamoDB answers SELECT statements;
 - `queries`: DynamoDB reads only items that a query can match, and copies of them only what can change;
 - `transactions`: DynamoDB copies only what a transaction writes;
-- `short_ways`: frequent calls of this process's own clients are answered without HTTP.
+- `short_ways`: frequent calls of functions, and of other clients in this process, are answered without HTTP.
 """
 
 from __future__ import annotations
@@ -153,9 +153,8 @@ class LocalAWS:
                 self._partiql,
                 Queries(),
                 Transactions(),
+                ShortWays(self.account_id, self.alarms.describe, self.environment.get("AWS_ENDPOINT_URL")),
             ]
-            if self.transport is Transport.IN_PROCESS:  # over HTTP, the server must see every call
-                parts.append(ShortWays(self.account_id, self.alarms.describe))
             for part in parts:
                 for each in part.patches():
                     stack.enter_context(each)

@@ -1,4 +1,4 @@
-"""Shortcuts for the most frequent calls of a replay, without the protocol between boto3 and moto.
+"""Shortcuts for the most frequent calls of functions and replays, without the protocol between boto3 and moto.
 
 In such a call, botocore and moto spend nearly all of their time on the protocol: parameters become JSON, are signed,
 routed and parsed, and the answer likewise. Here botocore checks the parameters as usual, then the method of moto that
@@ -13,6 +13,7 @@ name.
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -54,10 +55,16 @@ SHORT: dict[tuple[str, str], Callable[[], BaseResponse]] = {
 class ShortWays:
     """Answers the most frequent calls of this process's boto3 clients."""
 
-    def __init__(self, account_id: str, describe_alarm: Callable[[Alarm], dict[str, Any]]) -> None:
-        """Answer for one account. `describe_alarm` returns an alarm in the form of DescribeAlarms."""
+    def __init__(
+        self, account_id: str, describe_alarm: Callable[[Alarm], dict[str, Any]], endpoint: str | None = None
+    ) -> None:
+        """Answer for one account. `describe_alarm` returns an alarm in the form of DescribeAlarms.
+
+        With an `endpoint`, answer for it, and only calls of functions: whoever else uses it may watch its calls there.
+        """
         self._account_id = account_id
         self._describe_alarm = describe_alarm
+        self._endpoint = endpoint
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
         """Patch the method that every call of a boto3 client passes."""
@@ -72,7 +79,7 @@ class ShortWays:
 
         def make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
             make_response = SHORT.get((client.meta.service_model.service_name, operation))
-            if make_response is None or not is_free(operation) or not _would_arrive(client):
+            if make_response is None or not is_free(operation) or not self._would_arrive(client):
                 return long_way(client, operation, parameters)
             shape = client.meta.service_model.operation_model(operation).input_shape
             validate_parameters(parameters, shape)  # type: ignore[arg-type]  # each of these operations has input
@@ -88,6 +95,15 @@ class ShortWays:
             return {**self._plain(result or {}), "ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
 
         yield patch.object(BaseClient, "_make_api_call", make_api_call)
+
+    def _would_arrive(self, client: BaseClient) -> bool:
+        """Return whether calls of a client reach this AWS: it has credentials, and its endpoint or AWS's own."""
+        signer: Any = client._request_signer  # type: ignore[attr-defined]  # noqa: SLF001
+        if signer._credentials is None:  # noqa: SLF001
+            return False
+        if self._endpoint:
+            return client.meta.endpoint_url == self._endpoint and "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+        return client.meta.endpoint_url.endswith(".amazonaws.com")
 
     def _plain(self, value: Any) -> Any:  # noqa: ANN401 - any shape of any service
         """Return a copy, so that neither side changes data of the other, with the types that boto3 uses."""
@@ -107,9 +123,3 @@ class ShortWays:
 def _wire() -> tuple[object, object]:
     """Return the objects where a call leaves botocore and enters moto."""
     return vars(Endpoint)["_do_get_response"], vars(BotocoreStubber)["__call__"]
-
-
-def _would_arrive(client: BaseClient) -> bool:
-    """Return whether calls of a client reach this AWS: it has credentials, and AWS's own endpoint."""
-    signer: Any = client._request_signer  # type: ignore[attr-defined]  # noqa: SLF001
-    return client.meta.endpoint_url.endswith(".amazonaws.com") and signer._credentials is not None  # noqa: SLF001

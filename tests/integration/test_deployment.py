@@ -7,11 +7,12 @@ import pytest
 from simulator.deployment import add_stream, deploy
 from simulator.local_aws import LocalAWS, Transport
 from simulator.traffic import Traffic
+from tests.integration.test_short_ways import long_way
 
 
 @pytest.fixture(params=Transport, ids=lambda transport: transport.value)
 def autoscaler(request):
-    with LocalAWS(request.param) as aws:
+    with LocalAWS(request.param) as aws, long_way():
         yield deploy(aws)
 
 

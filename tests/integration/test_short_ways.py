@@ -11,11 +11,12 @@ from botocore import xform_name
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError, ParamValidationError
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.responses import BaseResponse
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 
 from simulator.deployment import add_stream, deploy
-from simulator.local_aws import START, LocalAWS
+from simulator.local_aws import START, LocalAWS, Transport
 from simulator.local_aws.short_ways import SHORT
 from simulator.traffic import Traffic
 
@@ -278,3 +279,22 @@ def test_a_transaction_leaves_what_motos_own_leaves(two_tables, before, writes):
         return error, *(ask(two_tables, "dynamodb", "Scan", table) for table in (TABLE, BY_ONE_KEY))
 
     assert after(DynamoDBBackend.transact_write_items) == after(MOTOS_TRANSACTIONS)
+
+
+def test_over_http_only_functions_take_a_short_way():
+    seen, call_action = set(), BaseResponse.call_action
+
+    def watched(response):
+        seen.add(response._get_action())
+        return call_action(response)
+
+    with LocalAWS(Transport.HTTP) as aws:
+        deploy(aws)
+        add_stream(aws, "orders", 2)
+        with patch.object(BaseResponse, "call_action", watched):
+            for _ in range(10):
+                aws.advance_minute({"orders": Traffic.for_shards(3)})
+            assert "UpdateShardCount" in seen
+            assert "DescribeAlarms" not in seen
+            aws.client("cloudwatch").describe_alarms()
+            assert "DescribeAlarms" in seen

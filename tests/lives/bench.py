@@ -11,6 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
+
+from moto.core.responses import BaseResponse
 
 from simulator.deployment.terraform import WorkingCopy, cli_environment, find_terraform
 from simulator.local_aws import LocalAWS, Transport
@@ -18,6 +21,8 @@ from simulator.local_aws.environment import with_aws
 from simulator.traffic import Traffic
 from tests.provider import FAST, running_provider
 
+_PERMISSIONS = {"awslambda": "lambda", "monitoring": "cloudwatch"}
+"""The names of services in permissions, by moto's."""
 NOTHING: Mapping[str, str] = {}
 """The changes of an empty plan."""
 
@@ -95,12 +100,10 @@ class Life:
 class Root:
     """A root module next to the working copy of this repository. `source = "../.."` is the autoscaler."""
 
-    def __init__(self, bench: Bench, directory: Path, *, aliases: bool) -> None:
+    def __init__(self, bench: Bench, directory: Path) -> None:
         """Work in an existing directory."""
         self.directory = directory
-        self.environment = dict(bench.environment)
         self._bench = bench
-        self._has_provider = aliases
         self._calls: dict[str, str] = {}
 
     def write(self, text: str) -> None:
@@ -112,12 +115,10 @@ class Root:
             self._calls = calls
 
     def init(self) -> None:
-        """Run `terraform init`. The first one also starts the provider."""
+        """Run `terraform init`."""
         code, told = self.terraform("init", "-no-color")
         assert code == 0, told
-        if not self._has_provider:
-            self.environment |= self._bench.start_provider(self.directory)
-            self._has_provider = True
+        self._bench.start_provider(self.directory)
 
     def live(self, text: str | None = None, *options: str, minutes_pass: bool = False) -> Life:
         """Change the configuration, apply it, and plan it again."""
@@ -143,7 +144,7 @@ class Root:
         done = subprocess.run(
             [self._bench.binary, *arguments],
             cwd=self.directory,
-            env=self.environment,
+            env=self._bench.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -165,21 +166,22 @@ class Bench:
         self._stack = stack
         self.environment = {**with_aws(aws.environment), **FAST, **cli_environment(copy)}
 
-    def root(self, name: str, text: str, *, aliases: bool = False) -> Root:
+    def root(self, name: str, text: str) -> Root:
         """Return a new root module with this configuration."""
         directory = self.repository / "lives" / name
         directory.mkdir(parents=True)
-        root = self.existing_root(directory, aliases=aliases)
+        root = self.existing_root(directory)
         root.write(text)
         return root
 
-    def existing_root(self, directory: Path, *, aliases: bool = False) -> Root:
-        """Return an existing root, two levels deep in the copy. One with provider `aliases` starts its own provider."""
-        return Root(self, directory, aliases=aliases)
+    def existing_root(self, directory: Path) -> Root:
+        """Return an existing root, two levels deep in the copy."""
+        return Root(self, directory)
 
-    def start_provider(self, directory: Path) -> dict[str, str]:
-        """Start the provider of a root. Return the variable that tells Terraform its address."""
-        return self._stack.enter_context(running_provider(directory, self.environment))
+    def start_provider(self, directory: Path) -> None:
+        """Start the provider that the first root has installed. It serves all roots."""
+        if "TF_REATTACH_PROVIDERS" not in self.environment:
+            self.environment |= self._stack.enter_context(running_provider(directory, self.environment))
 
     def pass_minutes(self, minutes: int) -> None:
         """Simulate minutes, with the current traffic."""
@@ -216,6 +218,22 @@ class Bench:
     def shards(self, stream: str) -> int:
         """Return the open shards of a stream."""
         return self.aws.streams.model(stream).shard_count(self.aws.clock.now())
+
+
+@contextmanager
+def calls_of_terraform() -> Iterator[list[str]]:
+    """Yield the calls that reach AWS from Terraform, by the names of their permissions: `kinesis:ListShards`."""
+    calls: list[str] = []
+    call_action = BaseResponse.call_action
+
+    def recorded(response: BaseResponse) -> Any:
+        if "HashiCorp" in response.headers.get("User-Agent", ""):
+            name = response.service_name
+            calls.append(f"{_PERMISSIONS.get(name, name)}:{response._get_action()}")
+        return call_action(response)
+
+    with patch.object(BaseResponse, "call_action", recorded):
+        yield calls
 
 
 @contextmanager

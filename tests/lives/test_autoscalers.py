@@ -216,7 +216,7 @@ def test_one_configuration_scales_streams_in_two_regions(stage):
     there = stream("there", "provider = aws.frankfurt") + scaling(
         "there", "providers = { aws = aws.frankfurt }", autoscaler="module.autoscaler_frankfurt"
     )
-    r = stage.root("regions", root(AUTOSCALERS, here, there, provider=TWO_REGIONS), aliases=True)
+    r = stage.root("regions", root(AUTOSCALERS, here, there, provider=TWO_REGIONS))
     life = r.live()
     assert life.left == NOTHING
     assert life.apply.touched.keys() >= alarms("here", "there")

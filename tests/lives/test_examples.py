@@ -16,7 +16,7 @@ from tests.lives.bench import NOTHING, Life, Outcome, bench
 
 EXAMPLES = sorted(folder.name for folder in (REPOSITORY / "examples").iterdir() if folder.is_dir())
 REGIONS = dict(zip(EXAMPLES, ("eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "sa-east-1"), strict=False))
-"""Each example has a region of its own, so that their autoscalers don't meet."""
+"""Each example has a region of its own, so that neither their autoscalers nor their providers meet."""
 
 
 @dataclass
@@ -34,13 +34,14 @@ def lived():
     with bench() as b:
 
         def live(name: str) -> Lived:
-            root = b.existing_root(b.repository / "examples" / name)
-            root.init()
-            region = f"-var=region={REGIONS[name]}"
+            root, region = roots[name], f"-var=region={REGIONS[name]}"
             planned = root.plan(region)
             life = Life(root.apply(region), root.plan(region))
             return Lived(planned, life, root.destroy(region))
 
+        roots = {name: b.existing_root(b.repository / "examples" / name) for name in EXAMPLES}
+        for root in roots.values():
+            root.init()
         with ThreadPoolExecutor() as side_by_side:
             yield dict(zip(EXAMPLES, side_by_side.map(live, EXAMPLES), strict=True))
 
