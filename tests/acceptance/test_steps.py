@@ -187,7 +187,7 @@ def test_a_plan_that_finds_changes_fails_with_what_it_would_change(s):
 
     s.before["plan-after-apply"] = rewrite
     # Reconcile is disabled, because it would repair this.
-    schedule = s.aws._schedules
+    schedule = s.aws.schedules
     with patch.object(schedule, "run_due"):
         results = s.go(until("plan-after-apply"))
 
