@@ -20,8 +20,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from unittest.mock import patch
 
 import grpc
+from grpc import _server
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _SOURCES = (".tf", ".hcl", ".py", ".md")
@@ -39,7 +41,9 @@ _AT_ONCE = 32
 @contextmanager
 def proxy(start: Callable[[], str]) -> Iterator[str]:
     """Answer for providers. Yield the address. `start` starts a provider and returns its gRPC target."""
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
+    # gRPC waits until this many seconds later. On the virtual clock of a local AWS, one second later is in the past.
+    patience = patch.object(_server, "_DEALLOCATED_SERVER_CHECK_PERIOD_S", 1e9)
+    with patience, ThreadPoolExecutor(_AT_ONCE) as threads:
         server = grpc.server(threads, options=_UNLIMITED)
         server.add_generic_rpc_handlers([_Providers(start)])
         port = server.add_insecure_port("127.0.0.1:0")
