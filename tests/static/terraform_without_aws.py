@@ -36,9 +36,15 @@ class Terraform:
             check=False,
         )
 
+    def init(self, directory: Path, *options: str) -> None:
+        """Initialise the copy of a directory of the repository."""
+        done = self.run(directory, "init", "-backend=false", *options)
+        assert done.returncode == 0, done.stderr
+
     @contextmanager
     def provider_running(self) -> Iterator[Terraform]:
-        """Yield the same with one provider for all commands: that of the repository's root, which is initialised."""
+        """Yield the same with one provider for all commands, which need not install any."""
+        self.init(REPOSITORY)
         with running_provider(self.copy, self.environment) as found:
             yield replace(self, environment=self.environment | found)
 

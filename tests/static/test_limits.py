@@ -12,7 +12,7 @@ import pytest
 from kinesis_autoscaler.model import AlarmRule
 from kinesis_autoscaler.settings import InvalidSettingsError, parse_settings
 from tests.static.terraform_code import REPOSITORY
-from tests.static.terraform_without_aws import terraform_without_aws
+from tests.static.terraform_without_aws import Terraform, terraform_without_aws
 
 UP = AlarmRule(threshold=0.9, period_seconds=60, evaluation_periods=1, datapoints_to_alarm=1)
 DOWN = AlarmRule(threshold=0.4, period_seconds=300, evaluation_periods=12, datapoints_to_alarm=12)
@@ -92,14 +92,15 @@ def test_the_function_keeps_to_the_table(case: Case):
 
 
 def test_terraform_keeps_to_the_table():
-    by_themselves = refused_by_terraform(CASES)
-    # Terraform checks rules across inputs only if no input breaks its own rules.
-    together = refused_by_terraform([case for case in CASES if str(case) not in by_themselves])
     refused = {str(case) for case in CASES if not case.is_accepted}
-    assert {*by_themselves, *together} == refused
+    with terraform_without_aws() as one, one.provider_running() as terraform:
+        by_themselves = refused_by(terraform, [case for case in CASES if not case.is_accepted])
+        # Terraform checks rules across inputs only if no input breaks its own rules.
+        others = refused_by(terraform, [case for case in CASES if str(case) not in by_themselves])
+    assert {*by_themselves, *others} == refused
 
 
-def refused_by_terraform(cases: list[Case]) -> list[str]:
+def refused_by(terraform: Terraform, cases: list[Case]) -> list[str]:
     """Return the cases for which a plan reports errors in their module block."""
     blocks = {
         f"case_{number}": {
@@ -120,13 +121,12 @@ def refused_by_terraform(cases: list[Case]) -> list[str]:
         ("skip_credentials_validation", "skip_metadata_api_check", "skip_requesting_account_id"), True
     )
     provider = {"region": "eu-west-1", "access_key": "offline", "secret_key": "offline", **offline}
-    with terraform_without_aws() as terraform:
-        root = terraform.copy / "limits"
-        root.mkdir()
-        (root / "main.tf.json").write_text(json.dumps({"provider": {"aws": provider}, "module": blocks}, indent=1))
-        initialised = terraform.run(REPOSITORY / "limits", "init", "-backend=false")
-        assert initialised.returncode == 0, initialised.stderr
-        planned = terraform.run(REPOSITORY / "limits", "plan", "-json")
+    root = REPOSITORY / "limits"
+    directory = terraform.copy / root.name
+    directory.mkdir(exist_ok=True)
+    (directory / "main.tf.json").write_text(json.dumps({"provider": {"aws": provider}, "module": blocks}, indent=1))
+    terraform.init(root)
+    planned = terraform.run(root, "plan", "-json")
     messages = [json.loads(line) for line in planned.stdout.splitlines()]
     problems = [message["diagnostic"] for message in messages if message["type"] == "diagnostic"]
     assert {problem["summary"] for problem in problems} <= {"Invalid value for variable"}

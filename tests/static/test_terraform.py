@@ -21,15 +21,8 @@ ADVISED = f"{TEST_DIRECTORY}/advised.tftest.hcl"
 @pytest.fixture(scope="module")
 def terraform() -> Iterator[Terraform]:
     """Terraform with one provider for all tests."""
-    with terraform_without_aws() as one:
-        initialise(one, REPOSITORY)
-        with one.provider_running() as ready:
-            yield ready
-
-
-def initialise(terraform: Terraform, root: Path, *options: str) -> None:
-    done = terraform.run(root, "init", "-backend=false", *options)
-    assert done.returncode == 0, done.stderr
+    with terraform_without_aws() as one, one.provider_running() as ready:
+        yield ready
 
 
 def test_code_has_terraforms_standard_form(terraform: Terraform):
@@ -40,7 +33,7 @@ def test_code_has_terraforms_standard_form(terraform: Terraform):
 
 @pytest.mark.parametrize("root", roots(), ids=name)
 def test_code_is_valid_and_uses_nothing_deprecated(terraform: Terraform, root: Path):
-    initialise(terraform, root)
+    terraform.init(root)
 
     answer = json.loads(terraform.run(root, "validate", "-json").stdout)
 
@@ -54,7 +47,7 @@ def test_every_terraform_test_passes_and_every_candidate_of_advice_is_planned(te
     }
     written[ADVISED] = _write_advised(terraform.copy / ADVISED)
     directory = f"-test-directory={TEST_DIRECTORY}"
-    initialise(terraform, REPOSITORY, directory)
+    terraform.init(REPOSITORY, directory)
 
     done = terraform.run(REPOSITORY, "test", "-json", directory)
 
