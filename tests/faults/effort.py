@@ -9,4 +9,4 @@ SOAK = os.environ.get("FAULTS") == "soak"
 
 def effort(examples: int) -> int:
     """Return the number of examples, given the number for `make test`."""
-    return examples * 100 if SOAK else examples
+    return examples * 300 if SOAK else examples

@@ -295,7 +295,7 @@ class Autoscaler(RuleBasedStateMachine):
 
 TestAutoscaler = Autoscaler.TestCase
 TestAutoscaler.settings = settings(
-    max_examples=effort(20),
+    max_examples=effort(7),
     stateful_step_count=15,
     derandomize=not SOAK,  # make test uses the same sequences each time; make soak looks for new ones
     deadline=None,

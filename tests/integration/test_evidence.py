@@ -106,7 +106,7 @@ def test_a_stream_that_throttles_is_not_shrunk_however_empty_it_looks(w):
 )
 @example(skew=0.2, usage=0.65, shards=4, scale_on_throttling=True)
 @example(skew=0.4, usage=0.3, shards=8, scale_on_throttling=True)
-@settings(max_examples=effort(6), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=effort(2), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_skewed_traffic_does_not_flap(skew, usage, shards, scale_on_throttling):
     """A stream may grow until it no longer throttles. It does not return to a count that throttled."""
     with world() as w:

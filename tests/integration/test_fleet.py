@@ -13,8 +13,10 @@ from simulator.deployment import PACKAGE
 from simulator.fleets.fleet import fleet
 from simulator.fleets.measurements import Drain, Sweep, calls_of_one_scaling, drain, sweep
 from simulator.reports.fleet_figures import in_words, rows
+from tests.faults.effort import SOAK
 
-STREAMS = 60
+STREAMS = 60 if SOAK else 20
+SWEPT = 60
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +27,12 @@ def drained() -> Drain:
 @pytest.fixture(scope="module")
 def given_up(tmp_path_factory) -> Drain:
     """A fleet whose function fails at the first refusal."""
-    return drain(STREAMS // 5, package=package_without_retries(tmp_path_factory.mktemp("package")))
+    return drain(STREAMS // 2, package=package_without_retries(tmp_path_factory.mktemp("package")))
 
 
 @pytest.fixture(scope="module")
 def swept() -> Sweep:
-    return sweep(100)
+    return sweep(SWEPT)
 
 
 def package_without_retries(folder: Path) -> Path:
@@ -58,13 +60,13 @@ class TestDrain:
 
     def test_it_takes_hardly_longer_than_the_quotas_demand(self, drained):
         assert drained.least_rewritten == pytest.approx(2 * STREAMS / 3), "two alarms for each stream, three a second"
-        assert drained.rewritten <= 1.2 * drained.least_rewritten
+        assert drained.rewritten <= drained.least_rewritten + 10, "the seconds of one scaling"
 
     def test_the_invocations_run_side_by_side(self, drained):
         assert drained.invocations.most_at_once >= STREAMS
 
     def test_little_concurrency_loses_nothing_either(self):
-        result = drain(12, concurrency=2)
+        result = drain(STREAMS // 3, concurrency=2)
         assert result.problems == []
         assert result.invocations.most_at_once == 2
         assert result.invocations.throttles > 0
@@ -84,14 +86,15 @@ class TestSweep:
         assert swept.seconds < swept.first, "what is due hourly is not done in every run"
 
     def test_it_takes_hardly_longer_than_the_quotas_demand(self, swept):
-        assert swept.least == pytest.approx(100 / 20)
+        assert swept.least == pytest.approx(SWEPT / 20)
         assert swept.seconds <= 1.2 * swept.least
 
 
 def test_both_are_told_in_a_table_and_in_words(drained, swept):
     accepted, rewritten, reconciled, first = rows(drained, swept)
-    assert accepted[1:] == (f"{drained.accepted:.0f} s", "7 s", f"{drained.accepted / drained.least_accepted:.2f}")
-    assert rewritten[1:3] == (f"{drained.rewritten:.0f} s", "40 s")
+    ratio = drained.accepted / drained.least_accepted
+    assert accepted[1:] == (f"{drained.accepted:.0f} s", f"{STREAMS / 9:.0f} s", f"{ratio:.2f}")
+    assert rewritten[1:3] == (f"{drained.rewritten:.0f} s", f"{2 * STREAMS / 3:.0f} s")
     assert reconciled[1] == f"{swept.seconds:.0f} s"
     assert first[1] == f"{swept.first:.0f} s"
     text = in_words(drained, swept)

@@ -7,10 +7,11 @@ import hypothesis
 import pytest
 from moto import mock_aws
 
+from tests.faults.effort import effort
 from tests.unit.account import REGION, create_audit_table
 
 # A busy machine may need more time for an example.
-hypothesis.settings.register_profile("unit", deadline=None)
+hypothesis.settings.register_profile("unit", deadline=None, max_examples=effort(35))
 hypothesis.settings.load_profile("unit")
 
 

@@ -13,6 +13,7 @@ from simulator.aws.cloudwatch import AlarmEvaluator, InvalidAlarmError
 from simulator.aws.metric_data import MetricProgram
 from simulator.aws.metric_math import UnsupportedExpressionError
 from simulator.aws.metrics import MetricStore, UnsupportedRequestError
+from tests.faults.effort import effort
 
 ALARMS = Path(__file__).parents[3] / "fixtures" / "alarms"
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -603,7 +604,7 @@ def oracle(points, needed, periods, treatment, old_state):
     return ALARM if premature else INSUFFICIENT
 
 
-@settings(max_examples=400)
+@settings(max_examples=effort(100))
 @given(
     points=st.lists(st.sampled_from("0X-"), max_size=14),
     periods=st.integers(1, 8),
