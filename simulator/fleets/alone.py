@@ -74,7 +74,8 @@ class Start:
 
     Attributes:
         bare_seconds: CPU time for importing boto3 and creating the clients.
-        seconds: CPU time for the function's handler and its clients.
+        seconds: CPU time for the function's handler and its clients, as in Lambda.
+        compiled_seconds: the same with bytecode from an earlier start.
         bare_bytes: maximum memory of Python objects with boto3 and the clients.
         bytes: maximum memory of Python objects with the handler.
 
@@ -82,6 +83,7 @@ class Start:
 
     bare_seconds: float
     seconds: float
+    compiled_seconds: float
     bare_bytes: float
     bytes: float
 
@@ -89,6 +91,11 @@ class Start:
     def ratio(self) -> float:
         """The function's CPU time divided by that of boto3."""
         return self.seconds / self.bare_seconds
+
+    @property
+    def compiled_ratio(self) -> float:
+        """The same with bytecode from an earlier start."""
+        return self.compiled_seconds / self.bare_seconds
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,7 @@ class Figures:
         calls: the AWS calls of an invocation, by its kind.
         package_bytes: the size of the archive.
         source_bytes: the size of its content.
-        start: the start as in Lambda.
-        compiled_start: the start with bytecode from an earlier start.
+        start: the start.
         scaling: warm scalings.
 
     """
@@ -125,7 +131,6 @@ class Figures:
     package_bytes: int
     source_bytes: int
     start: Start
-    compiled_start: Start
     scaling: Scaling
 
 
@@ -137,8 +142,7 @@ def measure(*, starts: int = 15, scalings: int = 30) -> Figures:
         calls=calls_by_kind(),
         package_bytes=PACKAGE.stat().st_size,
         source_bytes=source_bytes,
-        start=measure_start(starts, compiled=False),
-        compiled_start=measure_start(starts, compiled=True),
+        start=measure_start(starts),
         scaling=measure_scalings(scalings),
     )
 
@@ -187,17 +191,21 @@ def _run(aws: LocalAWS, minutes: int, **traffic: Traffic) -> None:
         aws.advance_minute(traffic)
 
 
-def measure_start(times: int, *, compiled: bool) -> Start:
-    """Start fresh interpreters in turns: with boto3 only, and with the function."""
-    with TemporaryDirectory() as folder:
-        with zipfile.ZipFile(PACKAGE) as archive:
-            archive.extractall(folder)
-        if compiled:
-            subprocess.run([sys.executable, "-m", "compileall", "-q", folder], check=True)  # noqa: S603 - our own
-        bare_bytes, own_bytes = (_measure(_PEAK_BYTES, code, folder) for code in (_BARE, _OURS))
-        pairs = [[_measure(_CPU_SECONDS, code, folder) for code in (_BARE, _OURS)] for _ in range(times)]
-    bare, ours = (median(seconds) for seconds in zip(*pairs, strict=True))
-    return Start(bare_seconds=bare, seconds=ours, bare_bytes=bare_bytes, bytes=own_bytes)
+def measure_start(times: int) -> Start:
+    """Start fresh interpreters in turns: with boto3 only, with the function, and with the compiled function."""
+    with TemporaryDirectory() as folder, TemporaryDirectory() as compiled, zipfile.ZipFile(PACKAGE) as archive:
+        archive.extractall(folder)
+        archive.extractall(compiled)
+        subprocess.run([sys.executable, "-m", "compileall", "-q", compiled], check=True)  # noqa: S603 - our own
+        own_bytes, bare_bytes = (_measure(_PEAK_BYTES, code, folder) for code in (_OURS, _BARE))
+        turns = [
+            [_measure(_CPU_SECONDS, *each) for each in ((_BARE, folder), (_OURS, folder), (_OURS, compiled))]
+            for _ in range(times)
+        ]
+    bare, ours, ours_compiled = (median(seconds) for seconds in zip(*turns, strict=True))
+    return Start(
+        bare_seconds=bare, seconds=ours, compiled_seconds=ours_compiled, bare_bytes=bare_bytes, bytes=own_bytes
+    )
 
 
 def _measure(what: str, code: str, package: str) -> float:

@@ -13,14 +13,14 @@ A_CALL = ASSUMED.call_seconds
 
 def rows(figures: Figures) -> list[tuple[str, str]]:
     """The figures, each with its label."""
-    scaling, start, compiled = figures.scaling, figures.start, figures.compiled_start
+    scaling, start = figures.scaling, figures.start
     waiting = scaling.count * A_CALL
     return [
         *((f"AWS calls of a {kind}", _in_words(calls)) for kind, calls in figures.calls.items()),
         ("package", f"{figures.package_bytes:,} bytes; unpacked {figures.source_bytes:,}"),
         (
             "start, compared with importing boto3 and creating the same clients",
-            f"{start.ratio:.2f} × the CPU time; {compiled.ratio:.2f} × with bytecode from an earlier start",
+            f"{start.ratio:.2f} × the CPU time; {start.compiled_ratio:.2f} × with bytecode from an earlier start",
         ),
         (
             "memory after the start, in the same comparison",

@@ -24,10 +24,10 @@ from simulator.deployment.module_inputs import module_inputs
 from simulator.deployment.terraform import TerraformError
 from simulator.reports import benchmark_page
 from simulator.traffic import Trace, TraceError, read_trace
-from tests.faults.effort import SOAK
+from tests.faults.effort import SOAK, effort
 from tests.unit.simulator.traffic.files import answer, both, totals, values
 
-EXAMPLES = 3000 if SOAK else 150
+EXAMPLES = effort(50)
 KNOWN = {0, 1, 2, 130}
 """Exit statuses: success; a refusal or an unmet condition; a wrong flag; an interrupt."""
 
@@ -239,10 +239,17 @@ def test_a_bound_is_asked_for_where_nothing_knows_it(folder):
     assert outcome(["replay", str(path), "--output", str(folder)]) == (1, "work\n")
 
 
-@pytest.mark.parametrize(
-    ("command", "after"),
-    [("replay --sample shop", 0.7), ("replay --sample shop", 6), ("advise --sample shop", 5), ("demo", 2), ("demo", 5)],
-)
+MOMENTS = [
+    ("replay --sample shop", 0.7),
+    ("demo", 5),
+    ("replay --sample shop", 6),
+    ("advise --sample shop", 5),
+    ("demo", 2),
+]
+"""Commands, and after how many seconds they are interrupted: while they load, and while they work."""
+
+
+@pytest.mark.parametrize(("command", "after"), MOMENTS if SOAK else MOMENTS[:2])
 def test_ctrl_c_ends_a_command_in_a_word_at_whatever_moment_it_comes(command, after, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator", *command.split(), "--output", str(tmp_path)],

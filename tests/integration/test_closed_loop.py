@@ -22,7 +22,7 @@ from simulator.traffic import Trace, Traffic
 from simulator.traffic.generator import generate
 from tests.faults.effort import SOAK
 
-DAYS, SHARDS = 2, 8
+DAYS, SHARDS = 2 if SOAK else 1, 8
 UP_MINUTES, DOWN_MINUTES = 1, 30
 """The maximum time between the same scalings: a scale-down waits for the next checks of the stream."""
 
