@@ -42,8 +42,8 @@ def why_no_record(stack: Stack, direction: str, fired_at: datetime | None, since
         if why := _asked(link, stack, since):
             return f"{fired} {why}"
     return (
-        f"{fired} nothing came of it: the audit table {stack.audit_table_name} has no record, and no link between them "
-        f"is found broken. See the log {stack.log_group_name}."
+        f"{fired} the audit table {stack.audit_table_name} has no record, although every link between them works. "
+        f"See the log {stack.log_group_name}."
     )
 
 
@@ -116,7 +116,7 @@ def _asked(link: Callable[[Stack, datetime], str | None], stack: Stack, since: d
     try:
         return link(stack, since)
     except ClientError as error:
-        return f"why cannot be found out: {refusal(error)}"
+        return f"the cause is unknown: {refusal(error)}"
 
 
 def _lets_in(statement: Mapping[str, Any], service: str) -> bool:

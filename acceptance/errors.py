@@ -35,5 +35,5 @@ def refusal(error: ClientError) -> str:
     if code.startswith("ExpiredToken") or code == "RequestExpired":
         return f"{said} Your credentials have expired: renew them, for longer than the run takes."
     if "AccessDenied" in code or "Unauthorized" in code or "NotAuthorized" in code or code == "AuthorizationError":
-        return f"{said} You lack this permission: {POLICY} has all that are needed."
+        return f"{said} You lack this permission. {POLICY} has all that the run needs."
     return said

@@ -49,7 +49,9 @@ def crash(walk: Walk) -> str:
     cut = _cut_off(walk, memory) or _cut_off(walk, _LITTLE_MEMORY)
     if cut is None:
         settle(walk)
-        raise InconclusiveError("No time-out fell between intent and end: either nothing had begun, or all was done.")
+        raise InconclusiveError(
+            "No time-out occurred between intent and end: each time nothing had begun, or all was done."
+        )
     return _healed(walk, *cut)
 
 

@@ -88,7 +88,7 @@ def destroy(walk: Walk) -> str:
     swept = f"{', '.join(map(str, left))} had to be deleted one by one." if left else ""
     if failed:
         raise StepFailedError(f"{failed} Nothing is left: {swept or 'no service has anything of this run.'}")
-    return f"Nothing is left, say all of {len({kind.service for kind in KINDS})} services. {swept}".strip()
+    return f"Nothing is left in any of {len({kind.service for kind in KINDS})} services. {swept}".strip()
 
 
 def find(account: Account, run: Run) -> Iterator[Leftover]:

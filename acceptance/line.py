@@ -89,7 +89,7 @@ def _walked(walked: Walk, options: argparse.Namespace, console: Console, progres
 
 def _destroy(options: argparse.Namespace, console: Console, pace: Pace) -> int:
     if not options.work_folder:
-        raise AcceptanceError("Say which run to destroy: --work-folder build/acceptance/NAME.")
+        raise AcceptanceError("Name the run to destroy: --work-folder build/acceptance/NAME.")
     folder = Path(options.work_folder)
     run = Run.read(folder)
     account = connect(
@@ -97,7 +97,7 @@ def _destroy(options: argparse.Namespace, console: Console, pace: Pace) -> int:
     )
     if account.account_id != run.account_id:
         raise AcceptanceError(
-            f"This run is in account {run.account_id}, and your credentials are of {account.account_id}: use others."
+            f"This run is in account {run.account_id}, but your credentials belong to {account.account_id}. Use others."
         )
     progress = report.Progress(console)
     terraform = Terraform(folder, account.environment, progress.show)

@@ -40,10 +40,10 @@ WALK = (
     Step("scale-down", "An idle stream is scaled down", scaling.scale_down),
     Step("duplicate", "A repeated notification does nothing", trust.duplicate),
     Step("forged", "A forged message does nothing", trust.forged),
-    Step("request", "A person's request scales", healing.request),
+    Step("request", "A person's request scales the stream", healing.request),
     Step("dry-run", "A dry run changes nothing", trust.dry_run),
     Step("crash", "Reconcile recovers from a crash in the middle", healing.crash),
-    Step("plan-at-the-end", "The plan is still empty", scaling.plan_is_empty("all of this")),
+    Step("plan-at-the-end", "The plan is still empty", scaling.plan_is_empty("all steps")),
 )
 MEASURE = Step("measure", "What AWS does not document is measured", measure)
 DESTROY = Step("destroy", "Destroy leaves nothing", leftovers.destroy)

@@ -194,7 +194,7 @@ def test_a_run_is_not_looked_for_in_another_account(capsys, tmp_path):
     Run.begin("us-east-1", "210987654321").write(tmp_path)
     with LocalAWS():
         assert command_line.main(["destroy", "--work-folder", str(tmp_path)]) == 2
-    assert "This run is in account 210987654321, and your credentials are of 123456789012" in capsys.readouterr().out
+    assert "This run is in account 210987654321, but your credentials belong to 123456789012" in capsys.readouterr().out
 
 
 # --- Waits

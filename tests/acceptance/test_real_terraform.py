@@ -270,7 +270,7 @@ def test_a_terminated_run_destroys_what_it_made(walked, interrupted):
     code, shown = interrupted["once"].end()
 
     assert code == 130
-    assert "Nothing is left, say all of 9 services." in shown
+    assert "Nothing is left in any of 9 services." in shown
     assert interrupted["once"].state == []
     assert "Traceback" not in shown
 
@@ -280,6 +280,6 @@ def test_a_terraform_that_is_stopped_in_the_middle_leaves_nothing_either(walked,
 
     assert code == 130
     assert "Ctrl-C again stops it" in shown
-    assert "Nothing is left, say all of 9 services." in shown
+    assert "Nothing is left in any of 9 services." in shown
     assert interrupted["twice"].state == []
     assert "Traceback" not in shown

@@ -178,7 +178,7 @@ def test_what_gets_lost_on_the_way_without_a_broken_link_is_told_as_such(s):
         results = s.go(until("scale-up"))
 
     assert "went into ALARM at" in results["scale-up"].said
-    assert "no link between them is found broken. See the log /aws/lambda/" in results["scale-up"].said
+    assert "although every link between them works. See the log /aws/lambda/" in results["scale-up"].said
 
 
 def test_a_plan_that_finds_changes_fails_with_what_it_would_change(s):
@@ -214,7 +214,7 @@ def test_a_permission_that_the_runner_lacks_is_told_with_the_remedy(s):
     results = s.go(until("scale-up"))
 
     assert "AWS refused PutRecords: AccessDeniedException" in results["scale-up"].said
-    assert "acceptance/policy.json has all that are needed" in results["scale-up"].said
+    assert "acceptance/policy.json has all that the run needs" in results["scale-up"].said
 
 
 def test_a_fault_of_the_acceptance_itself_still_destroys_and_keeps_its_traceback(s, tmp_path):
@@ -353,5 +353,5 @@ def test_the_command_for_later_destroys_by_the_kept_folder_alone(tmp_path, monke
         left = aws.client("sqs").list_queues()["QueueUrls"]
         assert [url.rpartition("/")[2] for url in left] == ["production-dead-letter"]
     shown = " ".join(capsys.readouterr().out.split())
-    assert "Nothing is left, say all of 9 services. aws_sqs_queue" in shown
+    assert "Nothing is left in any of 9 services. aws_sqs_queue" in shown
     assert "had to be deleted one by one." in shown
