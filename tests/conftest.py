@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from tests.provider import FAST
+from tests.provider import FAST, kept_by_working_copies
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,13 @@ def simulator(monkeypatch, capsys) -> Callable[..., Done]:
         return Done(status, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def one_provider() -> Iterator[None]:
+    """Let every WorkingCopy of a test use one provider for all of its commands."""
+    with kept_by_working_copies():
+        yield
 
 
 def pytest_configure() -> None:

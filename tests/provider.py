@@ -11,10 +11,11 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tests.provider_proxy import proxy
 
@@ -40,6 +41,23 @@ def running_provider(directory: Path, environment: Mapping[str, str]) -> Iterato
         address = stack.enter_context(proxy(start))
         provider = {**started[0], "Addr": {"Network": "tcp", "String": address}}
         yield {"TF_REATTACH_PROVIDERS": json.dumps({"registry.terraform.io/hashicorp/aws": provider})}
+
+
+@contextmanager
+def kept_by_working_copies() -> Iterator[None]:
+    """Let each WorkingCopy keep one provider for all of its commands."""
+    from simulator.deployment.terraform import WorkingCopy  # noqa: PLC0415 - this module is loaded for every test
+
+    init = WorkingCopy.init
+
+    def init_and_start(copy: WorkingCopy, on_line: Callable[[str], None] | None = None) -> None:
+        init(copy, on_line)
+        if "TF_REATTACH_PROVIDERS" not in copy._environment:
+            provider = running_provider(copy.directory, copy._environment)
+            copy._environment |= FAST | copy._stack.enter_context(provider)
+
+    with patch.object(WorkingCopy, "init", init_and_start):
+        yield
 
 
 @contextmanager

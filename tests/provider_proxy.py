@@ -31,7 +31,6 @@ _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_l
 _SCHEMA = "/tfplugin5.Provider/GetSchema"
 _ALWAYS_THE_SAME = {_SCHEMA, "/tfplugin5.Provider/PrepareProviderConfig"}
 _CONFIGURATION = "/tfplugin5.Provider/Configure"
-_REGION = rb"[a-z]{2}(?:-[a-z]+)+-[0-9]"
 _BY_TYPE = {2, 3, 8}
 """The fields of GetProviderSchema.Response with schemas by type: of resources, data sources, ephemeral resources."""
 _AT_ONCE = 32
@@ -74,7 +73,7 @@ class _Providers(grpc.GenericRpcHandler):
 
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
             if method == _CONFIGURATION:
-                self._of_connection[context.peer()] = self._for_region(re.findall(_REGION, request)[0])
+                self._of_connection[context.peer()] = self._for_region(_region(request))
             call = self._of_connection.get(context.peer(), self._first).unary_unary(method)
             try:
                 return _known(method, request, call) if method in _ALWAYS_THE_SAME else call(request)
@@ -90,6 +89,12 @@ class _Providers(grpc.GenericRpcHandler):
             if region not in self._of_region:
                 self._of_region[region] = grpc.insecure_channel(self._start(), options=_UNLIMITED)
             return self._of_region[region]
+
+
+def _region(configuration: bytes) -> bytes:
+    """Return the region of an encoded configuration, or nothing: then it is that of the environment."""
+    found = re.search(rb"[a-z]{2}(?:-[a-z]+)+-[0-9]", configuration)
+    return found[0] if found else b""
 
 
 _answers: dict[tuple[str, bytes], bytes] = {}

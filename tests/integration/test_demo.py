@@ -16,7 +16,7 @@ from simulator.reports.stamp import drawn_from
 
 
 @pytest.fixture
-def demonstrated(tmp_path):
+def demonstrated(one_provider, tmp_path):
     """The demo on its generated day: its result, its output, and the path of the chart."""
     output = io.StringIO()
     parser = ArgumentParser()

@@ -25,6 +25,8 @@ from simulator.local_aws.function import ApiCall
 from tests.integration.test_reasons import CASES
 from tests.world import World, world
 
+pytestmark = pytest.mark.usefixtures("one_provider")
+
 SCOPE = "us-east-1:123456789012"
 PEOPLE = f"arn:aws:sns:{SCOPE}:people"
 MADE_BY_LAMBDA_ITSELF = {

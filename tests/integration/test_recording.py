@@ -40,7 +40,7 @@ OTHER = {
 """The settings of the stream `other` in tests/fixtures/recording."""
 
 
-def test_the_recording_is_what_terraform_makes_today():
+def test_the_recording_is_what_terraform_makes_today(one_provider):
     assert recording.record() == RECORDED, "if meant: python -m simulator.deployment.recording"
 
 

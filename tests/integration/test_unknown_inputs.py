@@ -12,6 +12,8 @@ from simulator.deployment.terraform import Plan, WorkingCopy
 from simulator.local_aws import LocalAWS, Transport
 from tests.static.terraform_code import REPOSITORY, Block, blocks
 
+pytestmark = pytest.mark.usefixtures("one_provider")
+
 STREAM = REPOSITORY / "modules" / "stream"
 DECIDES_WHAT_EXISTS = {"enabled", "dashboard_enabled", "health_alarms_enabled"}
 """The inputs that Terraform must know to plan which resources exist."""
