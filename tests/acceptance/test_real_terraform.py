@@ -29,26 +29,14 @@ from acceptance.leftovers import KINDS, find
 from acceptance.rehearsal import VirtualTime, local_aws
 from acceptance.root import Run
 from acceptance.steps import DESTROY, WALK
-from acceptance.terraform import Terraform
 from acceptance.waiting import Waiting
 from acceptance.walk import Result, Verdict, Walk, carry_out
 from simulator.deployment.terraform import REPOSITORY
-from tests.provider import FAST, running_provider
+from tests.acceptance.one_provider import OneProvider
+from tests.provider import FAST
 
 Call = tuple[str, str]
 """A service by its IAM name, and one of its operations."""
-
-
-class OneProvider(Terraform):
-    """Terraform with a provider that keeps running between commands, which saves half of the time."""
-
-    def __init__(self, folder: Path, environment, show, stack: ExitStack) -> None:
-        super().__init__(folder, {**environment, **FAST}, show)
-        self._stack = stack
-
-    def init(self) -> None:
-        super().init()
-        self._environment |= self._stack.enter_context(running_provider(self._folder, self._environment))
 
 
 @dataclass
@@ -67,7 +55,9 @@ class Walked:
 def interrupted(tmp_path_factory):
     """Interrupted runs: one in the step `answers`, and one twice during the apply."""
     runs = {
-        "once": Interrupted(tmp_path_factory.mktemp("once"), "3/14", [signal.SIGTERM]),
+        "once": Interrupted(
+            tmp_path_factory.mktemp("once"), "3/14", [signal.SIGTERM], program="tests.acceptance.one_provider"
+        ),
         "twice": Interrupted(tmp_path_factory.mktemp("twice"), "Creation complete", [signal.SIGINT, signal.SIGINT]),
     }
     yield runs
@@ -79,10 +69,10 @@ def interrupted(tmp_path_factory):
 class Interrupted:
     """A run in a separate process, which receives signals as soon as it prints something."""
 
-    def __init__(self, folder: Path, at: str, signals: list[int]) -> None:
+    def __init__(self, folder: Path, at: str, signals: list[int], *, program: str = "acceptance") -> None:
         self.folder = folder / "run"
         self.shown = ""
-        command = [sys.executable, "-u", "-m", "acceptance", "--local", "--yes", "--no-measurements"]
+        command = [sys.executable, "-u", "-m", program, "--local", "--yes", "--no-measurements"]
         self.process = subprocess.Popen(
             [*command, "--work-folder", str(self.folder)],
             cwd=REPOSITORY,
@@ -140,7 +130,7 @@ def walked(interrupted, tmp_path_factory) -> Iterator[Walked]:
         progress = report.Progress(console)
         run = Run.begin(account.region, account.account_id, None, account.endpoint_url)
         run.write(folder)
-        terraform = OneProvider(folder, account.environment, progress.show, stack)
+        terraform = OneProvider(folder, account.environment, progress.show, stack=stack)
         walk = Walk(run, folder, account, terraform, Waiting(VirtualTime(aws), progress.show), measures=False)
         destroy = terraform.destroy
 
