@@ -11,6 +11,8 @@ import pytest
 
 from tests.provider import FAST, kept_by_working_copies
 
+os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")  # the only one belongs to a library of selenium, and loads for long
+
 
 @dataclass(frozen=True)
 class Done:

@@ -114,13 +114,14 @@ FILES = st.one_of(
     DOCUMENTS.map(lambda document: json.dumps(document).encode()),
     st.sampled_from(VALID).map(str.encode),
 )
-SETTING_FLAGS = [each.flag for each in module_inputs()]
+SETTINGS = "the settings' flags"
+"""Stands for all of them, which are read from the module's code."""
 FLAGS = {
     "replay": ["--mean-shards", "--shards", "--reshard-seconds", "--metric-delay-seconds", "--key-skew", "--days",
-               "--reconcile-interval-minutes", "--preset", "--sample", "--region", *SETTING_FLAGS],
-    "compare": ["--mean-shards", "--days", "--preset", "--sample", "--profile", *SETTING_FLAGS],
+               "--reconcile-interval-minutes", "--preset", "--sample", "--region", SETTINGS],
+    "compare": ["--mean-shards", "--days", "--preset", "--sample", "--profile", SETTINGS],
     "advise": ["--mean-shards", "--days", "--sample", "--region", "--throttling", "--shared-readers",
-               "--fan-out-readers", "--retention-hours", *SETTING_FLAGS],
+               "--fan-out-readers", "--retention-hours", SETTINGS],
     "demo": ["--mean-shards", "--days", "--stream"],
     "benchmark": ["--days", "--seeds", "--sections", "--page", "--traces"],
     "fleet": ["--streams", "--sweep", "--concurrency"],
@@ -128,10 +129,15 @@ FLAGS = {
 }  # fmt: skip
 
 
+def flags_of(command):
+    settings_flags = [each.flag for each in module_inputs()]
+    return [flag for each in FLAGS[command] for flag in (settings_flags if each == SETTINGS else [each])]
+
+
 @st.composite
 def invocations(draw):
     command = draw(st.sampled_from(sorted(FLAGS)))
-    flags = draw(st.lists(st.tuples(st.sampled_from(FLAGS[command]), NUMBERS), max_size=3))
+    flags = draw(st.lists(st.tuples(st.sampled_from(flags_of(command)), NUMBERS), max_size=3))
     return command, [f"{flag}={value}" for flag, value in flags]
 
 
