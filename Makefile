@@ -66,7 +66,7 @@ test: $(READY) kinesis-local browser ## Run every test
 .PHONY: soak
 soak: $(READY) ## Search for faults with tens of thousands of examples, for hours
 	FAULTS=soak $(BIN)/python -m pytest --numprocesses auto --dist loadfile \
-	  $(or $(ARGS),$$(grep --recursive --files-with-matches --include='test_*.py' -e tests.faults.effort -e '@given' tests))
+	  $(or $(ARGS),$$(grep --recursive --files-with-matches --include='test_*.py' -e tests.faults.effort -e transports -e '@given' tests))
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and Terraform

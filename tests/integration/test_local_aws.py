@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from simulator.local_aws import START, LocalAWS, Transport
 from simulator.traffic import Traffic
+from tests.integration.transports import over_http_too, usual_transport
 
 SOURCE = """
 import json, time
@@ -43,7 +44,7 @@ USAGE = [
 ]
 
 
-@pytest.fixture(params=Transport, ids=lambda transport: transport.value)
+@usual_transport
 def aws(request):
     with LocalAWS(request.param) as local:
         yield local
@@ -149,10 +150,12 @@ def metric(aws, name, dimensions, namespace):
 
 
 class TestLambda:
+    @over_http_too
     def test_a_synchronous_invocation_returns_what_the_handler_returns(self, aws, function_arn):
         answer = aws.client("lambda").invoke(FunctionName="function", Payload=b'{"a": 1}')
         assert json.load(answer["Payload"]) == {"seen": {"a": 1}}
 
+    @over_http_too
     def test_a_synchronous_failure_is_told_and_not_retried(self, aws, function_arn):
         answer = aws.client("lambda").invoke(FunctionName="function", Payload=b'{"fail": true}')
         assert answer["FunctionError"] == "Unhandled"
@@ -193,6 +196,7 @@ class TestLambda:
         assert metric(aws, "Errors", {"FunctionName": "function"}, "AWS/Lambda") == [1]
         assert metric(aws, "Count", {"Kind": "a"}, "Demo") == [6]
 
+    @over_http_too
     def test_the_logging_configuration_is_kept(self, aws, function_arn):
         aws.client("lambda").update_function_configuration(
             FunctionName="function", LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG"}
@@ -202,6 +206,7 @@ class TestLambda:
 
 
 class TestSns:
+    @over_http_too
     def test_a_function_gets_the_event_that_sns_really_sends(self, aws, topic_arn, permission):
         aws.client("sns").publish(TopicArn=topic_arn, Message="hello", Subject="greeting")
         [invocation] = aws.functions.invocations
@@ -224,6 +229,7 @@ class TestSns:
 
 
 class TestScheduler:
+    @over_http_too
     def test_a_schedule_invokes_its_function_at_its_rate(self, aws, function_arn):
         aws.client("scheduler").create_schedule(
             Name="reconcile",
@@ -263,6 +269,7 @@ class TestKinesis:
         answer = aws.client("kinesis").describe_stream_summary(StreamName="orders")
         return answer["StreamDescriptionSummary"]
 
+    @over_http_too
     def test_a_reshard_takes_time_and_every_api_agrees_on_the_count(self, aws):
         aws.client("kinesis").update_shard_count(StreamName="orders", TargetShardCount=4, ScalingType="UNIFORM_SCALING")
         assert self.summary(aws)["StreamStatus"] == "UPDATING"
@@ -273,6 +280,7 @@ class TestKinesis:
         described = aws.client("kinesis").describe_stream(StreamName="orders")["StreamDescription"]
         assert described["StreamStatus"] == "ACTIVE"
 
+    @over_http_too
     def test_what_is_written_counts_in_its_minute(self, aws):
         records = [{"Data": b"x" * 30, "PartitionKey": f"{number:02}"} for number in range(50)]
         for _ in range(2):
@@ -283,6 +291,7 @@ class TestKinesis:
         assert metric(aws, "IncomingRecords", {"StreamName": "orders"}, "AWS/Kinesis") == [100, 0]
         assert metric(aws, "IncomingBytes", {"StreamName": "orders"}, "AWS/Kinesis") == [100 * 32, 0]
 
+    @over_http_too
     def test_a_stream_cannot_be_more_than_doubled(self, aws):
         with pytest.raises(aws.client("kinesis").exceptions.InvalidArgumentException):
             aws.client("kinesis").update_shard_count(
@@ -330,6 +339,7 @@ class TestKinesis:
         minutes(aws, 1)
         assert self.summary(aws)["OpenShardCount"] == self.open_shards(aws) == 3
 
+    @over_http_too
     def test_the_accounts_limits_tell_its_open_shards(self, aws):
         aws.client("kinesis").create_stream(StreamName="clicks", ShardCount=3)
         self.summary(aws)
@@ -355,6 +365,7 @@ class TestCloudWatch:
         put_alarm(aws, topic_arn)
         assert alarm(aws)["StateValue"] == "INSUFFICIENT_DATA"
 
+    @over_http_too
     def test_an_alarm_fires_once_when_its_expression_crosses_the_threshold(self, aws, topic_arn):
         put_alarm(aws, topic_arn)
         minutes(aws, 5, shards=1)
@@ -422,6 +433,7 @@ class TestCloudWatch:
         minutes(aws, 5, shards=2)
         assert messages(aws) == []
 
+    @over_http_too
     def test_alarms_are_described_in_pages(self, aws, topic_arn):
         for number in range(7):
             put_alarm(aws, topic_arn, AlarmName=f"busy-{number}")
@@ -438,6 +450,7 @@ class TestCloudWatch:
         found = aws.client("cloudwatch").describe_alarms(ActionPrefix=topic_arn)["MetricAlarms"]
         assert [each["AlarmName"] for each in found] == ["busy"]
 
+    @over_http_too
     @pytest.mark.parametrize(
         ("change", "code"),
         [
@@ -452,6 +465,7 @@ class TestCloudWatch:
         assert refusal.value.response["Error"]["Code"] == code
 
 
+@over_http_too
 def test_boto3_needs_no_arguments_to_find_it(aws):
     boto3.client("kinesis").create_stream(StreamName="orders", ShardCount=1)
     assert aws.client("kinesis").list_streams()["StreamNames"] == ["orders"]
@@ -472,6 +486,7 @@ def test_it_lives_in_the_region_that_it_is_given():
         assert summary["StreamARN"] == "arn:aws:kinesis:eu-central-1:123456789012:stream/orders"
 
 
+@over_http_too
 def test_a_stream_keeps_the_tags_that_it_is_created_with(aws):
     aws.client("kinesis").create_stream(StreamName="orders", ShardCount=1, Tags={"team": "data"})
     aws.client("kinesis").add_tags_to_stream(StreamName="orders", Tags={"cost": "42"})

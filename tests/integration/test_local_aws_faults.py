@@ -9,14 +9,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator.aws.kinesis import ConsumerState
-from simulator.local_aws import START, LocalAWS, Transport
+from simulator.local_aws import START, LocalAWS
 from simulator.traffic import Traffic
+from tests.integration.transports import over_http_too, usual_transport
 
 STREAM = {"StreamName": "orders"}
 SHARD_BYTES = Traffic.for_shards(1).bytes
 
 
-@pytest.fixture(params=Transport, ids=lambda transport: transport.value)
+@usual_transport
 def aws(request):
     with LocalAWS(request.param) as local:
         for name in ("orders", "clicks"):
@@ -86,6 +87,7 @@ def state(aws):
 
 
 class TestLostMetrics:
+    @over_http_too
     def test_one_metric_is_lost_while_the_others_go_on(self, aws):
         run(aws, 2)
         lost = aws.faults.lose_metric("IncomingRecords")
@@ -135,6 +137,7 @@ class TestLostMetrics:
 
 
 class TestLateMetrics:
+    @over_http_too
     def test_datapoints_arrive_so_much_later_and_none_is_lost(self, aws):
         with aws.faults.delay_metrics(3):
             run(aws, 4)
@@ -180,6 +183,7 @@ class TestMetricData:
         assert by_id["records"]["Values"] == []
         assert "NextToken" not in second
 
+    @over_http_too
     def test_half_of_the_data_comes_first_and_the_rest_with_the_token(self, aws):
         run(aws, 5)
         aws.faults.answer_metric_data("PartialData", "IncomingBytes", answers=1)
@@ -209,6 +213,7 @@ class TestMetricData:
         run(aws, 1)
         assert ask(aws, query("IncomingBytes"))["MetricDataResults"][0]["StatusCode"] == "Complete"
 
+    @over_http_too
     def test_what_is_forbidden_stays_so(self, aws):
         run(aws, 5)
         with aws.faults.answer_metric_data("Forbidden", "IncomingBytes", StreamName="orders"):
@@ -253,6 +258,7 @@ class TestAlarms:
         aws.clock.advance(timedelta(seconds=10))
         assert state(aws) == "ALARM"
 
+    @over_http_too
     def test_a_stale_alarm_has_the_definition_of_today(self, aws):
         put_alarm(aws)
         run(aws, 2)
@@ -308,6 +314,7 @@ class TestFanOut:
         result = ask(aws, query("SubscribeToShardEvent.MillisBehindLatest", ConsumerName=consumer, **STREAM))
         return [value / 1000 for value in result["MetricDataResults"][0]["Values"]]
 
+    @over_http_too
     def test_consumers_are_registered_listed_and_counted(self, aws):
         assert self.summary(aws)["ConsumerCount"] == 0
         arn = self.register(aws, "billing", "search")
@@ -342,6 +349,7 @@ class TestFanOut:
         assert self.behind(aws, "billing") == [1800, 1800, 1860, 1920]
         assert self.behind(aws, "search") == [0] * 6
 
+    @over_http_too
     def test_a_name_is_registered_once(self, aws):
         self.register(aws, "billing")
         with pytest.raises(ClientError, match="ResourceInUseException"):

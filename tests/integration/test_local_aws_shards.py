@@ -8,11 +8,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator.aws.kinesis import HotRange, Keys, Limit
-from simulator.local_aws import START, LocalAWS, Transport
+from simulator.local_aws import START, LocalAWS
 from simulator.traffic import Traffic
+from tests.integration.transports import over_http_too, usual_transport
 
 
-@pytest.fixture(params=Transport, ids=lambda transport: transport.value)
+@usual_transport
 def aws(request):
     with LocalAWS(request.param, split_seconds=30, merge_seconds=30, reshard_seconds=60) as local:
         local.client("kinesis").create_stream(StreamName="orders", ShardCount=2)
@@ -61,6 +62,7 @@ def error(action):
 
 
 class TestResharding:
+    @over_http_too
     def test_a_split_takes_half_a_minute_and_every_api_agrees(self, aws):
         split(aws, 0)
         assert summary(aws)["StreamStatus"] == "UPDATING"
@@ -80,6 +82,7 @@ class TestResharding:
 
         assert (child["ParentShardId"], child["AdjacentParentShardId"]) == (name(0), name(1))
 
+    @over_http_too
     def test_one_at_a_time(self, aws):
         split(aws, 0)
         assert error(lambda: split(aws, 1))["Code"] == "ResourceInUseException"
@@ -127,6 +130,7 @@ class TestRefusals:
         with aws.faults.refuse_reshards(Limit.STREAMS_AT_ONCE, "clicks"):
             update(aws, 4)
 
+    @over_http_too
     def test_the_accounts_shard_limit_refuses_by_itself(self, aws):
         aws.streams.account.shard_limit = 3
         text = error(lambda: update(aws, 4))["Message"]
@@ -155,6 +159,7 @@ class TestListShards:
         aws.clock.advance(timedelta(days=1))
         assert numbers(shards(aws)) == [1, 2, 3]
 
+    @over_http_too
     def test_shards_come_in_pages_whose_token_stands_for_the_stream(self, aws):
         update(aws, 4)
         run(aws, 2)
@@ -220,6 +225,7 @@ class TestEnhancedMonitoring:
         )
         return found["MetricDataResults"][0]["Values"]
 
+    @over_http_too
     def test_shards_report_what_is_enabled_and_while_it_is(self, aws):
         kinesis = aws.client("kinesis")
         aws.streams.model("orders").keys = Keys(hot=(HotRange(0, 0.5, share=0.8),))
