@@ -78,6 +78,13 @@ def blocks(path: Path, kind: str) -> list[Block]:
     return [block for file in _files(path) for block in _blocks(_parsed(file).get(kind, []))]
 
 
+def names(path: Path, kind: str, containing: str = "") -> list[str]:
+    """Return the names of a directory's top-level blocks of one kind, without parsing: each worker collects tests."""
+    pattern = rf'^{kind} "([\w-]+)" {{\n((?:  .*\n|\n)*)}}$'
+    found = [each for file in _files(path) for each in re.findall(pattern, file.read_text(), re.MULTILINE)]
+    return [label for label, body in found if containing in body]
+
+
 def source_of(path: Path, kind: str, label: str, attribute: str) -> str:
     """Return an attribute's value as in the file, which `terraform fmt` has formatted."""
     for file in _files(path):

@@ -15,21 +15,34 @@ from tests.static.terraform_code import (
     examples,
     modules,
     name,
+    names,
     roots,
     tftest_files,
 )
 
-VARIABLES = [
-    pytest.param(module, each, id=f"{name(module)}-{each.name}")
-    for module in modules()
-    for each in blocks(module, "variable")
-]
-OUTPUTS = [
-    pytest.param(each, id=f"{name(root)}-{each.name}")
-    for root in [*modules(), *examples()]
-    for each in blocks(root, "output")
-]
+VARIABLES = [(module, variable) for module in modules() for variable in names(module, "variable")]
+VALIDATED = [(module, variable) for module in modules() for variable in names(module, "variable", "  validation {")]
+OUTPUTS = [(root, output) for root in [*modules(), *examples()] for output in names(root, "output")]
 ORDER = ["description", "type", "default", "nullable", "validation"]
+
+
+def ids(cases: list[tuple[Path, str]]) -> list[str]:
+    return [f"{name(root)}-{label}" for root, label in cases]
+
+
+def block(root: Path, kind: str, label: str) -> Block:
+    [found] = [each for each in blocks(root, kind) if each.name == label]
+    return found
+
+
+def test_no_variable_and_no_output_is_overlooked():
+    """They are collected without parsing."""
+    for root in [*modules(), *examples()]:
+        variables = blocks(root, "variable")
+        assert names(root, "variable") == [each.name for each in variables]
+        validated = [each.name for each in variables if "validation" in each.body]
+        assert names(root, "variable", "  validation {") == validated
+        assert names(root, "output") == [each.name for each in blocks(root, "output")]
 
 
 def test_every_directory_with_terraform_code_is_a_module_an_example_or_part_of_a_test():
@@ -64,8 +77,9 @@ def test_every_stream_of_an_example_leaves_its_shard_count_to_the_autoscaler(exa
         assert stream.body["lifecycle"][0]["ignore_changes"] == ["shard_count"]
 
 
-@pytest.mark.parametrize(("module", "variable"), VARIABLES)
-def test_every_input_is_described_and_typed_and_says_whether_it_may_be_null(module: Path, variable: Block):
+@pytest.mark.parametrize(("module", "label"), VARIABLES, ids=ids(VARIABLES))
+def test_every_input_is_described_and_typed_and_says_whether_it_may_be_null(module: Path, label: str):
+    variable = block(module, "variable", label)
     written = list(variable.body)
 
     assert written == [attribute for attribute in ORDER if attribute in written]
@@ -78,8 +92,9 @@ def test_every_input_is_described_and_typed_and_says_whether_it_may_be_null(modu
     assert not variable.body.get("nullable", False)
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
-def test_every_output_is_described(output: Block):
+@pytest.mark.parametrize(("root", "label"), OUTPUTS, ids=ids(OUTPUTS))
+def test_every_output_is_described(root: Path, label: str):
+    output = block(root, "output", label)
     assert re.fullmatch(r"[A-Z].*\.", output.text("description"))
 
 
@@ -91,8 +106,9 @@ def test_every_run_asserts_something(file: Path):
     assert [run.name for run in runs if not run.body.get("assert") and not run.body.get("expect_failures")] == []
 
 
-@pytest.mark.parametrize(("module", "variable"), [each for each in VARIABLES if "validation" in each.values[1].body])
-def test_every_validation_has_a_run_that_it_refuses_and_one_that_it_accepts(module: Path, variable: Block):
+@pytest.mark.parametrize(("module", "label"), VALIDATED, ids=ids(VALIDATED))
+def test_every_validation_has_a_run_that_it_refuses_and_one_that_it_accepts(module: Path, label: str):
+    variable = block(module, "variable", label)
     tested = [run for file in tftest_files() for run in blocks(file, "run") if _module(run) == module]
     refused = Counter(reference for run in tested for reference in run.body.get("expect_failures", []))
     accepted = [
