@@ -62,14 +62,16 @@ DEAREST = [
     for name in (
         "lives/test_scalings",
         "static/test_terraform",
-        "faults/test_races",
         "lives/test_examples",
         "integration/test_demo",
-        "faults/test_throttled_calls",
-        "faults/test_crash_at_every_call",
-        "integration/test_fleet",
         "acceptance/test_real_terraform",
         "lives/test_migration_page",
+        "integration/test_operations_page",
+        "faults/test_races",
+        "integration/test_fleet",
+        "faults/test_throttled_calls",
+        "integration/test_function_figures",
+        "faults/test_crash_at_every_call",
     )
 ]
 """The slowest files. One worker runs each file, so a slow file that starts last would delay the end."""
