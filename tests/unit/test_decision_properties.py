@@ -25,7 +25,7 @@ from kinesis_autoscaler.model import Action, AlarmRule, History, Period, Reason,
 from tests.faults.effort import effort
 from tests.unit.situations import NOW, scaling, stream, telemetry
 
-THOROUGH = search(max_examples=effort(50), deadline=None)
+THOROUGH = search(max_examples=effort(100), deadline=None)
 RARE = search(max_examples=effort(200), deadline=None)
 """For situations that are rarely generated."""
 SLOW = search(max_examples=effort(15), deadline=None)
