@@ -20,7 +20,6 @@ from unittest.mock import patch
 from xml.etree import ElementTree as ET
 
 import pytest
-from moto.core.responses import BaseResponse
 from rich.console import Console
 
 from acceptance import measurements, policy, report
@@ -34,9 +33,7 @@ from acceptance.walk import Result, Verdict, Walk, carry_out
 from simulator.deployment.terraform import REPOSITORY
 from tests.acceptance.one_provider import OneProvider
 from tests.provider import FAST
-
-Call = tuple[str, str]
-"""A service by its IAM name, and one of its operations."""
+from tests.terraform_calls import calls_of_terraform
 
 
 @dataclass
@@ -46,8 +43,9 @@ class Walked:
     left: list[str]
     arns: dict[str, list[str]]
     """Return the ARNs in Terraform's state before the destroy, by the type of resource."""
-    ours: set[Call]
-    terraforms: set[Call]
+    ours: set[str]
+    """The calls that are not Terraform's, by the names of their permissions."""
+    terraforms: set[str]
     console: str
 
 
@@ -107,24 +105,16 @@ class Interrupted:
 @pytest.fixture(scope="module")
 def walked(interrupted, tmp_path_factory) -> Iterator[Walked]:
     folder = tmp_path_factory.mktemp("walk") / "run"
-    ours: set[Call] = set()
-    terraforms: set[Call] = set()
+    ours: set[str] = set()
     arns: dict[str, list[str]] = {}
-    call_action = BaseResponse.call_action
-
-    def recorded(response):
-        if "HashiCorp" in response.headers.get("User-Agent", ""):
-            terraforms.add((response.service_name, response._get_action()))
-        return call_action(response)
-
     with ExitStack() as stack:
-        stack.enter_context(patch.object(BaseResponse, "call_action", recorded))
+        terraforms = stack.enter_context(calls_of_terraform())
         aws = stack.enter_context(local_aws())
         account = connect(region=aws.region, profile=None, endpoint_url=aws.environment["AWS_ENDPOINT_URL"])
         account._clients.clear()
         account.session.events.register(
             "before-parameter-build.*.*",
-            lambda model, **_: ours.add((model.service_model.service_name, model.name)),
+            lambda model, **_: ours.add(f"{model.service_model.service_name}:{model.name}"),
         )
         console = Console(file=(folder.parent / "console.txt").open("w+"), width=200)
         progress = report.Progress(console)
@@ -152,7 +142,7 @@ def walked(interrupted, tmp_path_factory) -> Iterator[Walked]:
         stack.callback(console.file.close)
         console.file.seek(0)
         yield Walked(
-            walk, {each.step.name: each for each in results}, left, arns, ours, terraforms, console.file.read()
+            walk, {each.step.name: each for each in results}, left, arns, ours, set(terraforms), console.file.read()
         )
 
 
@@ -233,8 +223,7 @@ def granted() -> set[str]:
 
 
 def test_whoever_runs_it_needs_what_the_policy_allows_and_nothing_else(walked):
-    services = {"awslambda": "lambda", "monitoring": "cloudwatch"}
-    called = {f"{services.get(service, service)}:{name}" for service, name in walked.ours | walked.terraforms}
+    called = walked.ours | walked.terraforms
     needed = {SAME.get(each, each) for each in called if not each.startswith("sts:")} | IMPLIED
 
     assert sorted(needed - granted()) == []

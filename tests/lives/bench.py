@@ -11,9 +11,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
-from unittest.mock import patch
-
-from moto.core.responses import BaseResponse
 
 from simulator.deployment.terraform import WorkingCopy, cli_environment, find_terraform
 from simulator.local_aws import LocalAWS, Transport
@@ -21,8 +18,6 @@ from simulator.local_aws.environment import with_aws
 from simulator.traffic import Traffic
 from tests.provider import FAST, running_provider
 
-_PERMISSIONS = {"awslambda": "lambda", "monitoring": "cloudwatch"}
-"""The names of services in permissions, by moto's."""
 NOTHING: Mapping[str, str] = {}
 """The changes of an empty plan."""
 
@@ -218,22 +213,6 @@ class Bench:
     def shards(self, stream: str) -> int:
         """Return the open shards of a stream."""
         return self.aws.streams.model(stream).shard_count(self.aws.clock.now())
-
-
-@contextmanager
-def calls_of_terraform() -> Iterator[list[str]]:
-    """Yield the calls that reach AWS from Terraform, by the names of their permissions: `kinesis:ListShards`."""
-    calls: list[str] = []
-    call_action = BaseResponse.call_action
-
-    def recorded(response: BaseResponse) -> Any:
-        if "HashiCorp" in response.headers.get("User-Agent", ""):
-            name = response.service_name
-            calls.append(f"{_PERMISSIONS.get(name, name)}:{response._get_action()}")
-        return call_action(response)
-
-    with patch.object(BaseResponse, "call_action", recorded):
-        yield calls
 
 
 @contextmanager

@@ -24,9 +24,10 @@ from simulator.aws.kinesis.keys import HotRange, Keys
 from simulator.deployment.terraform import REPOSITORY
 from simulator.local_aws import LocalAWS
 from simulator.local_aws.environment import with_aws
-from tests.lives.bench import NOTHING, Bench, Root, bench, calls_of_terraform
+from tests.lives.bench import NOTHING, Bench, Root, bench
 from tests.lives.configuration import alarms, scaled, scaling, stream
 from tests.rules import shard_count
+from tests.terraform_calls import calls_of_terraform
 
 CALLS_OF_A_SCALING = [
     "Query",  # the stream's history in the audit table
