@@ -2,8 +2,8 @@
 
 The real function, from lambda/package.zip, scales a stream of the local AWS in virtual time. Its alarms are those
 that modules/stream creates from the settings below. Metrics, alarms, retries, reconcile, the duration of a reshard
-and the quotas of Kinesis are modelled as AWS documents them. Runs of reconcile that would change nothing are left
-out. You need neither an account nor Terraform.
+and the quotas of Kinesis are modelled as AWS documents them. Runs of reconcile that would scale nothing are replaced
+by the same rules without Lambda. You need neither an account nor Terraform.
 
 The traffic comes from AWS (--stream) or from a FILE: a CSV with `timestamp,bytes,records` or `timestamp,value` (in any
 unit, scaled by --mean-shards), an export of the CloudWatch console or of Grafana, or the JSON of
@@ -135,7 +135,7 @@ def run(options: Namespace, console: Console) -> bool:
     with LocalAWS(start=trace.start.replace(second=0, microsecond=0), **world) as aws:
         autoscaler = deploy(aws, reconcile_interval_minutes=options.reconcile_interval_minutes)
         add_stream(aws, stream_name, shards, **settings)
-        aws.schedules.would_change_nothing = QuietReconciles(autoscaler).is_next
+        aws.schedules.replaced = QuietReconciles(autoscaler).replace_next
         try:
             for so_far in _with_progress(aws, stream_name, trace, console):
                 record = so_far

@@ -1,31 +1,36 @@
-"""Leaves out the runs of reconcile that would change nothing, which are most of a day's 288.
+"""Takes the place of runs of reconcile that scale nothing, which are nearly all of a day's 288.
 
-The rules are the function's own: what it reads, and on which occasions it acts. After a run that found nothing to do,
-another one can only find something if an alarm has changed its state or the function has run, which is read again, or
-because time has passed: a plan or a check-up is due, or a decision does not stand any longer.
+Most runs only read. Once an hour one renews a stream's plan, and one notes that nothing was throttled. Both cost a
+replay most of its time, because a plan reads a week of metrics. So here a plan reads only the minutes that are new, and
+remembers the others. The rules are the function's own, and so is everything that is read and stored. Whenever a run
+would do more than that, the function runs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kinesis_autoscaler.alarm import AlarmPair
 from kinesis_autoscaler.alarms import Alarms
 from kinesis_autoscaler.audit import AuditTable
-from kinesis_autoscaler.model import Head, History, Stream
-from kinesis_autoscaler.occasions import FOR_RECONCILE, Seen, check_ups_due, explains, foreseen, stuck
+from kinesis_autoscaler.decision import HOT_SHARD_WINDOW, decide_ahead, make_plan
+from kinesis_autoscaler.metrics import Days, Metrics
+from kinesis_autoscaler.model import Foresight, Head, History, Period, Plan, Stream, Telemetry
+from kinesis_autoscaler.observation import Observer
+from kinesis_autoscaler.occasions import FOR_RECONCILE, Question, Seen, check_ups_due, explains, foreseen, stuck
 from kinesis_autoscaler.reconciliation import CHECK_UP
 from kinesis_autoscaler.streams import Streams
-from simulator.deployment.without_terraform import NAME, Deployment
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+    from simulator.deployment.without_terraform import Deployment
     from simulator.local_aws.function import Invocation
 
-_READS = ("Describe", "Get", "List", "Query")
-_OF_THE_HEAD = "UpdateItem"
-"""How a run stores a plan or the time of a check-up. After any other change there may be more to do."""
+_LATE = timedelta(hours=1)
+"""How much later than usual a datapoint may arrive."""
 
 
 @dataclass(frozen=True)
@@ -37,46 +42,71 @@ class _Known:
     head: Head
     history: History
 
-    def calls_for_nothing(self, now: datetime) -> bool:
-        """Return whether a run at a time would only read."""
-        seen = Seen(self.pair, self.stream, now, plan=self.head.plan)
-        return not (
-            foreseen(seen)
-            or any(occasion(seen) for occasion in FOR_RECONCILE)
-            or check_ups_due([self.stream.name], {self.stream.name: self.head.checked_at}, CHECK_UP, now)
-            or not all(explains(self.history, each, self.pair.of(each), now) for each in stuck(self.pair, now))
+    @property
+    def is_consistent(self) -> bool:
+        """Whether a run would find the stream as the autoscaler has left it, and no consumers to look after."""
+        count = self.stream.open_shard_count
+        return (
+            self.stream.is_active
+            and self.head.shard_count == count
+            and all(alarm.shard_count == count for alarm in self.pair)
+            and not self.head.consumers
+        )
+
+    def is_calm(self, now: datetime) -> bool:
+        """Whether a run would find nothing to decide and no alarm to re-arm."""
+        seen = Seen(self.pair, self.stream, now)
+        return not any(occasion(seen) for occasion in FOR_RECONCILE) and all(
+            explains(self.history, each, self.pair.of(each), now) for each in stuck(self.pair, now)
         )
 
 
 class QuietReconciles:
-    """Knows whether the next run of reconcile would change nothing. Nobody else changes the streams."""
+    """Takes the place of the next run of reconcile where it scales nothing. Nobody else changes the streams."""
 
     def __init__(self, deployment: Deployment) -> None:
         """Watch this autoscaler, whose streams have no consumers with a reserved concurrency."""
         aws = self._aws = deployment.aws
-        kinesis = aws.client("kinesis")
-        self._alarms = Alarms(aws.client("cloudwatch"), prefix=NAME, topic_arn=deployment.topic_arn)
-        self._audit = AuditTable(aws.client("dynamodb"), table_name=deployment.audit_table_name, retention_days=1)
+        cloudwatch, kinesis = aws.client("cloudwatch"), aws.client("kinesis")
+        function = aws.client("lambda").get_function_configuration(FunctionName=deployment.function_name)
+        variables = function["Environment"]["Variables"]
+        self._alarms = Alarms(cloudwatch, prefix=variables["ALARM_NAME_PREFIX"], topic_arn=variables["TOPIC_ARN"])
+        self._audit = AuditTable(
+            aws.client("dynamodb"),
+            table_name=variables["AUDIT_TABLE_NAME"],
+            retention_days=int(variables["AUDIT_RETENTION_DAYS"]),
+        )
         self._streams = Streams(kinesis, bounded=kinesis)
+        self._metrics = _RememberedMetrics(cloudwatch, late=timedelta(seconds=aws.store.delay_seconds) + _LATE)
+        self._observer = Observer(alarms=self._alarms, streams=self._streams, metrics=self._metrics)
         self._read_after: tuple[Invocation | None, object] | None = None
         self._known: list[_Known] = []
 
-    def is_next(self) -> bool:
-        """Return whether a run at this moment would change nothing."""
+    def replace_next(self) -> bool:
+        """Do what a run at this moment would do. Return False, and do nothing, if the function has to do it."""
         present = self._aws.functions.latest, self._aws.alarms.states()
         if present != self._read_after:
-            self._read_after, self._known = present, self._read() if _leaves_nothing(present[0]) else []
+            self._read_after, self._known = present, self._read()
         now = self._aws.clock.now()
-        return bool(self._known) and all(known.calls_for_nothing(now) for known in self._known)
+        if not self._known or not all(known.is_calm(now) for known in self._known):
+            return False
+        heads = [self._head_after(known, now) for known in self._known]
+        known = [replace(known, head=head) for known, head in zip(self._known, heads, strict=True) if head]
+        if len(known) < len(heads):
+            return False
+        for before, after in zip(self._known, known, strict=True):
+            self._store(before.head, after.head, now)
+        self._known = known
+        return True
 
     def _read(self) -> list[_Known]:
         """Read what a run would read; nothing if there is unfinished work."""
         if self._audit.open_records():
             return []
         (pairs, _), heads, now = self._alarms.pairs(), self._audit.heads(), self._aws.clock.now()
-        if any(pair.stream_name not in heads or heads[pair.stream_name].consumers for pair in pairs):
+        if any(pair.stream_name not in heads for pair in pairs):
             return []
-        return [
+        known = [
             _Known(
                 pair,
                 self._streams.describe(pair.stream_name),
@@ -85,13 +115,54 @@ class QuietReconciles:
             )
             for pair in pairs
         ]
+        return known if all(each.is_consistent for each in known) else []
+
+    def _head_after(self, known: _Known, now: datetime) -> Head | None:
+        """A stream's head after a run at a time; None if the run might find something to do."""
+        head, plan = known.head, self._plan_after(known, now)
+        if plan is None:
+            return None
+        if check_ups_due([head.stream_name], {head.stream_name: head.checked_at}, CHECK_UP, now):
+            if self._metrics.throttled_minutes(head.stream_name, since=now - HOT_SHARD_WINDOW, until=now):
+                return None
+            head = replace(head, checked_at=now)
+        return replace(head, plan=plan)
+
+    def _plan_after(self, known: _Known, now: datetime) -> Plan | None:
+        stream, plan = known.stream, known.head.plan
+        if plan is not None and foreseen(Seen(known.pair, stream, now, plan=plan)) is None:
+            return plan
+        settings = self._observer.readable_settings(known.pair)
+        if settings is None or (plan is not None and not plan.is_due(now, stream.open_shard_count)):
+            return None
+        if settings.foresight is Foresight.OFF:
+            return Plan(now, stream.open_shard_count)
+        situation = self._observer.situation(Question.FORESEE, stream, settings, known.history, now)
+        plan = make_plan(situation)
+        return None if plan.wants_fewer(now, stream.open_shard_count) or decide_ahead(situation) else plan
+
+    def _store(self, before: Head, after: Head, now: datetime) -> None:
+        if after.plan is not None and after.plan is not before.plan:
+            self._audit.keep_plan(after.stream_name, after.plan, now)
+        if after.checked_at != before.checked_at:
+            self._audit.check_up(after.stream_name, {}, now)
 
 
-def _leaves_nothing(latest: Invocation | None) -> bool:
-    """Return whether the latest invocation was a run that changed at most a head."""
-    return (
-        latest is not None
-        and latest.error is None
-        and latest.event == {"action": "reconcile"}
-        and all(call.operation.startswith((*_READS, _OF_THE_HEAD)) for call in latest.api_calls)
-    )
+class _RememberedMetrics(Metrics):
+    """Metrics that remember the periods they have read, except for the latest, of which datapoints may be missing."""
+
+    def __init__(self, cloudwatch: CloudWatchClient, *, late: timedelta) -> None:
+        """Use this client. Datapoints arrive within the time `late`."""
+        super().__init__(cloudwatch)
+        self._late = late
+        self._remembered: dict[str, list[Period]] = {}
+
+    def days(self, stream_name: str, days: Days) -> Telemetry:
+        """Read the periods that are not remembered. The others are as they were."""
+        known = [p for p in self._remembered.get(stream_name, ()) if p.at > days.since - days.period]
+        new = replace(days, since=known[-1].at + days.period) if known else days
+        telemetry = super().days(stream_name, new)
+        periods = [*known, *telemetry.days]
+        if not telemetry.incomplete:
+            self._remembered[stream_name] = [p for p in periods if p.at + days.period <= days.until - self._late]
+        return replace(telemetry, days=tuple(periods))

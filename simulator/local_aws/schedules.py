@@ -21,7 +21,7 @@ class Schedules:
     """Invokes the functions of moto's schedules, on the virtual clock.
 
     Attributes:
-        would_change_nothing: whether a run that is due can be left out.
+        replaced: takes the place of a run that is due, if it returns True.
 
     """
 
@@ -32,7 +32,7 @@ class Schedules:
         self._account_id = account_id
         self._region = region
         self._last_runs: dict[str, datetime] = {}
-        self.would_change_nothing: Callable[[], bool] = lambda: False
+        self.replaced: Callable[[], bool] = lambda: False
 
     def run_due(self) -> None:
         """Run every enabled schedule whose interval has passed since its last run or its creation."""
@@ -47,7 +47,7 @@ class Schedules:
             if periods >= 1:
                 due_at = last_run + periods * interval
                 self._last_runs[schedule.arn] = due_at
-                if not self.would_change_nothing():
+                if not self.replaced():
                     self._run(schedule, due_at)
 
     def _run(self, schedule: Schedule, due_at: datetime) -> None:

@@ -1,8 +1,7 @@
-"""The runs of reconcile that a replay leaves out would have changed nothing."""
+"""A replay takes the place of runs of reconcile that scale nothing. Everything ends up as if each had run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -10,54 +9,79 @@ import pytest
 from simulator.deployment import add_stream, deploy
 from simulator.deployment.quiet_reconciles import QuietReconciles
 from simulator.local_aws import START, LocalAWS
-from simulator.local_aws.function import Invocation
 from simulator.local_aws.replay_loop import replay
 from simulator.traffic import Trace, Traffic
 from simulator.traffic.generator import generate_kind
 from tests.faults.effort import SOAK
 
-HOURS = 14 * 24 if SOAK else 30
-READS = ("Describe", "Get", "List", "Query")
+HOURS = 14 * 24 if SOAK else 50
+FIRST = 7
+"""The hour at which the traffic begins. Foresight may act on the third day, and so its morning is included."""
+KINDS = ["office", "shop", "viral", "restless", "nightly-batch"] if SOAK else ["office"]
+RECONCILE = {"action": "reconcile"}
+OF_ONE_RUN = {"request_id"}
+"""Attributes that differ from run to run."""
 
 
-@dataclass
-class Run:
-    """A run of reconcile, and whether a replay would have left it out."""
+class Day:
+    """Hours of traffic, with or without runs of reconcile that a replay leaves out."""
 
-    invocation: Invocation
-    left_out: bool
+    def __init__(self, kind: str, *, replaces: bool, metric_delay_seconds: int = 60) -> None:
+        demand = generate_kind(kind, 1, days=15)[FIRST * 60 :][: HOURS * 60]
+        trace = Trace("orders", START, [Traffic.for_shards(each) for each in demand])
+        self.items_by_hour, self.replaced = [], 0
+        with LocalAWS(start=START, metric_delay_seconds=metric_delay_seconds) as aws:
+            autoscaler = deploy(aws)
+            add_stream(aws, "orders", 8, max_shard_count=64)
+            quiet = QuietReconciles(autoscaler)
 
-    @property
-    def changes(self) -> list[str]:
-        operations = [call.operation for call in self.invocation.api_calls]
-        return [operation for operation in operations if not operation.startswith(READS)]
+            def replace_next() -> bool:
+                done = quiet.replace_next()
+                self.replaced += done
+                return done
 
-
-@pytest.fixture(scope="module", params=["office", "shop"] if SOAK else ["office"])
-def runs(request):
-    """Every run of reconcile over some days of traffic. None is left out."""
-    demand = generate_kind(request.param, 1, days=15)[: HOURS * 60]
-    with LocalAWS(start=START) as aws:
-        add_stream(aws, "orders", 8, max_shard_count=64)
-        quiet, answers = QuietReconciles(deploy(aws)), {}
-
-        def ask():
-            answers[aws.clock.now()] = quiet.is_next()
-            return False
-
-        aws.schedules.would_change_nothing = ask
-        for _ in replay(aws, {"orders": Trace("orders", START, [Traffic.for_shards(each) for each in demand])}):
-            pass
-        reconciles = [each for each in aws.functions.invocations if each.event == {"action": "reconcile"}]
-        yield [Run(each, answers[each.started_at]) for each in reconciles]
+            if replaces:
+                aws.schedules.replaced = replace_next
+            for number, (self.record,) in enumerate(replay(aws, {"orders": trace})):
+                if number % 60 == 7:
+                    self.items_by_hour.append(items(aws, autoscaler.audit_table_name))
+            self.reconciles = [each for each in aws.functions.invocations if each.event == RECONCILE]
 
 
-def test_a_run_that_is_left_out_would_only_have_read(runs):
-    assert [(run.invocation.started_at, run.changes) for run in runs if run.left_out and run.changes] == []
+def items(aws, table_name):
+    """Everything in the table, without what differs from run to run."""
+    found = aws.client("dynamodb").scan(TableName=table_name)["Items"]
+    return [{name: value for name, value in item.items() if name not in OF_ONE_RUN} for item in found]
 
 
-def test_most_runs_are_left_out_and_none_that_changes_something(runs):
-    assert len(runs) == HOURS * timedelta(hours=1) // timedelta(minutes=5)
-    assert sum(run.left_out for run in runs) > len(runs) / 2
-    assert sum(bool(run.changes) for run in runs) > HOURS  # a plan each hour, a check-up each hour
-    assert not any(run.invocation.error for run in runs)
+@pytest.fixture(scope="module", params=KINDS)
+def days(request):
+    """The same traffic twice: with every run, and with those that a replay leaves to the function."""
+    return Day(request.param, replaces=False), Day(request.param, replaces=True)
+
+
+def test_the_table_has_the_same_records_plans_and_check_ups_every_hour(days):
+    every, replacing = days
+    assert len(every.items_by_hour) == HOURS
+    for expected, found in zip(every.items_by_hour, replacing.items_by_hour, strict=True):
+        assert found == expected
+
+
+def test_the_stream_has_the_same_shards_every_minute(days):
+    every, replacing = days
+    assert replacing.record == every.record
+    assert every.record.events
+
+
+def test_the_function_runs_only_when_it_may_scale(days):
+    every, replacing = days
+    assert len(every.reconciles) == HOURS * timedelta(hours=1) // timedelta(minutes=5)
+    assert len(replacing.reconciles) + replacing.replaced == len(every.reconciles)
+    assert replacing.replaced > 0.8 * len(every.reconciles)
+    assert not any(run.error for run in replacing.reconciles)
+
+
+def test_metrics_may_arrive_late():
+    every, replacing = (Day("office", replaces=each, metric_delay_seconds=40 * 60) for each in (False, True))
+    assert replacing.items_by_hour == every.items_by_hour
+    assert replacing.record == every.record
