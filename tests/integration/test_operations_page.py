@@ -23,7 +23,6 @@ from simulator.local_aws.environment import with_aws
 from simulator.local_aws.function import ApiCall
 from tests.integration.aws_cli import aws_cli
 from tests.static.terraform_code import REPOSITORY
-from tests.static.terraform_without_aws import terraform_without_aws
 from tests.world import Running, World
 
 PAGE = (REPOSITORY / "docs" / "operations.md").read_text()
@@ -283,20 +282,6 @@ def test_a_command_does_what_the_page_says(shell, command):
 
 
 # The schedule
-
-
-def test_the_schedule_in_terraform_is_valid():
-    [example] = blocks("hcl")
-    with terraform_without_aws() as terraform:
-        root = terraform.copy / "documented"
-        root.mkdir()
-        versions = (REPOSITORY / "versions.tf").read_text()
-        (root / "main.tf").write_text(f'{versions}\nmodule "kinesis_autoscaler" {{\n  source = "./.."\n}}\n\n{example}')
-        initialised = terraform.run(REPOSITORY / "documented", "init", "-backend=false")
-        assert initialised.returncode == 0, initialised.stderr
-        answer = json.loads(terraform.run(REPOSITORY / "documented", "validate", "-json").stdout)
-        assert answer["diagnostics"] == []
-        assert terraform.run(REPOSITORY / "documented", "fmt", "-check").returncode == 0
 
 
 def test_a_scheduled_request_is_carried_out_once_however_often_it_is_delivered():

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simulator.deployment.terraform import cli_environment, find_terraform
@@ -24,11 +24,12 @@ class Terraform:
 
     copy: Path
     environment: dict[str, str]
+    binary: Path = field(default_factory=find_terraform)
 
     def run(self, directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Terraform in the copy of a directory of the repository. The caller checks the result."""
         return subprocess.run(
-            [find_terraform(), *arguments],
+            [self.binary, *arguments],
             cwd=self.copy / directory.relative_to(REPOSITORY),
             env=self.environment,
             capture_output=True,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,25 @@ def test_code_is_valid_and_uses_nothing_deprecated(terraform: Terraform, root: P
 
     assert answer["valid"]
     assert answer["diagnostics"] == []
+
+
+def test_the_schedule_in_the_runbook_is_valid(terraform: Terraform):
+    """tests/integration/test_operations_page.py tests what it does."""
+    page = (REPOSITORY / "docs" / "operations.md").read_text()
+    [example] = re.findall(r"^( *)```hcl\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)
+    root = REPOSITORY / "documented"
+    copy = terraform.copy / root.name
+    copy.mkdir()
+    versions = (REPOSITORY / "versions.tf").read_text()
+    (copy / "main.tf").write_text(
+        f'{versions}\nmodule "kinesis_autoscaler" {{\n  source = "./.."\n}}\n\n{textwrap.dedent(example[1])}'
+    )
+    terraform.init(root)
+
+    answer = json.loads(terraform.run(root, "validate", "-json").stdout)
+
+    assert answer["diagnostics"] == []
+    assert terraform.run(root, "fmt", "-check").returncode == 0
 
 
 def test_every_terraform_test_passes_and_every_candidate_of_advice_is_planned(terraform: Terraform):

@@ -15,25 +15,6 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-run "on_by_default" {
-  command = plan
-
-  assert {
-    condition     = one(aws_cloudwatch_dashboard.this[*].dashboard_name) == "kinesis-autoscaler" && output.dashboard_name == "kinesis-autoscaler"
-    error_message = "The fleet must have a dashboard with the autoscaler's name."
-  }
-
-  assert {
-    condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : try(widget.properties.region, "eu-west-1") == "eu-west-1"])
-    error_message = "The dashboard must show this region."
-  }
-
-  assert {
-    condition     = !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "https://")
-    error_message = "Links must be relative, because consoles of other partitions have other addresses."
-  }
-}
-
 run "off_on_request" {
   command = plan
 
@@ -62,33 +43,5 @@ run "cost_is_estimated_with_the_price_given" {
   assert {
     condition     = strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "shards * PERIOD(shards) / 3600 * 0.0165") && strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "shards * 24 * 0.0165") && !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "0.015")
     error_message = "Every figure must use the given price."
-  }
-}
-
-run "refuses_a_negative_price" {
-  command = plan
-
-  variables {
-    shard_hour_price = -0.01
-  }
-
-  expect_failures = [var.shard_hour_price]
-}
-
-run "two_autoscalers_tell_their_own" {
-  command = plan
-
-  variables {
-    name = "billing-autoscaler"
-  }
-
-  assert {
-    condition     = strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "billing-autoscaler") && !strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "kinesis-autoscaler")
-    error_message = "A dashboard must show its own autoscaler."
-  }
-
-  assert {
-    condition     = alltrue([for name, query in aws_cloudwatch_query_definition.this : query.name == "billing-autoscaler/${name}" && query.log_group_names == tolist(["/aws/lambda/billing-autoscaler"])])
-    error_message = "Queries must search their own autoscaler's log."
   }
 }

@@ -1,4 +1,4 @@
-# The exact permissions of the function's role, and those that each input adds.
+# The permissions that each input adds to the function's role. Those by default are in root_module_needs_no_inputs.tftest.hcl.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -14,88 +14,6 @@ override_data {
   values = { account_id = "123456789012" }
 }
 
-
-run "by_default" {
-  command = plan
-
-  assert {
-    condition = jsonencode({
-      for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement.Sid => {
-        actions   = sort(flatten([statement.Action]))
-        resources = sort(flatten([statement.Resource]))
-      }
-      }) == jsonencode({
-      FindAlarms = {
-        actions   = ["cloudwatch:DescribeAlarms"]
-        resources = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"]
-      }
-      KeepAlarms = {
-        actions   = ["cloudwatch:ListTagsForResource", "cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState"]
-        resources = ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:kinesis-autoscaler/*"]
-      }
-      ReadMetricsAndLimits = {
-        actions   = ["cloudwatch:GetMetricData", "kinesis:DescribeLimits"]
-        resources = ["*"]
-      }
-      ScaleStreams = {
-        actions   = ["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:ListStreamConsumers", "kinesis:UpdateShardCount"]
-        resources = ["arn:aws:kinesis:eu-west-1:123456789012:stream/*"]
-      }
-      KeepAuditRecords = {
-        actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-        resources = ["arn:aws:dynamodb:eu-west-1:123456789012:table/kinesis-autoscaler-audit"]
-      }
-      QueryOpenRecords = {
-        actions   = ["dynamodb:Query"]
-        resources = ["arn:aws:dynamodb:eu-west-1:123456789012:table/kinesis-autoscaler-audit/index/open-records"]
-      }
-      SendFailedEvents = {
-        actions   = ["sqs:SendMessage"]
-        resources = ["arn:aws:sqs:eu-west-1:123456789012:kinesis-autoscaler-dead-letter"]
-      }
-      WriteLogs = {
-        actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        resources = ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/kinesis-autoscaler:log-stream:*"]
-      }
-    })
-    error_message = "The function must have exactly these permissions."
-  }
-
-  assert {
-    condition     = alltrue([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement.Effect == "Allow" && !contains(keys(statement), "Condition")])
-    error_message = "Every statement must have the effect Allow and no condition."
-  }
-
-  assert {
-    condition     = jsonencode(jsondecode(aws_iam_role_policy.function.policy)) == jsonencode(jsondecode(data.aws_iam_policy_document.function.json))
-    error_message = "The role must have this policy."
-  }
-
-  assert {
-    condition     = jsondecode(data.aws_iam_policy_document.function_trust.json).Statement == [{ Action = "sts:AssumeRole", Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Sid = "Lambda" }]
-    error_message = "Only Lambda may assume the function's role."
-  }
-
-  assert {
-    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "NotifyPeople"]) == 0
-    error_message = "A function that notifies nobody may not publish."
-  }
-
-  assert {
-    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "SetConsumerConcurrency"]) == 0
-    error_message = "Without consumers the function must have no permissions for other functions."
-  }
-
-  assert {
-    condition     = length([for statement in jsondecode(data.aws_iam_policy_document.function.json).Statement : statement if statement.Sid == "UseKey"]) == 0
-    error_message = "Without a key the function must have no permissions for KMS."
-  }
-
-  assert {
-    condition     = aws_iam_role.function.permissions_boundary == null && aws_iam_role.schedule.permissions_boundary == null
-    error_message = "By default, neither role has a permissions boundary."
-  }
-}
 
 run "with_everything_on" {
   command = plan

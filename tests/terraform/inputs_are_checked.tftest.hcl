@@ -32,6 +32,11 @@ run "accepts_the_least" {
     condition     = aws_lambda_function.this.function_name == var.name
     error_message = "Valid inputs must create a function."
   }
+
+  assert {
+    condition     = aws_scheduler_schedule.reconcile.schedule_expression == "rate(1 minute)" && aws_scheduler_schedule.reconcile.target[0].retry_policy[0].maximum_event_age_in_seconds == 60
+    error_message = "EventBridge Scheduler requires the singular: rate(1 minute)."
+  }
 }
 
 run "accepts_the_most" {
@@ -55,19 +60,15 @@ run "accepts_the_most" {
     condition     = aws_lambda_function.this.function_name == var.name
     error_message = "Valid inputs must create a function."
   }
-}
 
-run "accepts_logs_for_ever" {
-  command = plan
-
-  variables {
-    log_retention_days = 0
-    log_level          = "DEBUG"
+  assert {
+    condition     = alltrue([for role in [aws_iam_role.function, aws_iam_role.schedule] : length(role.name_prefix) <= 64 - 26])
+    error_message = "IAM allows role names of 64 characters, of which the provider takes 26."
   }
 
   assert {
-    condition     = aws_lambda_function.this.function_name == var.name
-    error_message = "Valid inputs must create a function."
+    condition     = length(aws_scheduler_schedule.reconcile.name) <= 64 && length(aws_lambda_function.this.function_name) <= 64
+    error_message = "Lambda and EventBridge Scheduler allow names of 64 characters."
   }
 }
 
@@ -80,9 +81,10 @@ run "refuses_less_than_the_least" {
     reconcile_interval_minutes     = 0
     audit_retention_days           = 1
     reserved_concurrent_executions = 0
+    shard_hour_price               = -0.01
   }
 
-  expect_failures = [var.name, var.stream_arns, var.reconcile_interval_minutes, var.audit_retention_days, var.reserved_concurrent_executions]
+  expect_failures = [var.name, var.stream_arns, var.reconcile_interval_minutes, var.audit_retention_days, var.reserved_concurrent_executions, var.shard_hour_price]
 }
 
 run "refuses_more_than_the_most" {
@@ -97,16 +99,17 @@ run "refuses_more_than_the_most" {
   expect_failures = [var.name, var.reconcile_interval_minutes, var.audit_retention_days]
 }
 
-run "refuses_parts_of_what_is_counted" {
+run "refuses_points_in_a_name_and_in_what_is_counted" {
   command = plan
 
   variables {
+    name                           = "kinesis.autoscaler"
     reconcile_interval_minutes     = 1.5
     audit_retention_days           = 2.5
     reserved_concurrent_executions = 1.5
   }
 
-  expect_failures = [var.reconcile_interval_minutes, var.audit_retention_days, var.reserved_concurrent_executions]
+  expect_failures = [var.name, var.reconcile_interval_minutes, var.audit_retention_days, var.reserved_concurrent_executions]
 }
 
 run "refuses_values_that_are_not_among_those_allowed" {
@@ -116,24 +119,28 @@ run "refuses_values_that_are_not_among_those_allowed" {
     name               = "1-autoscaler"
     log_retention_days = 10
     log_level          = "WARN"
+    architecture       = "arm"
+    iam_role_path      = "team"
+    vpc_config         = { subnet_ids = [], security_group_ids = ["default"] }
   }
 
-  expect_failures = [var.name, var.log_retention_days, var.log_level]
+  expect_failures = [var.name, var.log_retention_days, var.log_level, var.architecture, var.iam_role_path, var.vpc_config]
 }
 
-run "refuses_names_for_arns" {
+run "refuses_names_for_arns_and_ids" {
   command = plan
 
   variables {
-    name                     = "kinesis.autoscaler"
     stream_arns              = ["orders"]
+    alarm_actions            = ["on-call"]
     notification_topic_arn   = "platform"
     consumer_function_arns   = ["orders-consumer"]
     kms_key_arn              = "1234abcd-12ab-34cd-56ef-1234567890ab"
     permissions_boundary_arn = "boundary"
+    vpc_config               = { subnet_ids = ["private-a"], security_group_ids = ["sg-0123456789abcdef0"] }
   }
 
-  expect_failures = [var.name, var.stream_arns, var.notification_topic_arn, var.consumer_function_arns, var.kms_key_arn, var.permissions_boundary_arn]
+  expect_failures = [var.stream_arns, var.alarm_actions, var.notification_topic_arn, var.consumer_function_arns, var.kms_key_arn, var.permissions_boundary_arn, var.vpc_config]
 }
 
 run "refuses_arns_of_other_things" {
@@ -150,10 +157,12 @@ run "refuses_arns_of_other_things" {
   expect_failures = [var.stream_arns, var.notification_topic_arn, var.consumer_function_arns, var.kms_key_arn, var.permissions_boundary_arn]
 }
 
-run "accepts_topics_and_keys_of_other_accounts" {
+run "accepts_topics_and_keys_of_other_accounts_and_logs_for_ever" {
   command = plan
 
   variables {
+    log_retention_days       = 0
+    alarm_actions            = ["arn:aws:sns:eu-west-1:210987654321:kinesis-autoscaler", "arn:aws:lambda:eu-west-1:123456789012:function:kinesis-autoscaler"]
     notification_topic_arn   = "arn:aws:sns:eu-west-1:210987654321:kinesis-autoscaler"
     kms_key_arn              = "arn:aws:kms:eu-west-1:210987654321:key/mrk-1234abcd12ab34cd56ef1234567890ab"
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/team/boundary"
@@ -162,6 +171,11 @@ run "accepts_topics_and_keys_of_other_accounts" {
   assert {
     condition     = aws_lambda_function.this.function_name == var.name
     error_message = "Valid inputs must create a function."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.health : length(alarm.alarm_actions) == 2])
+    error_message = "CloudWatch notifies another account's topics."
   }
 }
 
@@ -173,9 +187,10 @@ run "refuses_what_is_in_another_region" {
     notification_topic_arn = "arn:aws:sns:us-east-1:123456789012:platform"
     consumer_function_arns = ["arn:aws:lambda:us-east-1:123456789012:function:orders-*"]
     kms_key_arn            = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    alarm_actions          = ["arn:aws:sns:us-east-1:123456789012:on-call"]
   }
 
-  expect_failures = [var.stream_arns, var.notification_topic_arn, var.consumer_function_arns, var.kms_key_arn]
+  expect_failures = [var.stream_arns, var.alarm_actions, var.notification_topic_arn, var.consumer_function_arns, var.kms_key_arn]
 }
 
 run "refuses_what_is_in_another_account_where_aws_does" {
@@ -188,26 +203,4 @@ run "refuses_what_is_in_another_account_where_aws_does" {
   }
 
   expect_failures = [var.stream_arns, var.consumer_function_arns, var.permissions_boundary_arn]
-}
-
-run "refuses_other_processors_paths_and_parts_of_a_vpc" {
-  command = plan
-
-  variables {
-    architecture  = "arm"
-    iam_role_path = "team"
-    vpc_config    = { subnet_ids = [], security_group_ids = ["default"] }
-  }
-
-  expect_failures = [var.architecture, var.iam_role_path, var.vpc_config]
-}
-
-run "refuses_a_vpc_by_its_names" {
-  command = plan
-
-  variables {
-    vpc_config = { subnet_ids = ["private-a"], security_group_ids = ["sg-0123456789abcdef0"] }
-  }
-
-  expect_failures = [var.vpc_config]
 }

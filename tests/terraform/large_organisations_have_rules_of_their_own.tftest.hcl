@@ -1,4 +1,4 @@
-# Inputs for the rules of large organisations, and their effects. The defaults do not use them.
+# Inputs for the rules of large organisations, and their effects. The defaults do not use them (root_module_needs_no_inputs.tftest.hcl).
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -12,25 +12,6 @@ provider "aws" {
 override_data {
   target = data.aws_caller_identity.current
   values = { account_id = "123456789012" }
-}
-
-run "nothing_of_it_by_default" {
-  command = plan
-
-  assert {
-    condition     = aws_lambda_function.this.architectures == tolist(["arm64"]) && length(aws_lambda_function.this.vpc_config) == 0
-    error_message = "By default the function runs on arm64, in no VPC."
-  }
-
-  assert {
-    condition     = aws_iam_role.function.path == "/" && aws_iam_role.schedule.path == "/" && !aws_dynamodb_table.audit.deletion_protection_enabled
-    error_message = "By default roles have no path, and the table can be deleted."
-  }
-
-  assert {
-    condition     = !strcontains(data.aws_iam_policy_document.function.json, "ec2:")
-    error_message = "Without a VPC the function needs no permission to attach to one."
-  }
 }
 
 run "all_of_it" {

@@ -1,4 +1,4 @@
-# `kms_key_arn`, given and not.
+# `kms_key_arn`.
 
 provider "aws" {
   region                      = "eu-west-1"
@@ -44,24 +44,5 @@ run "with_a_key" {
   assert {
     condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn
     error_message = "The key must encrypt the function's environment."
-  }
-}
-
-run "without_a_key" {
-  command = plan
-
-  assert {
-    condition     = aws_sns_topic.this.kms_master_key_id == null
-    error_message = "The topic must be unencrypted, because alarms cannot use an AWS managed key."
-  }
-
-  assert {
-    condition     = aws_sqs_queue.dead_letter.sqs_managed_sse_enabled && aws_sqs_queue.dead_letter.kms_master_key_id == null
-    error_message = "SQS must use its own keys."
-  }
-
-  assert {
-    condition     = aws_cloudwatch_log_group.function.kms_key_id == null && aws_lambda_function.this.kms_key_arn == null
-    error_message = "Logs and environment must be encrypted by their services."
   }
 }

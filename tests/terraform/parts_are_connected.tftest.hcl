@@ -65,6 +65,17 @@ run "every_part_refers_to_the_right_one" {
     ]
     error_message = "Each output must have the value that its name says."
   }
+
+  assert {
+    condition = aws_lambda_function.this.environment[0].variables == tomap({
+      ALARM_NAME_PREFIX    = "kinesis-autoscaler"
+      AUDIT_RETENTION_DAYS = "365"
+      AUDIT_TABLE_NAME     = "kinesis-autoscaler-audit"
+      DRY_RUN              = "false"
+      TOPIC_ARN            = aws_sns_topic.this.arn
+    })
+    error_message = "The function's environment must contain exactly these variables, and no notification topic."
+  }
 }
 
 run "a_stream_takes_the_root_module_whole" {
