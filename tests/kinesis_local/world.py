@@ -23,8 +23,9 @@ from simulator.local_aws.function import ApiCall
 from simulator.traffic import Traffic
 from tests.world import World, _one_loader
 
-_POLL_SECONDS, _POLLS = 0.05, 1200
-_ROOM = 1000
+_WAITS = [0.02, 0.04, 0.08, 0.16, 0.32, *[0.5] * 120]
+"""Seconds between looks at a stream. Most changes take milliseconds, the others seconds, and each look takes time."""
+_ROOM = 20
 """More shards than any traffic needs here."""
 
 
@@ -114,20 +115,20 @@ class KinesisLocalWorld(World):
     def settle(self, name: str = "orders") -> None:
         """Wait until a change of the stream is done, in real time."""
         stream = self.aws.streams.model(name)
-        for _ in range(_POLLS):
+        for wait in _WAITS:
             if stream.status == "ACTIVE":
                 return
-            time.sleep(_POLL_SECONDS)
+            time.sleep(wait)
         raise AssertionError(f"{name} is {stream.status} for a minute")
 
     def delete(self, name: str = "orders") -> None:
         """Delete a stream and wait until it no longer exists and no longer counts towards the account's limit."""
         kinesis = self.aws.client("kinesis")
         kinesis.delete_stream(StreamName=name)
-        for _ in range(_POLLS):
+        for wait in _WAITS:
             if name not in kinesis.list_streams()["StreamNames"]:
                 return
-            time.sleep(_POLL_SECONDS)
+            time.sleep(wait)
         raise AssertionError(f"{name} is still there after a minute")
 
     def delete_all(self) -> None:
