@@ -27,8 +27,12 @@ class MinuteColumns:
 
     def add(self, minute: int, total: float, samples: float, minimum: float, maximum: float) -> None:
         """Add samples to a minute, counted since the epoch."""
-        index = self._room_for(minute)
         sums, counts, minima, maxima = self._columns
+        if minute == self._first + len(sums):  # the next minute, as nearly always
+            for column, value in zip(self._columns, (total, samples, minimum, maximum), strict=True):
+                column.append(value)
+            return
+        index = self._room_for(minute)
         sums[index] += total
         counts[index] += samples
         minima[index] = min(minima[index], minimum)

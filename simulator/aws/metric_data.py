@@ -211,7 +211,7 @@ def get_metric_data(
             {
                 "Id": id_,
                 "Label": query.get("Label") or _label(query),
-                "Timestamps": list(map(_moment, starts[first:last])),
+                "Timestamps": _moments(starts[first:last], program.check_result(id_)),
                 "Values": values[first:last],
                 "StatusCode": status,
             }
@@ -220,6 +220,18 @@ def get_metric_data(
     if position > offset + room or still_owed:
         response["NextToken"] = json.dumps([offset + room, still_owed])
     return response
+
+
+def _moments(starts: list[int], period: int) -> list[datetime]:
+    """Return the timestamps of datapoints, which are in ascending or in descending order."""
+    every = range(starts[0], starts[-1] + 1, period) if starts else range(0)
+    return list(_moments_of(every)) if len(every) == len(starts) else list(map(_moment, starts))
+
+
+@lru_cache(maxsize=8)
+def _moments_of(every: range) -> tuple[datetime, ...]:
+    """Return the timestamps of a week without gaps, which all metrics of a request have in common."""
+    return tuple(map(_moment, every))
 
 
 @lru_cache(maxsize=100_000)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kinesis_autoscaler.alarm import AlarmPair
 from kinesis_autoscaler.alarms import Alarms
 from kinesis_autoscaler.audit import AuditTable
-from kinesis_autoscaler.decision import HOT_SHARD_WINDOW, decide_ahead, make_plan
+from kinesis_autoscaler.decision import HOT_SHARD_WINDOW, make_plan
 from kinesis_autoscaler.metrics import Days, Metrics
 from kinesis_autoscaler.model import Foresight, Head, History, Period, Plan, Stream, Telemetry
 from kinesis_autoscaler.observation import Observer
@@ -24,6 +25,8 @@ from kinesis_autoscaler.reconciliation import CHECK_UP
 from kinesis_autoscaler.streams import Streams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_cloudwatch import CloudWatchClient
 
     from simulator.deployment.without_terraform import Deployment
@@ -81,21 +84,22 @@ class QuietReconciles:
         self._observer = Observer(alarms=self._alarms, streams=self._streams, metrics=self._metrics)
         self._read_after: tuple[Invocation | None, object] | None = None
         self._known: list[_Known] = []
+        self._unwritten: dict[tuple[str, str], Callable[[], None]] = {}
 
     def replace_next(self) -> bool:
         """Do what a run at this moment would do. Return False, and do nothing, if the function has to do it."""
         present = self._aws.functions.latest, self._aws.alarms.states()
         if present != self._read_after:
+            self._write()
             self._read_after, self._known = present, self._read()
         now = self._aws.clock.now()
-        if not self._known or not all(known.is_calm(now) for known in self._known):
-            return False
-        heads = [self._head_after(known, now) for known in self._known]
+        heads = [self._head_after(known, now) if known.is_calm(now) else None for known in self._known]
         known = [replace(known, head=head) for known, head in zip(self._known, heads, strict=True) if head]
-        if len(known) < len(heads):
+        if not known or len(known) < len(heads):
+            self._write()
             return False
         for before, after in zip(self._known, known, strict=True):
-            self._store(before.head, after.head, now)
+            self._keep(before.head, after.head, now)
         self._known = known
         return True
 
@@ -129,23 +133,29 @@ class QuietReconciles:
         return replace(head, plan=plan)
 
     def _plan_after(self, known: _Known, now: datetime) -> Plan | None:
-        stream, plan = known.stream, known.head.plan
-        if plan is not None and foreseen(Seen(known.pair, stream, now, plan=plan)) is None:
-            return plan
+        seen = Seen(known.pair, known.stream, now, plan=known.head.plan)
+        if foreseen(seen) is None:
+            return seen.plan
         settings = self._observer.readable_settings(known.pair)
-        if settings is None or (plan is not None and not plan.is_due(now, stream.open_shard_count)):
+        if settings is None or (seen.plan and not seen.plan.is_due(now, known.stream.open_shard_count)):
             return None
         if settings.foresight is Foresight.OFF:
-            return Plan(now, stream.open_shard_count)
-        situation = self._observer.situation(Question.FORESEE, stream, settings, known.history, now)
-        plan = make_plan(situation)
-        return None if plan.wants_fewer(now, stream.open_shard_count) or decide_ahead(situation) else plan
+            return Plan(now, known.stream.open_shard_count)
+        plan = make_plan(self._observer.situation(Question.FORESEE, known.stream, settings, known.history, now))
+        return plan if foreseen(replace(seen, plan=plan)) is None else None
 
-    def _store(self, before: Head, after: Head, now: datetime) -> None:
-        if after.plan is not None and after.plan is not before.plan:
-            self._audit.keep_plan(after.stream_name, after.plan, now)
+    def _keep(self, before: Head, after: Head, now: datetime) -> None:
+        """Keep what a run would have written. Only the next run reads it, so only the last of many is written."""
+        name, plan = after.stream_name, after.plan
+        if plan is not None and plan is not before.plan:
+            self._unwritten[name, "plan"] = partial(self._audit.keep_plan, name, plan, now)
         if after.checked_at != before.checked_at:
-            self._audit.check_up(after.stream_name, {}, now)
+            self._unwritten[name, "check-up"] = partial(self._audit.check_up, name, {}, now)
+
+    def _write(self) -> None:
+        for write in self._unwritten.values():
+            write()
+        self._unwritten.clear()
 
 
 class _RememberedMetrics(Metrics):

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from simulator.traffic import Traffic
 
 _serialize_any_structure = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001 - see _serialize_structure
+_create_backend = BackendDict._create_account_specific_backend  # noqa: SLF001 - see _create_backend_once
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
@@ -159,6 +160,7 @@ class LocalAWS:
                 for each in part.patches():
                     stack.enter_context(each)
             stack.enter_context(patch.object(BaseJSONSerializer, "_serialize_type_structure", _serialize_structure))
+            stack.enter_context(patch.object(BackendDict, "_create_account_specific_backend", _create_backend_once))
             self._stack = stack.pop_all()
         return self
 
@@ -248,3 +250,12 @@ def _serialize_structure(
         serialized[key] = value
     else:
         _serialize_any_structure(serializer, serialized, value, shape, key)
+
+
+def _create_backend_once(backends: BackendDict[Any], account_id: str) -> None:
+    """Create a service's backends for an account unless they exist.
+
+    Each time, moto also compares the service with every other one, to register it.
+    """
+    if account_id not in backends:
+        _create_backend(backends, account_id)

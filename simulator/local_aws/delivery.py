@@ -36,6 +36,9 @@ class DeliveredMetrics(MetricStore):
         **statistics: Any,  # noqa: ANN401 - those of MetricStore.put
     ) -> None:
         """Send a statistic set, which may be delivered later."""
+        if not self._faults:
+            super().put(namespace, metric_name, dimensions, timestamp, **statistics)
+            return
         key = metric_key(namespace, metric_name, dimensions)
         if self._faults.loses(key, timestamp):
             return

@@ -133,6 +133,10 @@ class Faults:
         self._clock = clock
         self._faults: list[Fault] = []
 
+    def __bool__(self) -> bool:
+        """Return whether any fault was requested."""
+        return bool(self._faults)
+
     # --- Requesting faults -------------------------------------------------------------------------------------------
 
     def lose_metric(
