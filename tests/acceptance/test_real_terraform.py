@@ -1,6 +1,6 @@
 """The walk with the real Terraform on a local AWS, in virtual time; and real signals, sent to real processes.
 
-Two processes are interrupted beside the walk: most of their time is the provider's, waiting for streams and queues.
+Processes are interrupted beside the walk: most of their time is the provider's, waiting for streams and queues.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from acceptance.waiting import Waiting
 from acceptance.walk import Result, Verdict, Walk, carry_out
 from simulator.deployment.terraform import REPOSITORY
 from tests.acceptance.one_provider import OneProvider
+from tests.faults.effort import SOAK
 from tests.provider import FAST
 from tests.terraform_calls import calls_of_terraform
 
@@ -49,14 +50,27 @@ class Walked:
     console: str
 
 
+@dataclass
+class Moment:
+    """When a run gets signals: as soon as it prints `at`. `said` is what it must answer."""
+
+    at: str
+    signals: list[int]
+    said: str
+
+
+STOPPED = {"Terraform is stopped in the middle": Moment("Creation complete", [signal.SIGINT] * 2, "again stops it")}
+TERMINATED = {"terminated while the function is asked": Moment("3/14", [signal.SIGTERM], "Interrupted.")}
+MOMENTS = STOPPED | TERMINATED if SOAK else STOPPED
+"""test_steps.py has a terminated run too, without Terraform."""
+PROGRAM = "acceptance" if SOAK else "tests.acceptance.one_provider"
+
+
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
-    """Interrupted runs: one in the step `answers`, and one twice during the apply."""
+    """The interrupted runs."""
     runs = {
-        "once": Interrupted(
-            tmp_path_factory.mktemp("once"), "3/14", [signal.SIGTERM], program="tests.acceptance.one_provider"
-        ),
-        "twice": Interrupted(tmp_path_factory.mktemp("twice"), "Creation complete", [signal.SIGINT, signal.SIGINT]),
+        name: Interrupted(tmp_path_factory.mktemp("run"), moment.at, moment.signals) for name, moment in MOMENTS.items()
     }
     yield runs
     for each in runs.values():
@@ -67,10 +81,10 @@ def interrupted(tmp_path_factory):
 class Interrupted:
     """A run in a separate process, which receives signals as soon as it prints something."""
 
-    def __init__(self, folder: Path, at: str, signals: list[int], *, program: str = "acceptance") -> None:
+    def __init__(self, folder: Path, at: str, signals: list[int]) -> None:
         self.folder = folder / "run"
         self.shown = ""
-        command = [sys.executable, "-u", "-m", program, "--local", "--yes", "--no-measurements"]
+        command = [sys.executable, "-u", "-m", PROGRAM, "--local", "--yes", "--no-measurements"]
         self.process = subprocess.Popen(
             [*command, "--work-folder", str(self.folder)],
             cwd=REPOSITORY,
@@ -245,20 +259,12 @@ def test_everything_that_is_made_is_covered_by_the_names_in_the_policy(walked):
 # --- Real signals
 
 
-def test_a_terminated_run_destroys_what_it_made(walked, interrupted):
-    code, shown = interrupted["once"].end()
+@pytest.mark.parametrize("name", MOMENTS)
+def test_an_interrupted_run_leaves_nothing(walked, interrupted, name):
+    code, shown = interrupted[name].end()
 
     assert code == 130
+    assert MOMENTS[name].said in shown
     assert "Nothing is left in any of 9 services." in shown
-    assert interrupted["once"].state == []
-    assert "Traceback" not in shown
-
-
-def test_a_terraform_that_is_stopped_in_the_middle_leaves_nothing_either(walked, interrupted):
-    code, shown = interrupted["twice"].end()
-
-    assert code == 130
-    assert "Ctrl-C again stops it" in shown
-    assert "Nothing is left in any of 9 services." in shown
-    assert interrupted["twice"].state == []
+    assert interrupted[name].state == []
     assert "Traceback" not in shown

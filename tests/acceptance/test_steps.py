@@ -6,8 +6,10 @@ Terraform's part is recorded here, so that there is time for every fault; test_r
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from unittest.mock import patch
 
 import pytest
@@ -19,6 +21,7 @@ from acceptance.errors import AcceptanceError
 from acceptance.rehearsal import VirtualTime
 from acceptance.root import Run
 from acceptance.steps import WALK
+from acceptance.terraform import ENDINGS
 from acceptance.waiting import Waiting
 from acceptance.walk import Verdict
 from simulator.deployment import NAME
@@ -259,6 +262,42 @@ def test_an_interrupt_in_any_step_destroys_what_was_made(s, name):
     assert results[name].verdict is Verdict.INTERRUPTED
     assert results["destroy"].verdict is Verdict.PASSED
     assert s.what_is_left() == []
+
+
+@pytest.fixture
+def signals():
+    """The handlers of signals are restored."""
+    before = {each: signal.getsignal(each) for each in ENDINGS}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+def test_a_terminated_run_destroys_what_it_made(tmp_path, monkeypatch, signals, capsys):
+    """With a real signal, in the middle of a wait. test_real_terraform.py interrupts one in an apply."""
+    sleep = VirtualTime.sleep
+
+    def terminate(time: VirtualTime, seconds: float) -> None:
+        monkeypatch.setattr(VirtualTime, "sleep", sleep)
+        os.kill(os.getpid(), signal.SIGTERM)
+        sleep(time, seconds)
+
+    with stage(tmp_path / "made") as s:
+        monkeypatch.setattr(command_line, "local_aws", lambda: nullcontext(s.aws))
+        monkeypatch.setattr(command_line, "Terraform", lambda *_: s.terraform)
+        monkeypatch.setattr(command_line, "connect", lambda **_: s.walk.account)
+        monkeypatch.setattr(Run, "begin", lambda *_: s.walk.run)
+        monkeypatch.setattr(VirtualTime, "sleep", terminate)
+
+        code = command_line.main(["--local", "--yes", "--no-measurements", "--work-folder", str(tmp_path / "run")])
+
+        assert s.terraform.variables is not None, "something was made"
+        assert s.what_is_left() == []
+    assert code == 130
+    shown = capsys.readouterr().out
+    assert "Interrupted." in shown
+    assert "Nothing is left in any of 9 services." in shown
+    assert "Traceback" not in shown
 
 
 def test_what_terraform_does_not_know_of_is_found_by_name_and_deleted(s):

@@ -27,7 +27,8 @@ class Outcome:
     """The result of a plan, an apply or a destroy.
 
     Attributes:
-        touched: the changes by address: "create", "update", "delete", "replace", "import" …
+        touched: the planned changes by address: "create", "update", "delete", "replace", "import" …
+        done: the completed changes by address.
         drift: the changes outside of Terraform, by address.
         errors: summary and detail of each error.
         outputs: outputs of the root that would change, by name.
@@ -36,6 +37,7 @@ class Outcome:
     """
 
     touched: dict[str, str] = field(default_factory=dict)
+    done: dict[str, str] = field(default_factory=dict)
     drift: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
@@ -57,6 +59,8 @@ class Outcome:
                 self.read_later.add(address)
             case "planned_change" if change["action"] != "noop":
                 self.touched[address] = change["action"]
+            case "apply_complete" if message["hook"]["action"] != "read":
+                self.done[message["hook"]["resource"]["addr"]] = message["hook"]["action"]
             case "resource_drift":
                 self.drift[address] = change["action"]
             case "outputs":

@@ -18,6 +18,7 @@ CHANGES = {
     "deletion": ("enforce_consumer_deletion = false", "enforce_consumer_deletion = true"),
 }
 """By the stream's name: a line of its block, and its effect."""
+REPLACED = dict.fromkeys({"aws_kinesis_stream.replaced", *alarms("replaced")}, "replace")
 
 
 def configuration(moment: int) -> str:
@@ -35,7 +36,7 @@ def stage():
 @pytest.fixture(scope="module")
 def first(stage):
     r = stage.root("streams", configuration(0))
-    return r, r.live()
+    return r, r.apply()
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +45,14 @@ def changed(first):
     return r.live(configuration(1), "-replace=aws_kinesis_stream.replaced")
 
 
-def test_streams_and_autoscaler_come_to_be_in_one_apply(first):
-    _, life = first
-    assert life.left == NOTHING
+def test_streams_and_autoscaler_come_to_be_in_one_apply(first, changed):
+    """Something that it had left would be among the changes of the next apply."""
+    _, made = first
+    assert made.errors == []
+    assert set(made.touched.values()) == {"create"}
+    changes = {f"aws_kinesis_stream.{name}": "update" for name in CHANGES}
+    assert changed.apply.touched == changes | REPLACED
+    assert changed.apply.outputs == NOTHING
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -59,8 +65,7 @@ def test_a_changed_stream_is_all_that_changes(changed, name):
 def test_a_replaced_stream_gets_new_alarms(changed):
     """The names contain its ARN, which is known only after its creation."""
     assert changed.apply.errors_of("replaced") == []
-    everything = {"aws_kinesis_stream.replaced", *alarms("replaced")}
-    assert changed.apply.touched_of("replaced") == dict.fromkeys(everything, "replace")
+    assert changed.apply.touched_of("replaced") == REPLACED
 
 
 def test_nothing_else_is_touched(changed):

@@ -1,4 +1,4 @@
-"""Every example is planned, applied, planned again and destroyed, as its README says: without any variable.
+"""Every example is applied, planned again and destroyed, as its README says: without any variable.
 
 They are found by listing the folder, and exist side by side in one account, because the time is spent waiting for AWS.
 """
@@ -21,9 +21,8 @@ REGIONS = dict(zip(EXAMPLES, ("eu-west-1", "eu-central-1", "us-east-1", "us-west
 
 @dataclass
 class Lived:
-    """An example from its first plan to its destroy."""
+    """An example from its apply to its destroy."""
 
-    planned: Outcome
     life: Life
     destroyed: Outcome
 
@@ -35,9 +34,7 @@ def lived():
 
         def live(name: str) -> Lived:
             root, region = roots[name], f"-var=region={REGIONS[name]}"
-            planned = root.plan(region)
-            life = Life(root.apply(region), root.plan(region))
-            return Lived(planned, life, root.destroy(region))
+            return Lived(Life(root.apply(region), root.plan(region)), root.destroy(region))
 
         roots = {name: b.existing_root(b.repository / "examples" / name) for name in EXAMPLES}
         for root in roots.values():
@@ -52,20 +49,20 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_is_planned(lived, name):
-    assert lived[name].planned.errors == []
-    assert set(lived[name].planned.touched.values()) == {"create"}
+    assert lived[name].life.apply.errors == []
+    assert set(lived[name].life.apply.touched.values()) == {"create"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_one_apply_is_enough_for_an_example(lived, name):
-    assert lived[name].life.apply.touched == lived[name].planned.touched
+    assert lived[name].life.apply.done == lived[name].life.apply.touched
     assert lived[name].life.left == NOTHING
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_is_destroyed(lived, name):
     assert lived[name].destroyed.errors == []
-    assert lived[name].destroyed.touched.keys() == lived[name].planned.touched.keys()
+    assert lived[name].destroyed.done == dict.fromkeys(lived[name].life.apply.touched, "delete")
     assert left_behind(REGIONS[name]) == {}
 
 

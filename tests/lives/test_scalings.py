@@ -1,7 +1,7 @@
 """Scalings between plans: Terraform's resources keep working, and every plan shows only what a user changed.
 
-One apply of examples/simple, with additional streams, serves all of these tests, which run in their order. Each begins
-and ends with an empty plan, except the last.
+One apply of examples/simple, with additional streams, serves all of these tests, which run in their order. What a test
+has left to plan would be among the changes of the next plan, which are compared with all that is expected.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from simulator.aws.kinesis.keys import HotRange, Keys
 from simulator.deployment.terraform import REPOSITORY
 from simulator.local_aws import LocalAWS
 from simulator.local_aws.environment import with_aws
-from tests.lives.bench import NOTHING, Bench, Root, bench
+from tests.lives.bench import NOTHING, Bench, Outcome, Root, bench
 from tests.lives.configuration import alarms, scaled, scaling, stream
 from tests.rules import shard_count
 from tests.terraform_calls import calls_of_terraform
@@ -120,7 +120,7 @@ def applied() -> Iterator[Applied]:
         may_set = 'source = "../.."\n  consumer_function_arns = [aws_lambda_function.reader.arn]\n'
         may_set += "  allow_shard_splits = true\n"
         consumed = stream("consumed") + scaling("consumed", "consumer_functions = { reader = 2 }")
-        life = root.live(
+        root.write(
             example.replace('source = "../.."\n', may_set, 1)
             + CONSUMER
             + consumed
@@ -128,57 +128,73 @@ def applied() -> Iterator[Applied]:
             + stream("skewed", f"shard_level_metrics = {json.dumps(SHARD_LEVEL_METRICS)}", shard_count=4)
             + scaling("skewed", "split_hot_shards = true", "scale_on_throttling = true")
         )
-        assert life.left == NOTHING
+        assert root.apply().errors == []
         stage.traffic |= {"orders": 1.0, "clicks": 2.0, "consumed": 1.2, "unprotected": 1.2, "skewed": 1.5}
         yield Applied(stage, root)
 
 
-def test_scalings_in_both_directions_leave_nothing_to_plan(applied):
+@dataclass
+class Plan:
+    """A plan after scalings of each kind, the calls that it made, and the shards of `skewed` before the split."""
+
+    outcome: Outcome
+    calls: Counter[str]
+    before_the_split: int
+
+
+@pytest.fixture(scope="module")
+def plan(applied) -> Plan:
+    """`orders` has been scaled up and down to 1 shard, `consumed` up, and the hot shard of `skewed` was split."""
     applied.run(10)  # no alarm fires: an alarm in ALARM would also be re-armed
     applied.run(8, orders=1.9)
     assert applied.shards("orders") > 2
     assert applied.shard_counts_in_alarms("orders") == [applied.shards("orders")] * 2
-    assert applied.root.plan().touched == NOTHING
-    applied.run(160, orders=0.3)
+    applied.stage.traffic |= {"orders": 0.3}
+    applied.stage.pass_minutes_until(lambda: applied.shards("orders") == 1, limit=160)
+    before_the_split = applied.shards("skewed")
+    applied.stage.aws.streams.model("skewed").keys = Keys(hot=(HotRange(0.02, 0.2, share=0.7),))
+    applied.run(12, consumed=1.9)
+    with calls_of_terraform() as seen:
+        outcome = applied.root.plan()
+    return Plan(outcome, Counter(seen), before_the_split)
+
+
+def test_scalings_in_both_directions_leave_nothing_to_plan(applied, plan):
+    assert len(applied.scalings("orders")) > 1
     assert applied.shards("orders") == 1
     assert applied.shard_counts_in_alarms("orders") == [1, 1]
-    assert applied.root.plan().touched == NOTHING
     assert [each.error for each in applied.stage.aws.functions.invocations if each.error] == []
+    assert (plan.outcome.touched, plan.outcome.outputs, plan.outcome.errors) == (NOTHING, NOTHING, [])
 
 
-def test_a_scaling_reads_each_alarm_before_it_writes_it_and_makes_thirteen_calls(applied):
+def test_a_scaling_reads_each_alarm_before_it_writes_it_and_makes_thirteen_calls(applied, plan):
     up, *down = applied.scalings("orders")
     assert up == CALLS_OF_A_SCALING
     assert down
     assert down[0] == CALLS_OF_A_SCALING
 
 
-def test_a_consumer_whose_concurrency_followed_a_scaling_leaves_nothing_to_plan(applied):
-    applied.run(12, consumed=1.9)
+def test_a_consumer_whose_concurrency_followed_a_scaling_leaves_nothing_to_plan(applied, plan):
     assert applied.shards("consumed") > 2
     found = applied.stage.aws.client("lambda").get_function_concurrency(FunctionName="reader")
     assert found["ReservedConcurrentExecutions"] == 2 * applied.shards("consumed")
-    assert applied.root.plan().touched == NOTHING
+    assert plan.outcome.touched == NOTHING
 
 
-def test_a_hot_shard_that_was_split_leaves_nothing_to_plan(applied):
-    applied.stage.aws.streams.model("skewed").keys = Keys(hot=(HotRange(0.02, 0.2, share=0.7),))
-    before = applied.shards("skewed")
-    applied.run(12)
-    assert applied.shards("skewed") == before + 1
-    assert applied.shard_counts_in_alarms("skewed") == [before + 1] * 2
+def test_a_hot_shard_that_was_split_leaves_nothing_to_plan(applied, plan):
+    after = plan.before_the_split + 1
+    assert applied.shards("skewed") == after
+    assert applied.shard_counts_in_alarms("skewed") == [after] * 2
     assert len({shard.width for shard in applied.stage.aws.streams.model("skewed").shards.newest}) > 1
-    assert applied.root.plan().touched == NOTHING
+    assert plan.outcome.touched == NOTHING
 
 
-def test_a_plan_calls_what_the_documented_policy_of_a_read_only_planner_allows(applied):
+def test_a_plan_calls_what_the_documented_policy_of_a_read_only_planner_allows(plan):
     page = (REPOSITORY / "docs" / "security.md").read_text()
     [policy] = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     [statement] = json.loads(policy)["Statement"]
-    with calls_of_terraform() as seen:
-        assert applied.root.plan().errors == []
     # The request for the own identity needs no permission.
-    calls = Counter(call for call in seen if not call.startswith("sts:"))
+    calls = Counter({call: number for call, number in plan.calls.items() if not call.startswith("sts:")})
     assert calls.keys() == set(statement["Action"])
     streams, health_alarms = calls["kinesis:ListShards"], 7
     assert streams > 2
@@ -192,11 +208,13 @@ def test_the_scaling_log_command_prints_the_latest_records_newest_last_however_m
     command = applied.outputs()["scaling_log_commands"]["clicks"].replace("S=clicks", "S=archived")
     table = applied.outputs()["audit_table_name"]
     skipped = {"status": "SKIPPED", "reason": "COOLDOWN", "from_shard_count": 4, "message": "x" * 8000}
+    records = []
     for number in range(300):  # 2.4 MB: DynamoDB answers with at most 1 MB
         seen = {"occurrences": number, "last_seen_at": f"2026-01-01T{number // 60:02}:{number % 60:02}:30.000Z"}
-        write_record(applied.stage.aws, table, number, **skipped, **seen)
+        records.append(record(number, **skipped, **seen))
     scaled = {"status": "SUCCEEDED", "reason": "HIGH_DEMAND", "from_shard_count": 2, "to_shard_count": 4}
-    write_record(applied.stage.aws, table, 300, **scaled, message="Scaled archived from 2 to 4 shards.", occurrences=1)
+    records.append(record(300, **scaled, message="Scaled archived from 2 to 4 shards.", occurrences=1))
+    write(applied.stage.aws, table, records)
 
     titles, *rows = printed(applied, tmp_path, command)
 
@@ -212,12 +230,19 @@ def test_the_scaling_log_command_prints_the_latest_records_newest_last_however_m
         assert printed(applied, tmp_path, command, shell=shell) == [titles, *rows]
 
 
-def write_record(aws: LocalAWS, table: str, number: int, **attributes: str | int) -> None:
+def record(number: int, **attributes: str | int) -> dict[str, Any]:
     """Return a record of the stream `archived`, with this number as its minute."""
     at = f"2026-01-01T{number // 60:02}:{number % 60:02}:00.000Z"
     attributes |= {"stream_name": "archived", "event_time": f"{at}#scale-up", "started_at": at, "action": "scale-up"}
-    item = {key: {"N" if isinstance(value, int) else "S": str(value)} for key, value in attributes.items()}
-    aws.client("dynamodb").put_item(TableName=table, Item=item)
+    return {key: {"N" if isinstance(value, int) else "S": str(value)} for key, value in attributes.items()}
+
+
+def write(aws: LocalAWS, table: str, records: list[dict[str, Any]]) -> None:
+    """Write records, 25 in each call: the most that DynamoDB takes."""
+    for begin in range(0, len(records), 25):
+        requests = [{"PutRequest": {"Item": each}} for each in records[begin : begin + 25]]
+        answer = aws.client("dynamodb").batch_write_item(RequestItems={table: requests})
+        assert answer["UnprocessedItems"] == {}
 
 
 def printed(applied: Applied, folder: Path, command: str, *, shell: str = "bash") -> list[list[str]]:
@@ -236,10 +261,10 @@ def test_a_changed_threshold_is_all_that_is_planned_and_scaling_goes_on_with_it(
     applied.run(8, clicks=2.0)
     before = applied.shards("clicks")
     applied.edit("threshold           = 0.7", "threshold           = 0.9")
-    plan = applied.root.terraform("plan", "-no-color")[1]
-    assert "Plan: 0 to add, 1 to change, 0 to destroy." in plan
-    assert changed_attributes(plan) == {"threshold", "alarm_description"}  # which contains the threshold
-    assert applied.root.live().left == NOTHING
+    reviewed = applied.root.terraform("plan", "-no-color", "-out=reviewed")[1]
+    assert "Plan: 0 to add, 1 to change, 0 to destroy." in reviewed
+    assert changed_attributes(reviewed) == {"threshold", "alarm_description"}  # which contains the threshold
+    assert applied.root.apply("reviewed").errors == []
     applied.run(8, clicks=0.8 * before)
     assert applied.shards("clicks") == before
     applied.run(8, clicks=0.95 * before)
@@ -259,7 +284,6 @@ def test_a_plan_that_was_made_before_a_scaling_is_repaired_by_the_next_reconcile
     assert applied.shard_counts_in_alarms("clicks") == [after, before]
     applied.run(5)
     assert applied.shard_counts_in_alarms("clicks") == [after, after]
-    assert applied.root.plan().touched == NOTHING
 
 
 def test_a_plan_in_the_middle_of_a_reshard_is_repaired_by_the_next_reconcile(applied):
@@ -291,9 +315,9 @@ def test_without_ignore_changes_an_apply_takes_back_the_count_and_the_autoscaler
     applied.run(12, unprotected=1.9)
     raised = applied.shards("unprotected")
     assert raised > 2
-    plan = applied.root.plan()
-    assert plan.touched == {"aws_kinesis_stream.unprotected": "update"}
-    assert applied.root.apply(minutes_pass=True).errors == []
+    taken_back = applied.root.apply(minutes_pass=True)
+    assert taken_back.touched == {"aws_kinesis_stream.unprotected": "update"}
+    assert taken_back.errors == []
     applied.run(15)
     assert applied.shards("unprotected") == raised
     assert applied.shard_counts_in_alarms("unprotected") == [raised, raised]
