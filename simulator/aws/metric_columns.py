@@ -48,8 +48,11 @@ class MinuteColumns:
         self._first = min(self._first, minute)
         return minute - self._first
 
-    def aggregates(self, stat: str, starts: range, end: int) -> dict[int, float]:
-        """Return a statistic of each period with data before the minute `end`, by its start; `starts` are seconds."""
+    def aggregates(self, stat: str, starts: range, end: int) -> tuple[list[int], list[float]]:
+        """Return the starts of the periods with data before the minute `end`, and a statistic of each.
+
+        Starts are in seconds.
+        """
         length = starts.step // MINUTE
         end = min(end, self._first + len(self._columns[0]))
         # Periods that end before the first minute or start after the last one have no data.
@@ -57,7 +60,7 @@ class MinuteColumns:
         after = max(0, -((starts.start // MINUTE - end) // length))
         starts = starts[before:after]
         if not starts:
-            return {}
+            return [], []
         first, size = starts[0] // MINUTE, len(starts) * length
         sums, counts, minima, maxima = range(len(self._columns))
 
@@ -74,7 +77,9 @@ class MinuteColumns:
 
         def over(ufunc: np.ufunc, column: int) -> NDArray[np.float64]:
             """An aggregate of each period with data. Periods of a minute are their own aggregates."""
-            values = folded(column)[present]
+            values = folded(column)
+            if len(present) < len(starts):
+                values = values[present]
             return values[:, 0] if length == 1 else ufunc.reduce(values, axis=1)
 
         present = np.flatnonzero(folded(counts).any(axis=1) if length > 1 else folded(counts)[:, 0])
@@ -89,8 +94,8 @@ class MinuteColumns:
                 values = over(np.maximum, maxima)
             case _:
                 values = over(np.add, counts)
-        found = starts.start + present * starts.step
-        return dict(zip(found.tolist(), values.tolist(), strict=True))
+        found = starts if len(present) == len(starts) else (starts.start + present * starts.step).tolist()
+        return list(found), values.tolist()
 
     def aggregate(self, stat: str, first: int, end: int) -> float | None:
         """Return a statistic of the minutes from `first` up to, not including, `end`."""

@@ -125,12 +125,13 @@ class MetricProgram:
             }
         )
 
-    def values(self, id_: str, store: MetricStore, starts: range, horizon: int) -> dict[int, float]:
-        """Return the datapoints that `value` finds for many periods, by their start."""
+    def values(self, id_: str, store: MetricStore, starts: range, horizon: int) -> tuple[list[int], list[float]]:
+        """Return the starts of the periods for which `value` finds a datapoint, and these datapoints."""
         if (metric := self._metrics.get(id_)) is not None:
             return store.aggregates(metric.key, metric.stat, starts, horizon)
         points = ((start, self.value(id_, store, start, horizon)) for start in starts)
-        return {start: value for start, value in points if value is not None}
+        found = [(start, value) for start, value in points if value is not None]
+        return [start for start, _ in found], [value for _, value in found]
 
 
 def _metric(metric_stat: Mapping[str, Any]) -> _Metric:
@@ -192,18 +193,17 @@ def get_metric_data(
     for query in queries:
         if not query.get("ReturnData", True):
             continue
-        points = _points(store, program, query["Id"], start, min(end, epoch_seconds(now)), now)
-        starts, values = list(points), list(points.values())
+        starts, values = _points(store, program, query["Id"], start, min(end, epoch_seconds(now)), now)
         if descending:
             starts.reverse()
             values.reverse()
         # A page is the next `room` datapoints of all results in sequence.
         id_, first, last = query["Id"], max(0, offset - position), max(0, offset + room - position)
         first = owed.get(id_, first)
-        position += len(points)
+        position += len(values)
         status = "Complete" if position <= offset + room else "PartialData"
         if (answer := program.worst(id_, bad)) is not None:
-            status, whole = answer.status, min(last, len(points))
+            status, whole = answer.status, min(last, len(values))
             last = first + (whole - first) // 2 if status == "PartialData" else first
             if answer.next_token and paged and status != "Forbidden" and last < whole:
                 still_owed[id_] = last
@@ -248,7 +248,7 @@ def _read_token(token: str | None) -> tuple[int, dict[str, int]]:
 
 def _points(
     store: MetricStore, program: MetricProgram, id_: str, start: int, end: int, now: datetime
-) -> dict[int, float]:
+) -> tuple[list[int], list[float]]:
     period = program.check_result(id_)
     kept = next(age for shortest, age in _RETENTION if period % shortest == 0)
     horizon = store.horizon(now)

@@ -86,15 +86,15 @@ class MetricStore:
         minutes = self._series.get(key)
         return None if minutes is None else minutes.aggregate(stat, start // MINUTE, end // MINUTE)
 
-    def aggregates(self, key: MetricKey, stat: str, starts: range, horizon: int) -> dict[int, float]:
-        """Return the results of `aggregate` for many consecutive periods by their start, without missing ones.
+    def aggregates(self, key: MetricKey, stat: str, starts: range, horizon: int) -> tuple[list[int], list[float]]:
+        """Return the starts of consecutive periods, and the result of `aggregate` for each, without missing ones.
 
         `starts` contains the starts of the periods. Its step is their length.
         """
         if starts:
             self._answered_until = max(self._answered_until, min(starts[-1] + starts.step, horizon))
         minutes = self._series.get(key)
-        return {} if minutes is None else minutes.aggregates(stat, starts, horizon // MINUTE)
+        return ([], []) if minutes is None else minutes.aggregates(stat, starts, horizon // MINUTE)
 
     def series(
         self,
@@ -127,7 +127,7 @@ class MetricStore:
         starts = periods_within(epoch_seconds(start), epoch_seconds(end), period_seconds)
         horizon = starts.stop + period_seconds if now is None else self.horizon(now)
         points = self.aggregates(metric_key(namespace, metric_name, dimensions), stat, starts, horizon)
-        return {datetime.fromtimestamp(moment, UTC): value for moment, value in points.items()}
+        return {datetime.fromtimestamp(moment, UTC): value for moment, value in zip(*points, strict=True)}
 
 
 def metric_key(namespace: str, metric_name: str, dimensions: Mapping[str, str]) -> MetricKey:

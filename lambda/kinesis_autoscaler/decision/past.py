@@ -142,7 +142,7 @@ class Past:
         seen = self.highest[max(0, now - REACTION - WINDOW) : max(0, now - REACTION + 1)]
         enough = max(seen, default=0.0) / self._fill
         if now > REACTION + 1:
-            enough = min(enough, 2 * max(self.reacting[now - REACTION - 1 : now - REACTION + 1]))
+            enough = min(enough, 2 * max(self.reacting[now - REACTION - 1], self.reacting[now - REACTION]))
         return max(1.0, enough)
 
     def _mostly_silent_at_this_time(self, now: int) -> bool:

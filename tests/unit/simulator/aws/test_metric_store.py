@@ -272,7 +272,7 @@ def test_many_aggregates_at_once_are_those_asked_for_one_by_one(values, start, c
     horizon = int((START + minutes(seen)).timestamp())
     one_by_one = {moment: store.aggregate(key, stat, moment, 60 * length, horizon) for moment in starts}
     expected = {moment: value for moment, value in one_by_one.items() if value is not None}
-    assert dict(store.aggregates(key, stat, starts, horizon)) == expected
+    assert dict(zip(*store.aggregates(key, stat, starts, horizon), strict=True)) == expected
 
 
 def test_a_week_of_five_minute_sums_grows_by_its_newest_minutes_as_time_moves():
