@@ -8,10 +8,10 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 from botocore import session
 from moto.kinesis.models import Stream, kinesis_backends
@@ -153,6 +153,7 @@ class Stage:
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
     """Actions just before a step, by the step's name: to break something, or to interrupt."""
     shown: list[str] = field(default_factory=list)
+    until_the_end: ExitStack = field(default_factory=ExitStack)
 
     def go(self, chosen: Sequence[Step] | None = None) -> dict[str, Result]:
         """Run the walk. Return the results by the steps' names."""
@@ -165,6 +166,11 @@ class Stage:
 
     def ends(self, result: Result) -> None:
         self.shown.append(f"{result.step.name}: {result.verdict}: {result.said}")
+
+    def refuse(self, service: str, operation: str, error: Exception) -> None:
+        """Let an operation of the walk's clients raise an error from now on."""
+        client = self.walk.account.client(service)
+        self.until_the_end.enter_context(patch.object(client, operation, Mock(side_effect=error)))
 
     def what_is_left(self) -> list[str]:
         return [str(each) for each in find(self.walk.account, self.walk.run)]
@@ -182,14 +188,20 @@ def stage(folder: Path, *, measures: bool = False) -> Iterator[Stage]:
         ExitStack() as stack,
     ):
         calls_take_time(aws)
-        account = connect(region=aws.region, profile=None, endpoint_url=None)
+        account = _account(aws.region)
         if not measures:  # test_real_terraform.py and the whole walk go through the protocol
             stack.enter_context(patch.object(account.client("kinesis"), "put_records", partial(_put_records, aws)))
         terraform = RecordedTerraform(aws)
         terraform.account = account
         waiting = Waiting(VirtualTime(aws), lambda _: None)
         walk = Walk(Run(NAME, aws.region), folder, account, terraform, waiting, measures=measures)
-        yield Stage(aws, walk, terraform)
+        yield Stage(aws, walk, terraform, until_the_end=stack)
+
+
+@cache
+def _account(region: str) -> Account:
+    """Return the account, the same in each local AWS, because its clients take long to create."""
+    return connect(region=region, profile=None, endpoint_url=None)
 
 
 def _put_records(aws: LocalAWS, *, StreamName: str, Records: list[dict[str, Any]]) -> Any:  # noqa: N803 - boto3's names

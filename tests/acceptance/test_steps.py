@@ -206,13 +206,9 @@ def test_an_alarm_that_never_fires_is_told_with_its_state_and_reason(s):
 
 
 def test_a_permission_that_the_runner_lacks_is_told_with_the_remedy(s):
-    real = s.walk.account.client("kinesis")
-
-    def refuse(**_) -> None:
-        error = {"Code": "AccessDeniedException", "Message": "not authorized to perform: kinesis:PutRecords"}
-        raise ClientError({"Error": error}, "PutRecords")
-
-    s.before["scale-up"] = lambda: setattr(real, "put_records", refuse)
+    error = {"Code": "AccessDeniedException", "Message": "not authorized to perform: kinesis:PutRecords"}
+    refusal = ClientError({"Error": error}, "PutRecords")
+    s.before["scale-up"] = lambda: s.refuse("kinesis", "put_records", refusal)
 
     results = s.go(until("scale-up"))
 
@@ -333,11 +329,9 @@ def test_an_interrupted_destroy_begins_anew_and_gives_the_command_when_interrupt
 
 
 def test_a_destroy_that_cannot_reach_aws_gives_the_command(s):
-    def refuse(**_) -> None:
-        raise ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "expired"}}, "DescribeAlarms")
-
+    refusal = ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "expired"}}, "DescribeAlarms")
     s.terraform.forgets = True
-    s.before["destroy"] = lambda: setattr(s.walk.account.client("cloudwatch"), "describe_alarms", refuse)
+    s.before["destroy"] = lambda: s.refuse("cloudwatch", "describe_alarms", refusal)
 
     results = s.go(until("apply"))
 
