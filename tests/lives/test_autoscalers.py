@@ -30,14 +30,9 @@ module "kinesis_autoscaler" {{
   depends_on            = [aws_sns_topic.people]
 }}
 
-module "scaler" {{
+module "kinesis" {{
   source = "../.."
-  name   = "scaler"
-}}
-
-module "scaler_eu" {{
-  source = "../.."
-  name   = "scaler-eu"
+  name   = "kinesis"
 }}
 
 output "autoscaler" {{
@@ -47,11 +42,12 @@ output "autoscaler" {{
 
 
 def platform(display_name: str) -> str:
-    """Three autoscalers. For two of them, the joined names of autoscaler and stream are the same text."""
+    """Two autoscalers. The joined names of autoscaler and stream are the same text."""
+    waits = "depends_on = [aws_sns_topic.people]"
     return root(
         PLATFORM.format(display_name=display_name),
-        stream("eu-orders") + scaling("eu-orders", autoscaler="module.scaler"),
-        stream("orders") + scaling("orders", "depends_on = [aws_sns_topic.people]", autoscaler="module.scaler_eu"),
+        scaled("orders"),
+        stream("autoscaler-orders") + scaling("autoscaler-orders", waits, autoscaler="module.kinesis"),
     )
 
 
@@ -94,7 +90,8 @@ def test_a_change_of_what_the_autoscaler_depends_on_replaces_nothing(changed):
 
 def test_a_change_of_what_a_streams_block_depends_on_replaces_nothing(changed):
     """Terraform reads the shard count after that change, so the plan can't know that the alarms do not change."""
-    assert changed.apply.touched_of("orders") == dict.fromkeys(alarms("orders"), "update")
+    assert changed.apply.touched_of("autoscaler-orders") == dict.fromkeys(alarms("autoscaler-orders"), "update")
+    assert changed.apply.touched_of("module.orders_scaling") == NOTHING
 
 
 # ----------------------------------------------------------------------------------------------------------------------
