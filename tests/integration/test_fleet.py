@@ -15,8 +15,9 @@ from simulator.fleets.measurements import Drain, Sweep, calls_of_one_scaling, dr
 from simulator.reports.fleet_figures import in_words, rows
 from tests.faults.effort import SOAK
 
-STREAMS = 60 if SOAK else 20
-SWEPT = 60
+STREAMS = 60 if SOAK else 15
+GIVEN_UP = 30 if SOAK else 10
+SWEPT = 60 if SOAK else 51
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def drained() -> Drain:
 @pytest.fixture(scope="module")
 def given_up(tmp_path_factory) -> Drain:
     """A fleet whose function fails at the first refusal."""
-    return drain(STREAMS // 2, package=package_without_retries(tmp_path_factory.mktemp("package")))
+    return drain(GIVEN_UP, package=package_without_retries(tmp_path_factory.mktemp("package")))
 
 
 @pytest.fixture(scope="module")
