@@ -17,7 +17,7 @@ from simulator.local_aws import function_process
 from simulator.local_aws.environment import aws_variables
 from simulator.local_aws.function_process import Handler, Process
 
-NUMBER = 2
+NUMBER = 5
 """Cold starts in most copies. Further ones import the function as usual."""
 
 _stock: dict[str, list[Process]] = {}
