@@ -32,57 +32,84 @@ SLOW = search(max_examples=effort(15), deadline=None)
 """Generating days takes long."""
 
 
+def minutes_up_to(most: int, least: int = 0) -> st.SearchStrategy[timedelta]:
+    return st.integers(least, most).map(lambda minutes: timedelta(minutes=minutes))
+
+
+# Hypothesis takes longer to make a strategy than to draw from it.
+BOOLEANS, COUNTS, BOUNDS, PART = st.booleans(), st.integers(1, 400), st.integers(1, 200), st.floats(0, 1)
+THRESHOLDS, TARGETS = st.floats(0.3, 1.0), st.floats(0.2, 0.99)
+STRATEGIES, ACTIONS = st.sampled_from(Strategy), st.sampled_from(Action)
+UP_PERIODS, DOWN_PERIODS, RESERVED = st.integers(1, 15), st.integers(1, 36), st.integers(0, 9)
+UP_COOLDOWNS, DOWN_COOLDOWNS = minutes_up_to(30), minutes_up_to(300)
+MAXIMUM_AGES, AGES = st.none() | minutes_up_to(60, least=1), st.none() | minutes_up_to(120)
+LEVELS = st.lists(st.none() | st.floats(0, 1.2), min_size=1, max_size=5)
+THROTTLED = st.none() | st.just(0.0) | st.floats(1, 1e6)
+
+
 @st.composite
 def some_settings(draw) -> Settings:
-    low = draw(st.integers(1, 200))
-    threshold = draw(st.floats(0.3, 1.0))
+    low = draw(BOUNDS)
+    threshold = draw(THRESHOLDS)
     return Settings(
         min_shard_count=low,
-        max_shard_count=draw(st.integers(low, 400)),
-        scale_up=AlarmRule(threshold, 60, draw(st.integers(1, 15)), 1),
-        scale_down=AlarmRule(threshold * draw(st.floats(0.05, 0.9)), 300, draw(st.integers(1, 36)), 1),
-        strategy=(strategy := draw(st.sampled_from(Strategy))),
-        target_utilization=draw(st.floats(0.2, 0.99)) * (threshold if strategy is Strategy.TARGET else 1),
-        scale_up_cooldown=timedelta(minutes=draw(st.integers(0, 30))),
-        scale_down_cooldown=timedelta(minutes=draw(st.integers(0, 300))),
-        max_iterator_age=draw(st.none() | st.integers(1, 60).map(lambda minutes: timedelta(minutes=minutes))),
-        calls_reserved_for_scale_up=draw(st.integers(0, 9)),
-        scale_on_throttling=draw(st.booleans()),
-        scale_on_reads=draw(st.booleans()),
+        max_shard_count=low + round(draw(PART) * (400 - low)),
+        scale_up=AlarmRule(threshold, 60, draw(UP_PERIODS), 1),
+        scale_down=AlarmRule(threshold * (0.05 + 0.85 * draw(PART)), 300, draw(DOWN_PERIODS), 1),
+        strategy=(strategy := draw(STRATEGIES)),
+        target_utilization=draw(TARGETS) * (threshold if strategy is Strategy.TARGET else 1),
+        scale_up_cooldown=draw(UP_COOLDOWNS),
+        scale_down_cooldown=draw(DOWN_COOLDOWNS),
+        max_iterator_age=draw(MAXIMUM_AGES),
+        calls_reserved_for_scale_up=draw(RESERVED),
+        scale_on_throttling=draw(BOOLEANS),
+        scale_on_reads=draw(BOOLEANS),
     )
 
 
 @st.composite
 def some_telemetry(draw, current: int) -> Telemetry:
     """Levels that last for a while, with noise and gaps, around the capacity of `current` shards."""
-    levels = draw(st.lists(st.none() | st.floats(0, 1.2), min_size=1, max_size=5))
+    levels = draw(LEVELS)
     minutes = 200
     values = [level for level in levels for _ in range(minutes // len(levels))]
-    age = draw(st.none() | st.integers(0, 120).map(lambda m: timedelta(minutes=m)))
+    age = draw(AGES)
     return telemetry(
         [None if value is None else value * current for value in values],
-        throttled=draw(st.none() | st.just(0.0) | st.floats(1, 1e6)),
+        throttled=draw(THROTTLED),
         iterator_age=age,
-        delivered=draw(st.booleans()),
+        delivered=draw(BOOLEANS),
     )
 
 
 @st.composite
 def some_record(draw):
     return scaling(
-        timedelta(minutes=draw(st.integers(0, 26 * 60))),
-        draw(st.sampled_from(Action)),
-        status=draw(st.sampled_from([Status.SUCCEEDED, Status.FAILED, Status.SKIPPED])),
-        reason=draw(st.sampled_from([Reason.HIGH_DEMAND, Reason.LOW_DEMAND, Reason.QUOTA_EXHAUSTED])),
-        call_accepted=draw(st.sampled_from([None, True, False])),
+        draw(RECORD_AGES),
+        draw(ACTIONS),
+        status=draw(STATUSES),
+        reason=draw(REASONS),
+        call_accepted=draw(ACCEPTED),
     )
+
+
+RECORD_AGES = minutes_up_to(26 * 60)
+STATUSES = st.sampled_from([Status.SUCCEEDED, Status.FAILED, Status.SKIPPED])
+REASONS = st.sampled_from([Reason.HIGH_DEMAND, Reason.LOW_DEMAND, Reason.QUOTA_EXHAUSTED])
+ACCEPTED = st.sampled_from([None, True, False])
+RECORDS, FEW_RECORDS = (st.lists(some_record(), max_size=most) for most in (14, 2))
+STREAM_AGES, STATES = minutes_up_to(400), st.sampled_from(["ACTIVE", "UPDATING"])
+
+
+HOURS = st.lists(st.none() | st.floats(0, 1.5), min_size=5, max_size=24)
+KNOWN_PERIODS = st.sampled_from([0, 20, 300, 600])
 
 
 @st.composite
 def some_past(draw, current: int) -> Past:
     """The last days: none, or days of hours at any level, or without data."""
-    hours = draw(st.lists(st.none() | st.floats(0, 1.5), min_size=5, max_size=24))
-    count = draw(st.sampled_from([0, 20, 300, 600]))
+    hours = draw(HOURS)
+    count = draw(KNOWN_PERIODS)
     levels = [hours[n // 12 % len(hours)] for n in range(count)]
     demands = [None if level is None else level * current for level in levels]
     return Past([Period(NOW - n * PERIOD, demand, demand) for n, demand in enumerate(demands)], fill=0.8)
@@ -91,17 +118,17 @@ def some_past(draw, current: int) -> Past:
 @st.composite
 def situations(draw, *, foreseen: bool = False) -> Situation:
     """Any situation. In half of them, only the demand decides."""
-    current = draw(st.integers(1, 400))
-    healthy = draw(st.booleans())
-    records = draw(st.lists(some_record(), max_size=2 if healthy else 14))
+    current = draw(COUNTS)
+    healthy = draw(BOOLEANS)
+    records = draw(FEW_RECORDS if healthy else RECORDS)
     return Situation(
         stream=stream(
             current,
-            age=timedelta(days=30) if healthy else timedelta(minutes=draw(st.integers(0, 400))),
-            status="ACTIVE" if healthy else draw(st.sampled_from(["ACTIVE", "UPDATING"])),
-            on_demand=not healthy and draw(st.booleans()),
+            age=timedelta(days=30) if healthy else draw(STREAM_AGES),
+            status="ACTIVE" if healthy else draw(STATES),
+            on_demand=not healthy and draw(BOOLEANS),
         ),
-        settings=draw(some_settings()),
+        settings=draw(SETTINGS),
         telemetry=draw(some_telemetry(current)),
         history=History(tuple(sorted(records, key=lambda record: record.started_at))),
         now=NOW,
@@ -109,16 +136,21 @@ def situations(draw, *, foreseen: bool = False) -> Situation:
     )
 
 
+SETTINGS = some_settings()
+BUSY, QUIET = (st.lists(st.floats(*limits), min_size=1, max_size=5) for limits in ((0.5, 1.2), (0, 0.3)))
+LITTLE_THROTTLED = st.none() | st.floats(0, 1e5)
+
+
 @st.composite
 def busy_or_quiet_situations(draw, *, busy: bool) -> Situation:
     """Nothing prevents a scaling, and the demand is mostly high, or mostly low."""
-    current = draw(st.integers(1, 400))
-    levels = draw(st.lists(st.floats(0.5, 1.2) if busy else st.floats(0, 0.3), min_size=1, max_size=5))
+    current = draw(COUNTS)
+    levels = draw(BUSY if busy else QUIET)
     values = [level * current for level in levels for _ in range(200 // len(levels))]
-    throttled = draw(st.none() | st.floats(0, 1e5)) if busy else None
+    throttled = draw(LITTLE_THROTTLED) if busy else None
     return Situation(
         stream=stream(current),
-        settings=replace(draw(some_settings()), min_shard_count=1, max_shard_count=800, scale_on_throttling=True),
+        settings=replace(draw(SETTINGS), min_shard_count=1, max_shard_count=800, scale_on_throttling=True),
         telemetry=telemetry(values, throttled=throttled),
         history=History(),
         now=NOW,
