@@ -17,7 +17,7 @@ def rows(figures: Figures) -> list[tuple[str, str]]:
     waiting = scaling.count * A_CALL
     return [
         *((f"AWS calls of a {kind}", _in_words(calls)) for kind, calls in figures.calls.items()),
-        ("package", f"{figures.package_bytes:,} bytes; unpacked {figures.source_bytes:,}"),
+        ("package", f"{figures.package_bytes / 1000:.0f} kB; unpacked {figures.source_bytes / 1000:.0f} kB"),
         (
             "start, compared with importing boto3 and creating the same clients",
             f"{start.ratio:.2f} × the CPU time; {start.compiled_ratio:.2f} × with bytecode from an earlier start",

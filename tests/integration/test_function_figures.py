@@ -12,7 +12,9 @@ from simulator.deployment import PACKAGE
 from simulator.fleets.alone import Figures, measure, measure_start
 from simulator.reports.function_figures import rows
 
-PAGE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "architecture.md").read_text()
+BENCHMARKS = (DOCS / "benchmarks.md").read_text()
 SOURCES = (PACKAGE.parent / "kinesis_autoscaler").rglob("*.py")
 CALLS_OF_THE_PAGE = re.findall(r"\| [\d, ]+ \| \w+ (\w+) \|", PAGE)
 
@@ -70,5 +72,18 @@ def test_every_figure_has_a_line(figures):
     text = "\n".join(f"{label}: {value}" for label, value in rows(figures))
     for kind, calls in figures.calls.items():
         assert f"AWS calls of a {kind}: {calls.total()}: " in text
-    assert f"{figures.package_bytes:,} bytes" in text
+    assert f"{figures.package_bytes / 1000:.0f} kB; unpacked" in text
     assert f"{figures.start.ratio:.2f} ×" in text
+
+
+def test_the_page_has_todays_calls(figures):
+    for label, value in rows(figures):
+        if label.startswith("AWS calls"):
+            assert f"| {label} | {value} |" in BENCHMARKS, "make benchmark"
+
+
+def test_the_page_has_todays_sizes(figures):
+    sizes = re.search(r"\| package \| (\d+) kB; unpacked (\d+) kB \|", BENCHMARKS)
+    assert sizes, "make benchmark"
+    for shown, size in zip(sizes.groups(), (figures.package_bytes, figures.source_bytes), strict=True):
+        assert int(shown) * 1000 == pytest.approx(size, rel=0.05), "make benchmark"
