@@ -1,1 +1,1 @@
-"""Tools for operators of the autoscaler. They are not part of the module."""
+"""Tools for operators of the autoscaler, and what all command lines share. They are not part of the module."""

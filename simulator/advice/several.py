@@ -15,6 +15,7 @@ from simulator.aws.prices import HOURS_PER_MONTH, US_EAST_1, Readers
 from simulator.deployment import module_inputs
 from simulator.deployment.module_inputs import InvalidInputError
 from simulator.traffic import ReadTrace, TraceError, read_trace
+from tools.garbage import collect_rarely
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ def rows(paths: Iterable[Path], wish: Wish, *, processes: int) -> Iterator[Row]:
         yield from (row_of(path, wish) for path in paths)
         return
     # Not forked, because threads may be reading from AWS.
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=collect_rarely) as pool:
         waiting: set[Future[Row]] = set()
         for path in paths:
             waiting.add(pool.submit(row_of, path, wish))
