@@ -76,19 +76,19 @@ class Account:
         put_alarms(self.cloudwatch, name, **alarm_changes)
         self.set_state(name, "scale-up", state)
         self.set_state(name, "scale-down", "OK")
-        for n in range(1, 11):
-            for metric, value in (("IncomingBytes", demand * SHARD_MINUTE), ("IncomingRecords", demand * 1000)):
-                self.cloudwatch.put_metric_data(
-                    Namespace="AWS/Kinesis",
-                    MetricData=[
-                        {
-                            "MetricName": metric,
-                            "Timestamp": NOW - n * MINUTE,
-                            "Value": value,
-                            "Dimensions": [{"Name": "StreamName", "Value": name}],
-                        }
-                    ],
-                )
+        self.cloudwatch.put_metric_data(
+            Namespace="AWS/Kinesis",
+            MetricData=[
+                {
+                    "MetricName": metric,
+                    "Timestamp": NOW - n * MINUTE,
+                    "Value": value,
+                    "Dimensions": [{"Name": "StreamName", "Value": name}],
+                }
+                for n in range(1, 11)
+                for metric, value in (("IncomingBytes", demand * SHARD_MINUTE), ("IncomingRecords", demand * 1000))
+            ],
+        )
         self.calls.clear()
 
     def set_state(self, stream: str, action: str, state: str) -> None:
