@@ -53,6 +53,12 @@ def benchmark(tmp_path_factory, folder):
     return benchmark
 
 
+@pytest.fixture(scope="module")
+def summary(benchmark):
+    """The section whose making leaves the charts."""
+    return SECTIONS["summary"](benchmark)
+
+
 @pytest.fixture
 def command(simulator):
     return partial(simulator, "benchmark")
@@ -134,9 +140,8 @@ def test_a_surge_is_growth_over_the_hour_that_ended_ten_minutes_before():
     assert case(np.full(600, 2.0)).surge == pytest.approx(1.0)
 
 
-def test_every_section_is_written_and_names_every_policy_and_preset(benchmark):
-    summary = rows(SECTIONS["summary"](benchmark))
-    assert {row[0].strip("*") for row in summary[1:]} >= {*PRESETS, *(make().name for make in OTHERS), BOUND}
+def test_every_section_is_written_and_names_every_policy_and_preset(benchmark, summary):
+    assert {row[0].strip("*") for row in rows(summary)[1:]} >= {*PRESETS, *(make().name for make in OTHERS), BOUND}
     assert [row[0] for row in rows(SECTIONS["aims"](benchmark))[1:]] == [make().name for make in OTHERS]
     assert f"{len(benchmark.cases)} traces" in SECTIONS["run"](benchmark)
     assert len(rows(SECTIONS["corpus"](benchmark))) == 1 + len(benchmark.cases)
@@ -150,8 +155,10 @@ def test_every_trace_has_a_cost_and_a_throttled_share_under_every_policy(benchma
     assert all(CELL.match(cell) for cell in cells)
 
 
-def test_the_dial_is_told_by_seed_by_weeks_and_by_kind_of_traffic():
-    first_of_each_seed = [serve_under_all(next(each)) for each in (iter(traces((seed,), 8)) for seed in FRESH_SEEDS)]
+def test_the_dial_is_told_by_seed_by_weeks_and_by_kind_of_traffic(monkeypatch):
+    """Of three days, and weeks of one day."""
+    monkeypatch.setattr("simulator.comparison.frontier.WEEK", 1440)
+    first_of_each_seed = [serve_under_all(next(each)) for each in (iter(traces((seed,), 3)) for seed in FRESH_SEEDS)]
     section = frontier.markdown(first_of_each_seed)
     means, kinds = (rows(part)[1:] for part in section.split("By kind of traffic"))
     assert [row[0] for row in means] == list(SETTINGS)
@@ -159,8 +166,7 @@ def test_the_dial_is_told_by_seed_by_weeks_and_by_kind_of_traffic():
     assert all(CELL.match(cell) for row in (*means, *kinds) for cell in row[1:])
 
 
-def test_the_charts_are_small_enough_for_a_page(benchmark):
-    SECTIONS["summary"](benchmark)
+def test_the_charts_are_small_enough_for_a_page(benchmark, summary):
     for name in PICTURES:
         assert 1_000 < (benchmark.images / f"{name}.png").stat().st_size < 150_000
 
@@ -172,8 +178,7 @@ def rows_of_traces(text: str, *, held_out: bool) -> list[list[str]]:
     return [row for group in chosen for row in rows(group) if row[0] not in ("trace", "**mean**")]
 
 
-def test_a_picture_knows_the_traces_that_it_was_drawn_from(benchmark):
-    SECTIONS["summary"](benchmark)
+def test_a_picture_knows_the_traces_that_it_was_drawn_from(benchmark, summary):
     for name, held_out in PICTURES.items():
         told = rows_of_traces(SECTIONS["traces"](benchmark), held_out=held_out)
         assert drawn_from(benchmark.images / f"{name}.png") == digest(told)
