@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.static.terraform_code import REPOSITORY
-
+REPOSITORY = Path(__file__).resolve().parents[2]
 CLIENT = """\
 #!{python} -ISs
 import json, os, socket, sys
@@ -52,6 +51,8 @@ def serve(address: str) -> None:
     cli = create_clidriver()
     cli.main(["dynamodb", "query", "--generate-cli-skeleton"])  # loads what every command needs
     cli.session.get_component("data_loader").load_service_model("cloudwatch", "service-2")
+    nobody = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "nobody")
+    cli.session.create_client("dynamodb", region_name="us-east-1", **nobody)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
         server.listen()
