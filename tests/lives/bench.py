@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from moto.kinesis.models import kinesis_backends
+
 from simulator.deployment.terraform import WorkingCopy, cli_environment, find_terraform
 from simulator.local_aws import LocalAWS, Transport
 from simulator.local_aws.environment import with_aws
@@ -185,7 +187,7 @@ class Bench:
     def pass_minutes(self, minutes: int) -> None:
         """Simulate minutes, with the current traffic."""
         for _ in range(minutes):
-            present = set(self.aws.client("kinesis").list_streams()["StreamNames"])
+            present = kinesis_backends[self.aws.account_id][self.aws.region].streams
             self.aws.advance_minute(
                 {name: Traffic.for_shards(shards) for name, shards in self.traffic.items() if name in present}
             )
