@@ -39,15 +39,40 @@ output "autoscaler" {{
   value = module.kinesis_autoscaler
 }}
 """
+TWO_REGIONS = """
+provider "aws" {
+  region = "us-east-1"
+}
+
+provider "aws" {
+  alias  = "frankfurt"
+  region = "eu-central-1"
+}
+"""
+AUTOSCALER_IN_FRANKFURT = """
+module "autoscaler_in_frankfurt" {
+  source = "../.."
+
+  providers = { aws = aws.frankfurt }
+}
+"""
+IN_FRANKFURT = (
+    AUTOSCALER_IN_FRANKFURT
+    + stream("frankfurt", "provider = aws.frankfurt")
+    + scaling("frankfurt", "providers = { aws = aws.frankfurt }", autoscaler="module.autoscaler_in_frankfurt")
+)
+"""An autoscaler with the name of the one in the first region."""
 
 
-def platform(display_name: str) -> str:
-    """Two autoscalers. The joined names of autoscaler and stream are the same text."""
+def platform(display_name: str, elsewhere: str = "") -> str:
+    """Two autoscalers, and what is in another region. The joined names of autoscaler and stream are the same text."""
     waits = "depends_on = [aws_sns_topic.people]"
     return root(
         PLATFORM.format(display_name=display_name),
         scaled("orders"),
         stream("autoscaler-orders") + scaling("autoscaler-orders", waits, autoscaler="module.kinesis"),
+        elsewhere,
+        provider=TWO_REGIONS,
     )
 
 
@@ -59,7 +84,7 @@ def stage():
 
 @pytest.fixture(scope="module")
 def first(stage):
-    r = stage.root("platform", platform("one"))
+    r = stage.root("platform", platform("one", IN_FRANKFURT))
     return r, r.live()
 
 
@@ -75,10 +100,23 @@ def test_two_autoscalers_never_share_an_alarm(first, stage):
     assert len(of_streams) == len(set(of_streams)) == 4
 
 
+def test_one_configuration_scales_streams_in_two_regions(first):
+    _, life = first
+    assert life.left == NOTHING
+    assert life.apply.touched.keys() >= alarms("orders", "frankfurt")
+
+
 @pytest.fixture(scope="module")
 def changed(first):
     r, _ = first
     return r.live(platform("two"))
+
+
+def test_a_region_that_is_given_up_is_all_that_is_deleted(first, changed):
+    _, before = first
+    deleted = {address for address, action in changed.apply.touched.items() if action == "delete"}
+    assert deleted == before.apply.touched_of("frankfurt").keys()
+    assert changed.left == NOTHING
 
 
 def test_a_change_of_what_the_autoscaler_depends_on_replaces_nothing(changed):
@@ -177,43 +215,3 @@ def test_the_block_of_a_stream_that_is_gone_is_removed(first, stage):
 
 def names_of_alarms(stage):
     return [alarm["AlarmName"] for alarm in stage.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]]
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Other regions
-# ----------------------------------------------------------------------------------------------------------------------
-
-TWO_REGIONS = """
-provider "aws" {
-  region = "us-east-1"
-}
-
-provider "aws" {
-  alias  = "frankfurt"
-  region = "eu-central-1"
-}
-"""
-AUTOSCALERS = """
-module "autoscaler_here" {
-  source = "../.."
-  name   = "regional"
-}
-
-module "autoscaler_frankfurt" {
-  source = "../.."
-  name   = "regional"
-
-  providers = { aws = aws.frankfurt }
-}
-"""
-
-
-def test_one_configuration_scales_streams_in_two_regions(stage):
-    here = stream("here") + scaling("here", autoscaler="module.autoscaler_here")
-    there = stream("there", "provider = aws.frankfurt") + scaling(
-        "there", "providers = { aws = aws.frankfurt }", autoscaler="module.autoscaler_frankfurt"
-    )
-    r = stage.root("regions", root(AUTOSCALERS, here, there, provider=TWO_REGIONS))
-    life = r.live()
-    assert life.left == NOTHING
-    assert life.apply.touched.keys() >= alarms("here", "there")
