@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from simulator.aws.kinesis import SHARD_BYTES_PER_MINUTE
@@ -16,19 +17,23 @@ SHARD = SHARD_BYTES_PER_MINUTE
 RECORD = 2048
 
 
+@cache
 def wave(minute: float) -> float:
     """Return demand between 1 and 6 shards over the day."""
     return round(1 + 5 * ((1 - math.cos(minute / DAY * math.tau)) / 2) ** 2, 3)
 
 
+@cache
 def at(minute: float) -> datetime:
     return START + timedelta(minutes=minute)
 
 
+@cache
 def iso(minute: float) -> str:
     return f"{at(minute):%Y-%m-%dT%H:%M:%SZ}"
 
 
+@cache
 def epoch(minute: float) -> int:
     return int(at(minute).timestamp())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from functools import cache
 
 import pytest
 
@@ -39,10 +40,12 @@ def read(folder, content, name="orders.csv", **options):
     return read_trace(in_file(folder, content, name), **options)
 
 
+@cache
 def local(minute):
     return f"{at(minute):%Y-%m-%d %H:%M:%S}"
 
 
+@cache
 def in_berlin(minute):
     return (at(minute) + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S+02:00")
 
