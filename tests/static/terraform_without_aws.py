@@ -17,6 +17,9 @@ from tests.static.terraform_code import REPOSITORY
 
 _NOT_COPIED = shutil.ignore_patterns(".git", ".terraform*", ".venv*", "build", "node_modules", "*.tfstate*", ".*_cache")
 
+# A process that runs hundreds of plans takes 700 MB, and needs a fifth less time than with FAST alone.
+_FASTER = {"GOGC": "1200"}
+
 
 @dataclass(frozen=True)
 class Terraform:
@@ -57,4 +60,4 @@ def terraform_without_aws() -> Iterator[Terraform]:
     with tempfile.TemporaryDirectory(prefix="terraform-") as directory:
         copy = Path(directory) / "repository"
         shutil.copytree(REPOSITORY, copy, ignore=_NOT_COPIED)
-        yield Terraform(copy, without_aws | FAST | cli_environment(Path(directory)))
+        yield Terraform(copy, without_aws | FAST | _FASTER | cli_environment(Path(directory)))
