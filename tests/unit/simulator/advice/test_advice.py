@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 import hcl2
 import numpy as np
@@ -56,6 +56,10 @@ def advice_for(kind):
     """Advice that several tests look at."""
     shards = {"swinging": swinging(), "surges": with_surges(), "idle": np.full(2 * DAY, 0.2)}[kind]
     return advise(ask(shards))
+
+
+quickly = partial(advise, every=False)
+"""For tests that do not look at the whole ladder."""
 
 
 # --- The ladder ------------------------------------------------------------------------------------------------------
@@ -150,9 +154,10 @@ def test_where_nothing_keeps_the_limit_a_compromise_is_chosen_and_called_one():
 
 
 def test_readers_and_retention_are_in_every_bill():
+    readers = Readers(shared=2, fan_out=3, retention_hours=48)
     plain, read = (
-        {each.kind: each.dollars_per_month for each in advise(ask(swinging(), readers=readers)).options}
-        for readers in (Readers(), Readers(shared=2, fan_out=3, retention_hours=48))
+        {each.kind: each.dollars_per_month for each in advice.options}
+        for advice in (advice_for("swinging"), advise(ask(swinging(), readers=readers)))
     )
     assert plain.keys() == read.keys() >= set(Kind) - {Kind.TODAY}
     assert all(read[kind] > plain[kind] for kind in plain)
@@ -170,14 +175,14 @@ def test_the_defaults_are_one_of_the_rungs_and_are_told_as_they_would_serve_the_
 
 
 def test_today_is_what_the_stream_has():
-    with_shards = advise(ask(swinging(), stream=Stream("orders", "us-east-1", shards=20))).of(Kind.TODAY)
+    with_shards = quickly(ask(swinging(), stream=Stream("orders", "us-east-1", shards=20))).of(Kind.TODAY)
     assert with_shards.name == "today's 20 shards"
     assert with_shards.throttled_share == 0
     settings = {"max_shard_count": 30, "min_shard_count": 12}
-    with_alarms = advise(ask(swinging(), stream=Stream("orders", "us-east-1", shards=20, settings=settings)))
+    with_alarms = quickly(ask(swinging(), stream=Stream("orders", "us-east-1", shards=20, settings=settings)))
     assert with_alarms.of(Kind.TODAY).name == "today's settings"
     assert with_alarms.of(Kind.TODAY).dollars_per_month > with_alarms.advised.dollars_per_month
-    on_demand = advise(ask(swinging(), stream=Stream("orders", "us-east-1", shards=4, is_on_demand=True)))
+    on_demand = quickly(ask(swinging(), stream=Stream("orders", "us-east-1", shards=4, is_on_demand=True)))
     assert on_demand.of(Kind.TODAY).name == "today's on-demand mode"
     assert on_demand.now.dollars_per_month == on_demand.of(Kind.ON_DEMAND).dollars_per_month
     assert advice_for("swinging").of(Kind.TODAY) is None
