@@ -210,9 +210,7 @@ def _mocked_boto3() -> Iterator[None]:
 
 
 class _RequestHandler(MotoRequestHandler):
-    """Keeps connections open, and writes no line for each request."""
-
-    protocol_version = "HTTP/1.1"
+    """Writes no line for each request."""
 
     def log_request(self, *_: object) -> None:
         """Write nothing."""
