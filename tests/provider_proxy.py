@@ -29,7 +29,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 _SOURCES = (".tf", ".hcl", ".py", ".md")
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _SCHEMA = "/tfplugin5.Provider/GetSchema"
-_ALWAYS_THE_SAME = {_SCHEMA, "/tfplugin5.Provider/PrepareProviderConfig"}
+_ALWAYS_THE_SAME = {
+    _SCHEMA,
+    "/tfplugin5.Provider/PrepareProviderConfig",
+    "/tfplugin5.Provider/ValidateDataSourceConfig",
+    "/tfplugin5.Provider/ValidateResourceTypeConfig",
+}
 _CONFIGURATION = "/tfplugin5.Provider/Configure"
 _BY_TYPE = {2, 3, 8}
 """The fields of GetProviderSchema.Response with schemas by type: of resources, data sources, ephemeral resources."""
