@@ -24,7 +24,9 @@ $(SIMULATOR): requirements.txt
 	$(PIP_INSTALL) requirements.txt
 	@touch $@
 
+# Meanwhile one process compiles what all processes of the tests import. Otherwise each of them would do it at first.
 $(READY): requirements-dev.txt $(SIMULATOR)
+	@env PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import simulator.commands.line' >/dev/null 2>&1 &
 	$(PIP_INSTALL) requirements-dev.txt
 	@touch $@
 
