@@ -1,9 +1,10 @@
-"""A proxy between Terraform and the AWS provider, for calls whose answers are large and always the same.
+"""A proxy between Terraform and the AWS provider, for calls whose answers are always the same, and often large.
 
 Every command of Terraform, and every run of its tests, asks for the schema of all 1,500 types of resources, and makes
-the provider check the code of all of them before its configuration. That takes most of the CPU time of both. So the
-proxy asks for each different answer once, and shortens the schema to the types that this repository mentions. All other
-calls go through as they are: every plan, read and change is the provider's own.
+the provider check the code of all of them before its configuration. That takes most of the CPU time of both. It also
+makes the provider check each block several times, before the provider has a configuration. So the proxy asks each of
+these questions once, and shortens the schema to the types that this repository mentions. All other calls go through as
+they are: every plan, read and change is the provider's own.
 
 A provider has one configuration at a time. So each region has a provider, whose commands take turns.
 

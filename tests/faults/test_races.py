@@ -175,7 +175,7 @@ BOTH_WOULD_SCALE = [
     Meeting(a_retry_and_a_reconcile_after_a_crash, stream=was_never_scaled),
 ]
 AT_EVERY_CALL = [Meeting(an_alarm_and_a_request)]
-"""The pair that make test stops before each call, and not only before calls that write shared knowledge."""
+"""The pair that `make test` stops before each call, and not only before calls that write shared knowledge."""
 MEETINGS = [*BOTH_WOULD_SCALE, Meeting(an_alarm_and_a_reconcile_that_finishes_the_scaling_before)]
 REFUSED_BY_KINESIS = [*AT_EVERY_CALL, Meeting(one_scale_up_twice), Meeting(a_retry_and_a_reconcile_after_a_crash)]
 ALIKE = {one_scale_up_twice, one_scale_down_twice, two_reconciles_that_raise_to_the_minimum, two_retries_after_a_crash}
