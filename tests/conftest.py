@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.provider import FAST, kept_by_working_copies
+from tools.garbage import collect_rarely
 
 os.environ.setdefault("HYPOTHESIS_NO_PLUGINS", "1")  # the only one belongs to a library of selenium, and loads for long
 
@@ -55,8 +55,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """Collect garbage less often: hundreds of megabytes of modules and tests stay until the end."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    collect_rarely()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

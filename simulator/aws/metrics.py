@@ -58,7 +58,7 @@ class MetricStore:
         if sample_count <= 0:
             raise ValueError("a datapoint has at least one sample")
         mean = sum / sample_count
-        minute = int(timestamp.timestamp()) // MINUTE
+        minute = epoch_seconds(timestamp) // MINUTE
         key = metric_key(namespace, metric_name, dimensions)
         if (minutes := self._series.get(key)) is None:
             minutes = self._series[key] = MinuteColumns(minute)

@@ -209,13 +209,6 @@ def _mocked_boto3() -> Iterator[None]:
         mock.stop()
 
 
-class _RequestHandler(MotoRequestHandler):
-    """Writes no line for each request."""
-
-    def log_request(self, *_: object) -> None:
-        """Write nothing."""
-
-
 @contextmanager
 def _moto_server() -> Iterator[str]:
     """Run a moto server on a free port of this machine. Yield its address."""
@@ -225,7 +218,7 @@ def _moto_server() -> Iterator[str]:
     application = DomainDispatcherApplication(create_backend_app)
     # For each request moto lists the folders of its package, which takes as long as the request.
     vars(application)["get_backend_for_host"] = lru_cache(application.get_backend_for_host)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_RequestHandler)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
     # moto's own ThreadedMotoServer does the same, but takes half a second to stop.
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
