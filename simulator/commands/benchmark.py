@@ -36,7 +36,7 @@ SECTIONS: dict[str, Callable[[Benchmark], str]] = {
     "frontier": lambda benchmark: frontier.markdown(frontier.measure(benchmark.console)),
     "advice": lambda benchmark: advice_benchmark.markdown(advice_benchmark.measure(benchmark.console)),
     "splits": lambda _: table_of_splits(measure_splits()),
-    "fleet": lambda benchmark: fleet.markdown(fleet.STREAMS, fleet.SWEEP, benchmark.console),
+    "fleet": lambda benchmark: fleet.markdown(benchmark.console),
 }
 """The generated sections of the page: each section's name in its marks, and its generator."""
 

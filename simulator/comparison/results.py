@@ -31,7 +31,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class _World:
+class World:
     """The assumptions of the closed loop that a variant may change."""
 
     reshard_factor: float = 1.0
@@ -40,9 +40,9 @@ class _World:
 
 
 VARIANTS = {
-    "reshards take twice as long": _World(reshard_factor=2.0),
-    "metrics are 3 minutes late": _World(metric_delay=3),
-    "the hottest shard gets 1% of all traffic beyond its share": _World(key_skew=0.01),
+    "reshards take twice as long": World(reshard_factor=2.0),
+    "metrics are 3 minutes late": World(metric_delay=3),
+    "the hottest shard gets 1% of all traffic beyond its share": World(key_skew=0.01),
 }
 
 
@@ -55,11 +55,12 @@ def serve(case: Case) -> Result:
     default = result.of(DEFAULT)
     variants = {"as assumed": (default.cost_of_bound, default.throttled_share)}
     bound = result.of(BOUND).shard_hours or 1.0
-    variants |= {name: _serve_in(world, case, bound) for name, world in VARIANTS.items()}
+    variants |= {name: serve_in(world, case, bound) for name, world in VARIANTS.items()}
     return replace(result, variants=variants)
 
 
-def _serve_in(world: _World, case: Case, bound: float) -> tuple[float, float]:
+def serve_in(world: World, case: Case, bound: float) -> tuple[float, float]:
+    """Return the default's multiple of the bound's shard-hours, and its throttled share."""
     loop = ClosedLoop(
         case.demand.shards,
         case.demand.first_count,

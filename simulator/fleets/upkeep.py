@@ -115,22 +115,19 @@ class Measured:
 
 
 def measure(
-    kinds: Sequence[str] = tuple(KINDS),
+    kinds: Sequence[str] = (*KINDS, AT_MAXIMUM),
     *,
     days: int = DAYS,
     warm_up_days: int = WARM_UP_DAYS,
 ) -> Measured:
-    """Run one stream of each kind, and one at its maximum, side by side."""
+    """Run one stream of each kind side by side: generated kinds, and AT_MAXIMUM."""
     traces = {kind.replace(" ", "-"): _trace(kind, days) for kind in kinds}
-    traces["at-maximum"] = Trace(
-        AT_MAXIMUM, START, [Traffic.for_shards(0.98 * _AT_MAXIMUM_SHARDS)] * days * MINUTES_PER_DAY
-    )
     usage: dict[str, Usage] = defaultdict(Usage)
     begins = START + timedelta(days=warm_up_days)
     with LocalAWS() as aws:
         deploy(aws)
         for name, trace in traces.items():
-            capped = name == "at-maximum"
+            capped = trace.name == AT_MAXIMUM
             shards = _AT_MAXIMUM_SHARDS if capped else max(2, math.ceil(trace.minutes[0].shards / 0.7))
             add_stream(aws, name, shards, max_shard_count=_AT_MAXIMUM_SHARDS if capped else _cap(trace))
         for _ in replay(aws, traces):
@@ -152,6 +149,8 @@ def measure(
 
 
 def _trace(kind: str, days: int) -> Trace:
+    if kind == AT_MAXIMUM:
+        return Trace(kind, START, [Traffic.for_shards(0.98 * _AT_MAXIMUM_SHARDS)] * days * MINUTES_PER_DAY)
     series = generate_kind(kind, SEED, days=days)
     return Trace(kind, START, [Traffic.for_shards(float(shards)) for shards in series])
 

@@ -181,11 +181,13 @@ def _cell(outcome: Outcome | Mean) -> str:
 
 def _sensitivity(benchmark: Benchmark) -> str:
     """Return the default's results under conditions that are worse than assumed."""
-    asked = [result.variants for result in benchmark.results if result.variants]
+    asked = [result for result in benchmark.results if result.variants]
     rows = []
-    for name in asked[0] if asked else ():
-        costs, shares = zip(*(variants[name] for variants in asked), strict=True)
-        rows.append((name, f"{geometric_mean(costs):.2f}", percent(float(np.mean(shares))), percent(max(shares))))
+    for name in asked[0].variants if asked else ():
+        costs, shares = zip(*(result.variants[name] for result in asked), strict=True)
+        worst = asked[int(np.argmax(shares))].case.name
+        mean = percent(float(np.mean(shares)))
+        rows.append((name, f"{geometric_mean(costs):.2f}", mean, f"{percent(max(shares))} ({worst})"))
     return table(("conditions", "shard-hours × bound", "throttled (mean)", "throttled (worst trace)"), rows)
 
 

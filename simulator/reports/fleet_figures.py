@@ -24,12 +24,12 @@ def in_words(drained: Drain, swept: Sweep) -> str:
     """The numbers of calls and invocations, and whether anything was lost."""
     ran, runs = drained.invocations, "run" if swept.runs == 1 else "runs"
     return (
-        f"The alarms caused {ran.started:,} invocations with {drained.calls:,} API calls and another "
-        f"{drained.throttled:,} throttled calls. At most {ran.most_at_once:,} invocations were concurrent, "
+        f"The {drained.streams:,} alarms caused {ran.started:,} invocations with {drained.calls:,} API calls and "
+        f"another {drained.throttled:,} throttled calls. At most {ran.most_at_once:,} invocations were concurrent, "
         f"{ran.retries:,} were retries, and {ran.timeouts:,} timed out{_errors(ran)}. Lost or wrong at the end: "
-        f"{len(drained.problems):,}. Events in the dead-letter queue: {len(ran.dead_letters):,}. The reconcile took "
-        f"{swept.runs:,} {runs} with {swept.throttled:,} throttled calls, and repaired the alarms of "
-        f"{swept.resharded:,} streams that were resharded by hand. Still wrong: {len(swept.problems):,}."
+        f"{len(drained.problems):,}. Events in the dead-letter queue: {len(ran.dead_letters):,}. The reconcile of "
+        f"{swept.streams:,} streams took {swept.runs:,} {runs} with {swept.throttled:,} throttled calls, and repaired "
+        f"the alarms of {swept.resharded:,} streams that were resharded by hand. Still wrong: {len(swept.problems):,}."
     )
 
 

@@ -9,20 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from simulator.commands.fleet import SMALL, SMALL_SWEEP
 from simulator.deployment import PACKAGE
 from simulator.fleets.fleet import fleet
 from simulator.fleets.measurements import Drain, Sweep, calls_of_one_scaling, drain, sweep
 from simulator.reports.fleet_figures import in_words, rows
+from tests.benchmark_page import committed
+from tests.benchmark_page import rows as rows_of_page
 from tests.faults.effort import SOAK
 
-STREAMS = 60 if SOAK else 15
 GIVEN_UP = 30 if SOAK else 10
-SWEPT = 60 if SOAK else 51
 
 
 @pytest.fixture(scope="module")
 def drained() -> Drain:
-    return drain(STREAMS)
+    return drain(SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def given_up(tmp_path_factory) -> Drain:
 
 @pytest.fixture(scope="module")
 def swept() -> Sweep:
-    return sweep(SWEPT)
+    return sweep(SMALL_SWEEP)
 
 
 def package_without_retries(folder: Path) -> Path:
@@ -60,14 +61,14 @@ class TestDrain:
         assert drained.rewritten >= 0.9 * drained.least_rewritten
 
     def test_it_takes_hardly_longer_than_the_quotas_demand(self, drained):
-        assert drained.least_rewritten == pytest.approx(2 * STREAMS / 3), "two alarms for each stream, three a second"
+        assert drained.least_rewritten == pytest.approx(2 * SMALL / 3), "two alarms for each stream, three a second"
         assert drained.rewritten <= drained.least_rewritten + 10, "the seconds of one scaling"
 
     def test_the_invocations_run_side_by_side(self, drained):
-        assert drained.invocations.most_at_once >= STREAMS
+        assert drained.invocations.most_at_once >= SMALL
 
     def test_little_concurrency_loses_nothing_either(self):
-        result = drain(STREAMS // 3, concurrency=2)
+        result = drain(SMALL // 3, concurrency=2)
         assert result.problems == []
         assert result.invocations.most_at_once == 2
         assert result.invocations.throttles > 0
@@ -87,15 +88,15 @@ class TestSweep:
         assert swept.seconds < swept.first, "what is due hourly is not done in every run"
 
     def test_it_takes_hardly_longer_than_the_quotas_demand(self, swept):
-        assert swept.least == pytest.approx(SWEPT / 20)
+        assert swept.least == pytest.approx(SMALL_SWEEP / 20)
         assert swept.seconds <= 1.2 * swept.least
 
 
 def test_both_are_told_in_a_table_and_in_words(drained, swept):
     accepted, rewritten, reconciled, first = rows(drained, swept)
     ratio = drained.accepted / drained.least_accepted
-    assert accepted[1:] == (f"{drained.accepted:.0f} s", f"{STREAMS / 9:.0f} s", f"{ratio:.2f}")
-    assert rewritten[1:3] == (f"{drained.rewritten:.0f} s", f"{2 * STREAMS / 3:.0f} s")
+    assert accepted[1:] == (f"{drained.accepted:.0f} s", f"{SMALL / 9:.0f} s", f"{ratio:.2f}")
+    assert rewritten[1:3] == (f"{drained.rewritten:.0f} s", f"{2 * SMALL / 3:.0f} s")
     assert reconciled[1] == f"{swept.seconds:.0f} s"
     assert first[1] == f"{swept.first:.0f} s"
     text = in_words(drained, swept)
@@ -103,6 +104,11 @@ def test_both_are_told_in_a_table_and_in_words(drained, swept):
     assert f"another {drained.throttled:,} throttled calls" in text
     assert "Lost or wrong at the end: 0. Events in the dead-letter queue: 0." in text
     assert "repaired the alarms of 2 streams" in text
+
+
+def test_the_page_has_todays_figures_of_this_fleet(drained, swept):
+    told = [tuple(row) for row in rows_of_page(committed("fleet"))[1:]]
+    assert told[:4] == rows(drained, swept), "make benchmark"
 
 
 def test_one_scaling_calls_what_the_architecture_page_says():

@@ -10,25 +10,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from simulator.commands.benchmark import PAGE, SECTIONS
-from simulator.comparison.bound import clairvoyant_shard_hours
+from simulator.commands.benchmark import SECTIONS
 from simulator.comparison.corpus import DEVELOPMENT, Case, cases
 from simulator.comparison.frontier import FRESH_SEEDS, SETTINGS, serve_under_all, traces
-from simulator.comparison.outcomes import BOUND, DEFAULT, OTHERS, UNLIMITED, Demand, Kind, Outcome
-from simulator.comparison.outcomes import serve as served
-from simulator.comparison.policies.autoscaler import Autoscaler
+from simulator.comparison.outcomes import BOUND, OTHERS, Demand, Kind, Outcome
 from simulator.comparison.results import Result, geometric_mean, matches, mean_of, serve
-from simulator.deployment.presets import PRESETS, settings
-from simulator.deployment.terraform import REPOSITORY
+from simulator.deployment.presets import PRESETS
 from simulator.reports import frontier
 from simulator.reports.benchmark_page import DAILY_LIKENESS, Benchmark
 from simulator.reports.stamp import digest, drawn_from
 from simulator.traffic import TraceError
 from simulator.traffic.generator import KINDS
+from tests.benchmark_page import PICTURES, rows, rows_of_traces
 from tests.faults.effort import SOAK
-
-PICTURES = {"benchmark": False, "benchmark-held-out": True}
-"""The charts, and whether they show only the held-out traces."""
 
 CELL = re.compile(r"^\*{0,2}\d+\.\d\d, (\d+\.\d{3}%|0)\*{0,2}$")
 
@@ -71,12 +65,6 @@ def outcome(name: str, kind: Kind, cost: float, throttled: float) -> Outcome:
 def result(*outcomes: Outcome) -> Result:
     case = Case("made up", DEVELOPMENT, is_generated=True, demand=Demand.of_shards(np.ones(120)))
     return Result(case, [*outcomes, outcome(BOUND, Kind.BOUND, 1.0, 0.0)], {})
-
-
-def rows(text: str) -> list[list[str]]:
-    """Return the cells of every line in a section's tables, including headers."""
-    lines = [line for line in text.splitlines() if line.startswith("|") and not line.startswith("| ---")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_costs_are_averaged_geometrically_and_shares_plainly():
@@ -171,35 +159,10 @@ def test_the_charts_are_small_enough_for_a_page(benchmark, summary):
         assert 1_000 < (benchmark.images / f"{name}.png").stat().st_size < 150_000
 
 
-def rows_of_traces(text: str, *, held_out: bool) -> list[list[str]]:
-    """Return the rows of every trace, or of the held-out ones. The pictures are drawn from these."""
-    groups = text.split("### ")[1:]
-    chosen = [group for group in groups if not held_out or not group.startswith("Development")]
-    return [row for group in chosen for row in rows(group) if row[0] not in ("trace", "**mean**")]
-
-
 def test_a_picture_knows_the_traces_that_it_was_drawn_from(benchmark, summary):
     for name, held_out in PICTURES.items():
         told = rows_of_traces(SECTIONS["traces"](benchmark), held_out=held_out)
         assert drawn_from(benchmark.images / f"{name}.png") == digest(told)
-
-
-def test_the_committed_pictures_show_what_the_committed_page_tells():
-    for name, held_out in PICTURES.items():
-        told = rows_of_traces(committed("traces"), held_out=held_out)
-        assert drawn_from(PAGE.parent / "images" / f"{name}.png") == digest(told), "make benchmark"
-
-
-def test_the_committed_page_tells_what_the_default_does_today():
-    """For one trace, which takes seconds: after a change of the decision, run `make benchmark`."""
-    name, group = "nightly batch", "held out, seed 2"
-    one = next(each for each in cases((2,), None) if each.name == name)
-    told = next(part for part in committed("traces").split("### ") if part.lower().startswith(group))
-    header, *traces = rows(told)
-    cells = dict(zip(header, next(row for row in traces if row[0] == name), strict=True))
-    run = served(one.demand, Autoscaler(DEFAULT, settings({**UNLIMITED, **PRESETS[DEFAULT]})))
-    multiple = run.shard_hours / clairvoyant_shard_hours(one.demand.shards)
-    assert cells[DEFAULT] == f"{multiple:.2f}, {run.throttled_share:.3%}", "make benchmark"
 
 
 def test_the_same_seeds_and_files_give_the_same_figures(folder):
@@ -231,54 +194,3 @@ def test_the_command_refuses_days_too_few_for_an_outage(command):
     done = command("--days", "2")
     assert done.status == 2
     assert "'2' is not a whole number from 3 to 400" in done.err
-
-
-def committed(name: str) -> str:
-    return PAGE.read_text().partition(f"<!-- begin {name} -->")[2].partition(f"<!-- end {name} -->")[0]
-
-
-def test_the_committed_page_has_a_place_for_every_section_and_every_policy_and_preset_in_it():
-    for name in SECTIONS:
-        assert committed(name).strip(), f"docs/benchmarks.md lacks the section {name}: make benchmark"
-    named = {row[0].strip("*") for row in rows(committed("summary"))[1:]}
-    assert named >= {*PRESETS, *(make().name for make in OTHERS), BOUND}
-    assert [row[0] for row in rows(committed("aims"))[1:]] == [make().name for make in OTHERS]
-
-
-def test_the_committed_presets_need_at_most_85_percent_of_every_other_policy_that_carries_its_traffic():
-    """The goal for the presets over all traces. In a single group, it may be that no preset throttles as little.
-
-    KENZAN as coded throttles a tenth of the traffic.
-    """
-    for name, *groups, every in rows(committed("aims"))[1:]:
-        if name != "KENZAN, as coded":
-            assert every.startswith("✓"), (name, every)
-            assert not any(cell.startswith("✗") for cell in groups), (name, groups)
-
-
-def test_the_committed_defaults_are_within_twice_the_bound_where_days_repeat_without_surges():
-    """The goal for the defaults. The page says that they miss it where traffic surges."""
-    calm = [row for row in rows(committed("daily"))[1:] if float(row[2]) < 1.5]
-    assert len(calm) > len(KINDS)
-    assert all(row[-1] == "✓" for row in calm), [row for row in calm if row[-1] != "✓"]
-
-
-PRESETS_AIMS = {"economical": (1.45, 0.08), "default": (1.60, 0.05), "cautious": (1.85, 0.03)}
-"""Maximum multiple of the bound, and maximum throttled percentage."""
-
-
-def test_the_committed_presets_reach_their_aims_on_traffic_that_nothing_was_chosen_by():
-    means = {row[0]: row[1:] for row in rows(committed("frontier").partition("By kind")[0])[1:]}
-    for preset, (multiple, throttled) in PRESETS_AIMS.items():
-        for seed in range(len(FRESH_SEEDS)):
-            cost, _, share = means[preset][seed].partition(", ")
-            assert float(cost) <= multiple, (preset, means[preset])
-            assert float(share.strip("%")) <= throttled, (preset, means[preset])
-
-
-def test_the_front_page_says_what_the_benchmark_says():
-    front_page = " ".join((REPOSITORY / "README.md").read_text().split())
-    (default,) = [row for row in rows(committed("summary")) if row[0] == "**default**"]
-    assert f"at {default[1]} times and {default[3]} on 39 traces" in front_page
-    reached = [row[-1].rpartition(", ")[2] for row in rows(committed("aims")) if row[-1].startswith("✓")]
-    assert f"at {min(reached)} to {max(reached)} of its cost" in front_page
