@@ -86,7 +86,7 @@ class TestScaleUp:
     def test_a_single_throttled_record_does_not_double_a_large_stream(self):
         large = {"current": 100, "settings_": settings(max_shard_count=1000, target_utilization=0.7)}
         calm = telemetry(76.0)
-        minutes = (*calm.minutes[:-1], replace(calm.minutes[-1], throttled_records=1.0))
+        minutes = (*calm.minutes[:-1], calm.minutes[-1]._replace(throttled_records=1.0))
         without, with_one = situation(76.0, **large), situation(telemetry_=replace(calm, minutes=minutes), **large)
         assert decide_scale_up(with_one).target == decide_scale_up(without).target
 
@@ -433,7 +433,7 @@ class TestScaleDown:
     def test_a_window_with_throttled_records_is_no_time_to_shrink(self):
         throttled = telemetry(1.0)
         minutes = tuple(
-            replace(minute, throttled_records=5.0) if n == 150 else minute for n, minute in enumerate(throttled.minutes)
+            minute._replace(throttled_records=5.0) if n == 150 else minute for n, minute in enumerate(throttled.minutes)
         )
         decision = decide_scale_down(situation(telemetry_=replace(throttled, minutes=minutes)))
         assert decision.reason is Reason.THROTTLED
@@ -443,7 +443,7 @@ class TestScaleDown:
         """A hot shard throttles at 25%, and not with twice the shards."""
         throttled = telemetry(1.0, minutes=10 * 60)
         minutes = tuple(
-            replace(minute, throttled_records=50.0) if n < 60 else minute for n, minute in enumerate(throttled.minutes)
+            minute._replace(throttled_records=50.0) if n < 60 else minute for n, minute in enumerate(throttled.minutes)
         )
         hot = replace(throttled, minutes=minutes)
         grown = scaling(9 * HOUR, from_shard_count=4, to_shard_count=8, finished_at=NOW - 9 * HOUR + 2 * MINUTE)
@@ -451,7 +451,7 @@ class TestScaleDown:
         assert decide_scale_down(situation(current=5, telemetry_=hot, history=[grown])).reason is Reason.THROTTLED
         calm = replace(
             hot,
-            minutes=(*minutes[:300], *(replace(m, incoming_bytes=0.0, incoming_records=0.0) for m in minutes[300:])),
+            minutes=(*minutes[:300], *(m._replace(incoming_bytes=0.0, incoming_records=0.0) for m in minutes[300:])),
         )
         assert decide_scale_down(situation(current=8, telemetry_=calm, history=[grown])).target == 4
 
@@ -486,12 +486,12 @@ class TestTelemetry:
     @pytest.mark.parametrize("lost", ["incoming_bytes", "incoming_records"])
     def test_one_of_the_two_metrics_is_not_enough(self, lost):
         half = telemetry(1.0)
-        minutes = tuple(replace(minute, **{lost: None}) for minute in half.minutes)
+        minutes = tuple(minute._replace(**{lost: None}) for minute in half.minutes)
         assert decide_scale_down(situation(telemetry_=replace(half, minutes=minutes))).reason is Reason.NO_TELEMETRY
 
     def test_one_of_the_two_metrics_is_enough_to_grow(self):
         half = telemetry(7.2)
-        minutes = tuple(replace(minute, incoming_records=None) for minute in half.minutes)
+        minutes = tuple(minute._replace(incoming_records=None) for minute in half.minutes)
         assert decide_scale_up(situation(telemetry_=replace(half, minutes=minutes))).target == 12
 
     def test_an_incomplete_answer_is_named(self):
@@ -529,7 +529,7 @@ class TestConsumers:
     def test_a_jump_of_single_minutes_does_not(self):
         jumpy = telemetry(1.0)
         minutes = tuple(
-            replace(minute, iterator_age=timedelta(days=1)) if n % 10 == 0 else minute
+            minute._replace(iterator_age=timedelta(days=1)) if n % 10 == 0 else minute
             for n, minute in enumerate(jumpy.minutes)
         )
         assert decide_scale_down(situation(telemetry_=replace(jumpy, minutes=minutes))).target == 4

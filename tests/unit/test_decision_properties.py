@@ -307,7 +307,7 @@ def test_more_demand_never_means_fewer_shards(situation, factor):
         telemetry=replace(
             situation.telemetry,
             minutes=tuple(
-                replace(m, incoming_bytes=times(m.incoming_bytes), incoming_records=times(m.incoming_records))
+                m._replace(incoming_bytes=times(m.incoming_bytes), incoming_records=times(m.incoming_records))
                 for m in situation.telemetry.minutes
             ),
         ),

@@ -24,7 +24,7 @@ class TestAMinute:
     @pytest.mark.parametrize("half", [Minute(THEN, incoming_bytes=9.0), Minute(THEN, incoming_records=9.0)])
     @pytest.mark.parametrize("delivered", [False, True])
     def test_with_one_of_them_the_other_is_lost_whatever_else_was_delivered(self, half, delivered):
-        known = replace(half, iterator_age=MINUTE, throttled_records=0.0)
+        known = half._replace(iterator_age=MINUTE, throttled_records=0.0)
         assert known.evidence(with_reads=False, delivered=delivered) is Evidence.UNKNOWN
 
     def test_without_any_it_is_unknown(self):
@@ -43,8 +43,8 @@ class TestAMinute:
         minute = Minute(THEN, 9.0, 9.0, iterator_age=timedelta(0))
         assert minute.evidence(with_reads=False) is Evidence.COMPLETE
         assert minute.evidence(with_reads=True) is Evidence.UNKNOWN
-        assert replace(minute, read_bytes=9.0).evidence(with_reads=True) is Evidence.COMPLETE
-        assert replace(minute, iterator_age=None).evidence(with_reads=True) is Evidence.COMPLETE, "nobody reads"
+        assert minute._replace(read_bytes=9.0).evidence(with_reads=True) is Evidence.COMPLETE
+        assert minute._replace(iterator_age=None).evidence(with_reads=True) is Evidence.COMPLETE, "nobody reads"
 
 
 def found(
@@ -134,7 +134,7 @@ class TestTooFewShards:
     def count(self, *, throttled_ago: timedelta, at: float = 1.0, demand: float = 1.0, records=None) -> int:
         calm = telemetry(at, minutes=26 * 60)
         minutes = tuple(
-            replace(minute, throttled_records=9.0) if minute.at == NOW - throttled_ago else minute
+            minute._replace(throttled_records=9.0) if minute.at == NOW - throttled_ago else minute
             for minute in calm.minutes
         )
         history = History(tuple([self.grown()] if records is None else records))

@@ -54,6 +54,7 @@ class Past:
         self.reacting: list[float] = []
         self._fill = fill
         self._unknown_before: list[int] = [0]
+        self._hours_highest = 0.0
         self._surges: list[int] = []
         self._others: dict[int, tuple[range, float]] = {}
         self._scales: dict[int, float] = {}
@@ -73,15 +74,17 @@ class Past:
         unknown: CloudWatch may have lost it, or producers may have failed.
         """
         now = self.now
-        highest, mean, known = period.highest, period.mean, True
+        _, highest, mean = period
+        unknown = self._unknown_before[now]
         if not highest or mean is None:
-            known = self._mostly_silent_at_this_time(now)
+            unknown += not self._mostly_silent_at_this_time(now)
             highest = mean = 0.0
+        reacting = self._reacting(now)
         self.highest.append(highest)
         self.mean.append(mean)
-        self.reacting.append(self._reacting(now))
-        self._unknown_before.append(self._unknown_before[-1] + (not known))
-        if highest > self.reacting[now] and now >= WINDOW:
+        self.reacting.append(reacting)
+        self._unknown_before.append(unknown)
+        if highest > reacting and now >= WINDOW:
             self._surges.append(now)
 
     def is_known(self, first: int, last: int) -> bool:
@@ -139,10 +142,16 @@ class Past:
 
     def _reacting(self, now: int) -> float:
         """An hour's highest demand until REACTION periods ago, at most doubling within REACTION."""
-        seen = self.highest[max(0, now - REACTION - WINDOW) : max(0, now - REACTION + 1)]
-        enough = max(seen, default=0.0) / self._fill
-        if now > REACTION + 1:
-            enough = min(enough, 2 * max(self.reacting[now - REACTION - 1], self.reacting[now - REACTION]))
+        if now < REACTION:
+            return 1.0
+        at = now - REACTION
+        if self.highest[at] >= self._hours_highest:
+            self._hours_highest = self.highest[at]
+        elif at > WINDOW and self.highest[at - WINDOW - 1] == self._hours_highest:
+            self._hours_highest = max(self.highest[at - WINDOW : at + 1])  # the highest demand is no longer in the hour
+        enough = self._hours_highest / self._fill
+        if at > 1:
+            enough = min(enough, 2 * max(self.reacting[at - 1], self.reacting[at]))
         return max(1.0, enough)
 
     def _mostly_silent_at_this_time(self, now: int) -> bool:

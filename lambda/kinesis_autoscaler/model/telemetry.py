@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import NamedTuple
 
 from .terms import SHARD_READ_BYTES_PER_SECOND, SHARD_WRITE_BYTES_PER_SECOND, SHARD_WRITE_RECORDS_PER_SECOND
 
@@ -17,9 +18,11 @@ class Evidence(Enum):
     UNKNOWN = "some are missing, or all are and nothing proves that there was no traffic"
 
 
-@dataclass(frozen=True, slots=True)
-class Minute:
-    """One minute of a stream's metrics, or the mean minute of a period; None where CloudWatch has no datapoint."""
+class Minute(NamedTuple):
+    """One minute of a stream's metrics, or the mean minute of a period; None where CloudWatch has no datapoint.
+
+    A check reads thousands of minutes and periods, and tuples are created five times as fast as dataclasses.
+    """
 
     at: datetime
     """The start of the minute, or of the period."""
@@ -78,8 +81,7 @@ class Minute:
         return refused / (refused + (self.incoming_records or 0)) if refused else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(NamedTuple):
     """A period of a past day, and its demand in shards; None if CloudWatch has no datapoint."""
 
     at: datetime
