@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, islice, repeat
-from operator import add
+from operator import add, ge
 from typing import TYPE_CHECKING, Any
 
 from .model import (
@@ -213,14 +213,7 @@ def _periods(columns: Mapping[str, _Column], first: datetime, days: Days) -> tup
     count, begin = (days.until - since) // days.period, _number(since) - _number(first)
     end = begin + count * length
     in_bytes, in_records = (_part(columns[name], begin, end) for name in _WRITES)
-    demand = [
-        None
-        if written is None or records is None
-        else by_bytes  # a week has 10,080 minutes, for which max() takes three times as long
-        if (by_bytes := written / _BYTES_A_MINUTE) > (by_records := records / _RECORDS_A_MINUTE)
-        else by_records
-        for written, records in zip(in_bytes, in_records, strict=True)
-    ]
+    demand = _demand(in_bytes, in_records)
     if days.with_reads:
         demand = [
             shards if shards is None or read is None else max(shards, read / _READ_BYTES_A_MINUTE)
@@ -228,7 +221,7 @@ def _periods(columns: Mapping[str, _Column], first: datetime, days: Days) -> tup
         ]
     each = zip(_times(since, days.period, count), zip(*[iter(demand)] * length, strict=True), strict=True)
     if None not in demand:
-        return tuple([Period(at, max(shards), sum(shards) / length) for at, shards in each])
+        return tuple(Period(at, max(shards), sum(shards) / length) for at, shards in each)
     both = zip(in_bytes, in_records, strict=True)
     lost = {n // length for n, (written, records) in enumerate(both) if (written is None) != (records is None)}
     known = ((at, [shards for shards in minutes if shards is not None]) for at, minutes in each)
@@ -236,6 +229,21 @@ def _periods(columns: Mapping[str, _Column], first: datetime, days: Days) -> tup
         Period(at, max(shards), sum(shards) / length) if shards and n not in lost else Period(at)
         for n, (at, shards) in enumerate(known)
     )
+
+
+def _demand(in_bytes: _Column, in_records: _Column) -> Sequence[float | None]:
+    """The demand of each minute in shards: the larger of bytes and records, of which both must be known."""
+    by_bytes = [value / _BYTES_A_MINUTE for value in in_bytes if value is not None]
+    by_records = [value / _RECORDS_A_MINUTE for value in in_records if value is not None]
+    if min(len(by_bytes), len(by_records)) < len(in_bytes):
+        return [
+            None if written is None or records is None else max(written / _BYTES_A_MINUTE, records / _RECORDS_A_MINUTE)
+            for written, records in zip(in_bytes, in_records, strict=True)
+        ]
+    # Most streams fill their shards by the same metric all week. That is seen sooner than the maximum of each minute.
+    if all(map(ge, by_bytes, by_records)):
+        return by_bytes
+    return by_records if all(map(ge, by_records, by_bytes)) else list(map(max, by_bytes, by_records))
 
 
 def _times(first: datetime, step: timedelta, count: int) -> Iterator[datetime]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class MinuteColumns:
         self._first = min(self._first, minute)
         return minute - self._first
 
-    def aggregates(self, stat: str, starts: range, end: int) -> tuple[list[int], list[float]]:
+    def aggregates(self, stat: str, starts: range, end: int) -> tuple[Sequence[int], list[float]]:
         """Return the starts of the periods with data before the minute `end`, and a statistic of each.
 
         Starts are in seconds.
@@ -95,7 +96,7 @@ class MinuteColumns:
             case _:
                 values = over(np.add, counts)
         found = starts if len(present) == len(starts) else (starts.start + present * starts.step).tolist()
-        return list(found), values.tolist()
+        return found, values.tolist()
 
     def aggregate(self, stat: str, first: int, end: int) -> float | None:
         """Return a statistic of the minutes from `first` up to, not including, `end`."""

@@ -10,11 +10,13 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.utils import parse_to_aware_datetime
 
 from simulator.aws import metric_math
+from simulator.aws.metric_columns import MINUTE
 from simulator.aws.metrics import (
     MetricKey,
     MetricStore,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_MAX_DATAPOINTS = 100_800
 _MAX_QUERIES = 500
+_DAY = 24 * 3600
 _FROM_WORST = ("Forbidden", "InternalError", "PartialData")
 
 # How long CloudWatch keeps datapoints, by their shortest available period.
@@ -125,7 +128,7 @@ class MetricProgram:
             }
         )
 
-    def values(self, id_: str, store: MetricStore, starts: range, horizon: int) -> tuple[list[int], list[float]]:
+    def values(self, id_: str, store: MetricStore, starts: range, horizon: int) -> tuple[Sequence[int], list[float]]:
         """Return the starts of the periods for which `value` finds a datapoint, and these datapoints."""
         if (metric := self._metrics.get(id_)) is not None:
             return store.aggregates(metric.key, metric.stat, starts, horizon)
@@ -195,8 +198,7 @@ def get_metric_data(
             continue
         starts, values = _points(store, program, query["Id"], start, min(end, epoch_seconds(now)), now)
         if descending:
-            starts.reverse()
-            values.reverse()
+            starts, values = starts[::-1], values[::-1]
         # A page is the next `room` datapoints of all results in sequence.
         id_, first, last = query["Id"], max(0, offset - position), max(0, offset + room - position)
         first = owed.get(id_, first)
@@ -222,22 +224,25 @@ def get_metric_data(
     return response
 
 
-def _moments(starts: list[int], period: int) -> list[datetime]:
+def _moments(starts: Sequence[int], period: int) -> list[datetime]:
     """Return the timestamps of datapoints, which are in ascending or in descending order."""
-    every = range(starts[0], starts[-1] + 1, period) if starts else range(0)
-    return list(_moments_of(every)) if len(every) == len(starts) else list(map(_moment, starts))
+    if not starts:
+        return []
+    low, high = min(starts[0], starts[-1]), max(starts[0], starts[-1])
+    minutes = chain.from_iterable(map(_minutes_of, range(low // _DAY, high // _DAY + 1)))
+    first, last = low % _DAY // MINUTE, low % _DAY // MINUTE + (high - low) // MINUTE
+    if len(starts) == (high - low) // period + 1:  # no datapoint is missing, as in most weeks
+        every = list(islice(minutes, first, last + 1, period // MINUTE))
+        return every if low == starts[0] else every[::-1]
+    known = list(islice(minutes, first, last + 1))
+    return [known[(start - low) // MINUTE] for start in starts]
 
 
-@lru_cache(maxsize=8)
-def _moments_of(every: range) -> tuple[datetime, ...]:
-    """Return the timestamps of a week without gaps, which all metrics of a request have in common."""
-    return tuple(map(_moment, every))
-
-
-@lru_cache(maxsize=100_000)
-def _moment(epoch: int) -> datetime:
-    """Return a datapoint's timestamp. It is cached because the same week of minutes is requested many times."""
-    return datetime.fromtimestamp(epoch, UTC)
+@lru_cache(maxsize=64)
+def _minutes_of(day: int) -> tuple[datetime, ...]:
+    """Return the minutes of a day, counted from the epoch. The same days are requested many times."""
+    midnight = datetime.fromtimestamp(day * _DAY, UTC)
+    return tuple(midnight + timedelta(minutes=minute) for minute in range(_DAY // MINUTE))
 
 
 def _read_token(token: str | None) -> tuple[int, dict[str, int]]:
@@ -248,7 +253,7 @@ def _read_token(token: str | None) -> tuple[int, dict[str, int]]:
 
 def _points(
     store: MetricStore, program: MetricProgram, id_: str, start: int, end: int, now: datetime
-) -> tuple[list[int], list[float]]:
+) -> tuple[Sequence[int], list[float]]:
     period = program.check_result(id_)
     kept = next(age for shortest, age in _RETENTION if period % shortest == 0)
     horizon = store.horizon(now)

@@ -10,7 +10,7 @@ from simulator.aws.assumptions import ASSUMED
 from simulator.aws.metric_columns import MINUTE, MinuteColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 MetricKey: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 """Namespace, name and sorted dimensions, which identify a metric."""
@@ -86,7 +86,7 @@ class MetricStore:
         minutes = self._series.get(key)
         return None if minutes is None else minutes.aggregate(stat, start // MINUTE, end // MINUTE)
 
-    def aggregates(self, key: MetricKey, stat: str, starts: range, horizon: int) -> tuple[list[int], list[float]]:
+    def aggregates(self, key: MetricKey, stat: str, starts: range, horizon: int) -> tuple[Sequence[int], list[float]]:
         """Return the starts of consecutive periods, and the result of `aggregate` for each, without missing ones.
 
         `starts` contains the starts of the periods. Its step is their length.

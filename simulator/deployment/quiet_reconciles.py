@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING
 
 from kinesis_autoscaler.alarm import AlarmPair
@@ -165,14 +166,16 @@ class _RememberedMetrics(Metrics):
         """Use this client. Datapoints arrive within the time `late`."""
         super().__init__(cloudwatch)
         self._late = late
-        self._remembered: dict[str, list[Period]] = {}
+        self._remembered: dict[str, tuple[Period, ...]] = {}
 
     def days(self, stream_name: str, days: Days) -> Telemetry:
         """Read the periods that are not remembered. The others are as they were."""
-        known = [p for p in self._remembered.get(stream_name, ()) if p.at > days.since - days.period]
+        remembered = self._remembered.get(stream_name, ())
+        known = list(dropwhile(lambda period: period.at <= days.since - days.period, remembered))
         new = replace(days, since=known[-1].at + days.period) if known else days
         telemetry = super().days(stream_name, new)
-        periods = [*known, *telemetry.days]
+        periods = (*known, *telemetry.days)
         if not telemetry.incomplete:
-            self._remembered[stream_name] = [p for p in periods if p.at + days.period <= days.until - self._late]
-        return replace(telemetry, days=tuple(periods))
+            late = takewhile(lambda period: period.at + days.period > days.until - self._late, reversed(periods))
+            self._remembered[stream_name] = periods[: len(periods) - sum(1 for _ in late)]
+        return replace(telemetry, days=periods)

@@ -55,6 +55,7 @@ from simulator.local_aws.short_ways import ShortWays
 from simulator.local_aws.streams import Streams
 from simulator.local_aws.topics import Topics
 from simulator.local_aws.transactions import Transactions
+from simulator.local_aws.update_expressions import UpdateExpressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -154,6 +155,7 @@ class LocalAWS:
                 self._partiql,
                 Queries(),
                 Transactions(),
+                UpdateExpressions(),
                 ShortWays(self.account_id, self.alarms.describe, self.environment.get("AWS_ENDPOINT_URL")),
             ]
             for part in parts:

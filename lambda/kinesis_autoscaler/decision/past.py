@@ -150,8 +150,8 @@ class Past:
         elif at > WINDOW and self.highest[at - WINDOW - 1] == self._hours_highest:
             self._hours_highest = max(self.highest[at - WINDOW : at + 1])  # the highest demand is no longer in the hour
         enough = self._hours_highest / self._fill
-        if at > 1:
-            enough = min(enough, 2 * max(self.reacting[at - 1], self.reacting[at]))
+        if at > 1 and enough > (doubled := 2 * max(self.reacting[at - 1], self.reacting[at])):
+            enough = doubled
         return max(1.0, enough)
 
     def _mostly_silent_at_this_time(self, now: int) -> bool:
