@@ -169,7 +169,7 @@ class _DatapointSource:
             self.period = self._program.check_result(self._result)
         except UnsupportedRequestError as error:
             raise InvalidAlarmError(str(error)) from error
-        self._seen: dict[int, float | None] = {}
+        self._ended: dict[int, list[Datapoint]] = {}
         self._revision = 0
 
     def check(self, alarm: Mapping[str, Any]) -> None:
@@ -186,20 +186,19 @@ class _DatapointSource:
             raise InvalidAlarmError("EvaluationPeriods x Period is more than a day (a week, for periods of an hour)")
 
     def read(self, store: MetricStore, starts: range, horizon: int) -> list[Datapoint]:
-        """Return the datapoints that start at these moments."""
-        slides = self.period // MINUTE  # number of windows until the same datapoints are used again
-        if self._revision != store.revision or len(self._seen) > 2 * len(starts) * slides:
+        """Return the datapoints that start at these moments, the newest first."""
+        if self._revision != store.revision:
             self._revision = store.revision
-            self._seen.clear()
-        seen, datapoints = self._seen, []
-        for start in starts:
-            try:
-                value = seen[start]
-            except KeyError:
-                value = self._program.value(self._result, store, start, horizon)
-                if start + self.period <= horizon:  # a period that has not ended can change
-                    seen[start] = value
-            datapoints.append(Datapoint(start, value))
+            self._ended.clear()
+        phase = starts[0] % self.period  # windows that share no period have different phases
+        ended = self._ended.get(phase, [])
+        if ended and (ended[-1].start > starts[-1] or ended[0].start > starts[0]):
+            ended = []  # the range is longer than before, or an earlier one
+        missing = starts[: (starts[0] - ended[0].start) // self.period] if ended else starts
+        new = [Datapoint(start, self._program.value(self._result, store, start, horizon)) for start in missing]
+        datapoints = [*new, *ended][: len(starts)]
+        open_periods = sum(start + self.period > horizon for start in missing)  # the newest ones, which can change
+        self._ended[phase] = datapoints[open_periods:]
         return datapoints
 
 

@@ -83,16 +83,20 @@ class QuietReconciles:
         self._streams = Streams(kinesis, bounded=kinesis)
         self._metrics = _RememberedMetrics(cloudwatch, late=timedelta(seconds=aws.store.delay_seconds) + _LATE)
         self._observer = Observer(alarms=self._alarms, streams=self._streams, metrics=self._metrics)
-        self._read_after: tuple[Invocation | None, object] | None = None
+        self._latest: Invocation | None = None
+        self._states: object = None  # nothing has been read
         self._known: list[_Known] = []
         self._unwritten: dict[tuple[str, str], Callable[[], None]] = {}
 
     def replace_next(self) -> bool:
         """Do what a run at this moment would do. Return False, and do nothing, if the function has to do it."""
-        present = self._aws.functions.latest, self._aws.alarms.states()
-        if present != self._read_after:
+        latest, states = self._aws.functions.latest, self._aws.alarms.states()
+        if self._states is None or latest is not self._latest:
             self._write()
-            self._read_after, self._known = present, self._read()
+            self._latest, self._states, self._known = latest, states, self._read()
+        elif states != self._states:
+            pairs = {pair.stream_name: pair for pair in self._alarms.pairs()[0]}
+            self._states, self._known = states, [replace(each, pair=pairs[each.stream.name]) for each in self._known]
         now = self._aws.clock.now()
         heads = [self._head_after(known, now) if known.is_calm(now) else None for known in self._known]
         known = [replace(known, head=head) for known, head in zip(self._known, heads, strict=True) if head]

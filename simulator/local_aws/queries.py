@@ -28,7 +28,7 @@ class Queries:
     """Limits the items of a table that a query sees to those that can match."""
 
     def patches(self) -> Iterator[AbstractContextManager[Any]]:
-        """Patch the one method in which moto answers a query, and how items are copied and written."""
+        """Patch the one method in which moto answers a query, and how items are copied, measured and written."""
         answer, signature = Table.query, inspect.signature(Table.query)
 
         @functools.wraps(answer)  # keeps the signature, by which a second local AWS reads the arguments
@@ -66,6 +66,7 @@ class Queries:
 
         yield patch.object(Table, "query", query)
         yield patch.object(Item, "__deepcopy__", _copied)
+        yield patch.object(Item, "size", _size)
         as_plain_data = _as_plain_data()
         for module in (utilities, responses):
             yield patch.object(module, "dynamo_to_dict", as_plain_data)
@@ -81,6 +82,14 @@ def _copied(item: Item, memo: dict[int, Any]) -> Item:
         {name: each if each.type in _SCALARS else copy.deepcopy(each, memo) for name, each in item.attrs.items()},
     )
     return cast("Item", copied)
+
+
+def _size(item: Item) -> int:
+    """The size of an item, which is asked several times in a query. Most attributes are strings."""
+    return sum(
+        utilities.bytesize(name) + (utilities.bytesize(each.value) if each.type == "S" else each.size())
+        for name, each in item.attrs.items()
+    )
 
 
 def _as_plain_data() -> Callable[[object], object]:

@@ -625,16 +625,30 @@ def test_any_pattern_of_datapoints_is_evaluated_as_the_guide_tells_it(points, pe
     assert actual == oracle(points, needed, periods, treatment, old_state)
 
 
-@given(st.lists(st.none() | st.floats(0, 2), min_size=1, max_size=60), st.sampled_from([60, 180]))
-def test_evaluating_every_minute_gives_what_evaluating_afresh_gives(usages, period):
+A_MINUTE = st.tuples(
+    st.none() | st.floats(0, 2),
+    st.sampled_from([0, 0, 0, 7]),
+    st.sampled_from([1, 1, 1, 2, 40]),
+    st.sampled_from([5, 5, 3, 12]),
+)
+"""Its usage, how many minutes late that arrives, how long until the next evaluation, and N of the alarm."""
+
+
+@given(st.lists(A_MINUTE, min_size=1, max_size=40), st.sampled_from([60, 180]))
+def test_evaluating_again_and_again_gives_what_evaluating_afresh_gives(minutes, period):
     alarm = recorded("scale_up")
     alarm["Metrics"] = json.loads(
         json.dumps(alarm["Metrics"]).replace('"Period": 60', f'"Period": {period}').replace("60 *", f"{period} *")
     )
     world = World(alarm)
-    for usage in usages:
-        world.minute(**({} if usage is None else {"IncomingBytes": usage * 240 * MEBIBYTE}))
-        afresh = AlarmEvaluator(world.store, world.clock)
+    world.store.delay_seconds = 120  # the evaluator's window has newer periods, which can still change
+    for usage, late, pause, periods in minutes:
+        alarm["EvaluationPeriods"] = periods
+        if usage is not None:
+            at = world.clock.at - timedelta(minutes=late)
+            world.store.put("AWS/Kinesis", "IncomingBytes", {"StreamName": "orders"}, at, sum=usage * 240 * MEBIBYTE)
+        world.clock.at += timedelta(minutes=pause)
+        afresh = AlarmEvaluator(world.store, world.clock, window_lag_seconds=0)
         assert world.evaluator.datapoints(alarm) == afresh.datapoints(alarm)
 
 
