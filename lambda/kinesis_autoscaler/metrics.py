@@ -32,6 +32,7 @@ _METRICS = {
     "throttledRecords": ("WriteProvisionedThroughputExceeded", "Sum"),
     "iteratorAge": ("GetRecords.IteratorAgeMilliseconds", "Maximum"),
 }
+"""The metrics of a `Minute`, in the order of its fields: each one's query ID, name and statistic."""
 _WRITES = ("incomingBytes", "incomingRecords")
 _BYTES_A_MINUTE = 60 * SHARD_WRITE_BYTES_PER_SECOND
 _RECORDS_A_MINUTE = 60 * SHARD_WRITE_RECORDS_PER_SECOND

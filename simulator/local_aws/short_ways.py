@@ -92,9 +92,8 @@ class ShortWays:
                 result = getattr(response, xform_name(operation))().result
             except (ServiceException, HTTPException):
                 return long_way(client, operation, parameters)
-            if (
-                make_response is DynamoHandler or operation == "GetMetricData"
-            ):  # these results are new and plain, and large
+            if make_response is DynamoHandler or operation == "GetMetricData":
+                # These results are large, and already plain data that nobody else has.
                 plain = {name: each for name, each in (result or {}).items() if each is not None}
             else:
                 plain = self._plain(result or {})
