@@ -92,7 +92,8 @@ def too_few_shards(
     stream that is scaled for it would otherwise try every count in between: so all of those count as too low.
     """
     counts = []
-    throttled = [minute for minute in telemetry.minutes if minute.throttles]
+    # Hardly any minute of a day has throttled records, and asking for those first takes a fifth of the time.
+    throttled = [minute for minute in telemetry.minutes if minute.throttled_records and minute.throttles]
     for minute in _between(throttled, now - THROTTLE_MEMORY, now):
         load = minute.shards(with_reads=settings.scale_on_reads)
         if load * ABOUT_AS_HIGH <= demand:

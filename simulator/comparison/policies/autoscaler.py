@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -192,20 +193,18 @@ class Autoscaler:
 
     def _catch_up(self) -> None:
         """Add the minutes and periods that have ended since the last call. Each is created once."""
-        loop, minutes, per_shard = self._loop, self._minutes, Traffic.for_shards(1.0)
-        first, last = len(minutes), loop.visible_until
-        accepted, throttled = np.diff(loop.accepted_sums[first : last + 1]), loop.throttled(first, last)
-        for number, (taken, refused) in enumerate(zip(accepted.tolist(), throttled.tolist(), strict=True), start=first):
-            minutes.append(
-                Minute(
-                    START + number * _MINUTE,
-                    taken * per_shard.bytes,
-                    taken * per_shard.records,
-                    None,
-                    refused * per_shard.records,
-                    _NO_AGE,
-                )
-            )
+        loop, per_shard = self._loop, Traffic.for_shards(1.0)
+        first, last = len(self._minutes), loop.visible_until
+        taken, refused = np.diff(loop.accepted_sums[first : last + 1]), loop.throttled(first, last)
+        columns = (
+            itertools.accumulate(itertools.repeat(_MINUTE), operator.add, initial=START + first * _MINUTE),
+            (taken * per_shard.bytes).tolist(),
+            (taken * per_shard.records).tolist(),
+            itertools.repeat(None),
+            (refused * per_shard.records).tolist(),
+            itertools.repeat(_NO_AGE),
+        )
+        self._minutes += map(Minute._make, zip(*columns, strict=False))
         if self._past is None:
             return
         step = PERIOD // _MINUTE
