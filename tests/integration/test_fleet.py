@@ -18,7 +18,7 @@ from tests.benchmark_page import committed
 from tests.benchmark_page import rows as rows_of_page
 from tests.faults.effort import SOAK
 
-GIVEN_UP = 30 if SOAK else 10
+GIVEN_UP = 30 if SOAK else 8
 
 
 @pytest.fixture(scope="module")
