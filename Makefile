@@ -55,7 +55,7 @@ demo: $(SIMULATOR) ## Apply the simple example to a local AWS and replay a day o
 	$(BIN)/python -m simulator demo $(if $(TRACE),--trace "$(TRACE)")
 
 .PHONY: benchmark
-benchmark: $(SIMULATOR) ## Update the figures of docs/benchmarks.md, within minutes (TRACES=folder with more CSV files)
+benchmark: $(SIMULATOR) ## Update the figures of docs/benchmarks.md; a fleet takes up to 20 minutes (TRACES=folder with more CSV files)
 	$(BIN)/python -m simulator benchmark $(if $(TRACES),--traces "$(TRACES)") $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 # Tests start many processes, and each would compile what it imports.
