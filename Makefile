@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SIMULATOR := $(VENV)/.simulator
+TOOLS := $(VENV)/.tools
 READY := $(VENV)/.ready
 KINESIS_LOCAL := tests/kinesis_local
 
@@ -16,18 +17,26 @@ help: ## List the targets
 # pip compiles no bytecode: that takes longer than the installation, and Python compiles what it imports anyway.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement
 
-$(SIMULATOR): requirements.txt
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Python 3.11 or newer is needed (PYTHON=$(PYTHON)). Get it from https://www.python.org/downloads/ or your"; \
 	  echo "package manager, and name it: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+
+$(SIMULATOR): requirements.txt | $(BIN)/pip
 	$(PIP_INSTALL) requirements.txt
 	@touch $@
 
-# Meanwhile one process compiles what all processes of the tests import. Otherwise each of them would do it at first.
-$(READY): requirements-dev.txt $(SIMULATOR)
-	@env PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import simulator.commands.line' >/dev/null 2>&1 &
-	$(PIP_INSTALL) requirements-dev.txt
+# The packages that requirements.txt does not name, with all that they need. So both can be installed side by side.
+$(TOOLS): requirements.txt requirements-dev.txt | $(BIN)/pip
+	@grep --invert-match --line-regexp --fixed-strings --file requirements.txt requirements-dev.txt > $(VENV)/tools.txt
+	$(PIP_INSTALL) $(VENV)/tools.txt --no-deps
+	@touch $@
+
+# At the end one process compiles what all processes of the tests import. Otherwise each of them would do it at first.
+$(READY): requirements.txt requirements-dev.txt | $(BIN)/pip
+	@$(MAKE) --no-print-directory --jobs=2 $(SIMULATOR) $(TOOLS)
+	@env PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import simulator.commands.line' >/dev/null 2>&1 || true
 	@touch $@
 
 .PHONY: setup
