@@ -14,8 +14,9 @@ KINESIS_LOCAL := tests/kinesis_local
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-# pip compiles no bytecode: that takes longer than the installation, and Python compiles what it imports anyway.
-PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement
+# pip compiles no bytecode: that takes longer than the installation, and Python compiles what it imports anyway. The
+# files name all packages, so two of them can be installed side by side.
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps --requirement
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -27,10 +28,10 @@ $(SIMULATOR): requirements.txt | $(BIN)/pip
 	$(PIP_INSTALL) requirements.txt
 	@touch $@
 
-# The packages that requirements.txt does not name, with all that they need. So both can be installed side by side.
+# What requirements.txt does not name.
 $(TOOLS): requirements.txt requirements-dev.txt | $(BIN)/pip
 	@grep --invert-match --line-regexp --fixed-strings --file requirements.txt requirements-dev.txt > $(VENV)/tools.txt
-	$(PIP_INSTALL) $(VENV)/tools.txt --no-deps
+	$(PIP_INSTALL) $(VENV)/tools.txt
 	@touch $@
 
 # At the end one process compiles what all processes of the tests import. Otherwise each of them would do it at first.
