@@ -79,7 +79,8 @@ def test_the_corpus_has_the_traces_that_are_generated_today():
 
 
 def test_a_trace_has_todays_figures_under_every_policy():
-    presets = {name: settings({**UNLIMITED, **inputs}) for name, inputs in PRESETS.items() if SOAK or name == DEFAULT}
+    chosen = PRESETS if SOAK else {DEFAULT: PRESETS[DEFAULT]}
+    presets = {name: settings({**UNLIMITED, **inputs}) for name, inputs in chosen.items()}
     sample = next(each for each in generated() if (each.name, each.group) == (SAMPLE, HELD_OUT))
     header, *traces = traces_of(HELD_OUT)
     told = dict(zip(header, next(row for row in traces if row[0] == SAMPLE), strict=True))
@@ -165,9 +166,7 @@ def test_the_committed_pictures_show_what_the_committed_page_tells():
         assert drawn_from(PAGE.parent / "images" / f"{name}.png") == digest(told), "make benchmark"
 
 
-def test_the_committed_page_has_a_place_for_every_section_and_every_policy_and_preset_in_it():
-    for name in SECTIONS:
-        assert committed(name).strip(), f"docs/benchmarks.md lacks the section {name}: make benchmark"
+def test_the_committed_page_names_every_policy_and_preset():
     named = {row[0].strip("*") for row in rows(committed("summary"))[1:]}
     assert named >= {*PRESETS, *(make().name for make in OTHERS), BOUND}
     assert [row[0] for row in rows(committed("aims"))[1:]] == [make().name for make in OTHERS]
