@@ -84,3 +84,19 @@ def test_the_function_runs_only_when_it_may_scale(days):
     assert len(replacing.reconciles) + replacing.replaced == len(every.reconciles)
     assert replacing.replaced > 0.8 * len(every.reconciles)
     assert not any(run.error for run in replacing.reconciles)
+
+
+def test_an_alarm_whose_message_was_lost_is_left_to_the_function():
+    """It is in ALARM without a record, which only a run can explain and re-arm."""
+    with LocalAWS() as aws:
+        quiet = QuietReconciles(deploy(aws))
+        add_stream(aws, "orders", 8, max_shard_count=64)
+        for _ in range(20):
+            aws.advance_minute({"orders": Traffic.for_shards(5)})
+        assert quiet.replace_next()
+        aws.faults.mute_alarms(minutes=10)
+        aws.client("cloudwatch").set_alarm_state(
+            AlarmName="kinesis-autoscaler/orders/scale-up", StateValue="ALARM", StateReason="Its message is lost."
+        )
+        aws.clock.advance(timedelta(minutes=5))
+        assert not quiet.replace_next()

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kinesis_autoscaler.decision import PERIOD, Past, decide_ahead, decide_scale_down, make_plan
+from kinesis_autoscaler.decision.past import REACTION, WINDOW
 from kinesis_autoscaler.model import Action, AlarmRule, Foresight, Period, Plan, Reason, Strategy
 from tests.unit.situations import NOW, scaling, settings, situation, telemetry
 
@@ -31,6 +34,19 @@ def past(demand: Demand, days: float = 7.5, *, until: datetime = NOW) -> Past:
     count = int(days * DAY / PERIOD)
     moments = [until - n * PERIOD for n in range(count, 0, -1)]
     return Past([Period(at, demand(at), demand(at)) for at in moments], fill=FILL)
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 5.0, 9.0, 30.0]), min_size=20, max_size=80))
+def test_a_stream_that_only_reacts_has_the_shards_for_the_highest_demand_of_an_hour(demands):
+    """As known REACTION periods ago, and at most twice as many as then. Here each hour is looked at anew."""
+    have: list[float] = []
+    for now in range(len(demands)):
+        hour = demands[max(0, now - REACTION - WINDOW) : max(0, now - REACTION + 1)]
+        enough = max(hour, default=0.0) / FILL
+        if now > REACTION + 1:
+            enough = min(enough, 2 * max(have[now - REACTION - 1], have[now - REACTION]))
+        have.append(max(1.0, enough))
+    assert Past([Period(NOW, each, each) for each in demands], fill=FILL).reacting == have
 
 
 def look(demand: Demand, *, shards: int = 8, days: float = 7.5, at: datetime = NOW, settings_=SETTINGS, history=()):
