@@ -106,6 +106,7 @@ def test_a_stream_that_throttles_is_not_shrunk_however_empty_it_looks(w):
 )
 @example(skew=0.2, usage=0.65, shards=4, scale_on_throttling=True)
 @example(skew=0.4, usage=0.3, shards=8, scale_on_throttling=True)
+@example(skew=0.375, usage=0.25, shards=8, scale_on_throttling=True)
 @settings(max_examples=effort(2), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_skewed_traffic_does_not_flap(skew, usage, shards, scale_on_throttling):
     """A stream may grow until it no longer throttles. It does not return to a count that throttled."""
@@ -113,8 +114,11 @@ def test_skewed_traffic_does_not_flap(skew, usage, shards, scale_on_throttling):
         w.add_stream(shards=shards, demand=usage * shards, scale_on_throttling=scale_on_throttling)
         w.aws.streams.model("orders").key_skew = skew
         w.run(120)
-        directions = [call.target > call.before for call in w.reshards]
-        assert directions == sorted(directions, reverse=True), "up, and perhaps down at the end, never up again"
+        throttled = 0
+        for call in w.reshards:
+            if call.target > call.before:
+                throttled = call.before
+            assert call.target > throttled, w.reshards
 
 
 def test_a_hot_shard_is_on_record_within_about_an_hour_though_no_alarm_fires(w):
