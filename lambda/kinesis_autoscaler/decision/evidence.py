@@ -92,7 +92,7 @@ def too_few_shards(
     stream that is scaled for it would otherwise try every count in between: so all of those count as too low.
     """
     counts = []
-    # Hardly any minute of a day has throttled records, and asking for those first takes a fifth of the time.
+    # Hardly any minute of a day has throttled records, and only those need a closer look.
     throttled = [minute for minute in telemetry.minutes if minute.throttled_records and minute.throttles]
     for minute in _between(throttled, now - THROTTLE_MEMORY, now):
         load = minute.shards(with_reads=settings.scale_on_reads)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import operator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -196,15 +195,15 @@ class Autoscaler:
         loop, per_shard = self._loop, Traffic.for_shards(1.0)
         first, last = len(self._minutes), loop.visible_until
         taken, refused = np.diff(loop.accepted_sums[first : last + 1]), loop.throttled(first, last)
-        columns = (
-            itertools.accumulate(itertools.repeat(_MINUTE), operator.add, initial=START + first * _MINUTE),
+        self._minutes += map(
+            Minute,
+            (START + number * _MINUTE for number in range(first, last)),
             (taken * per_shard.bytes).tolist(),
             (taken * per_shard.records).tolist(),
             itertools.repeat(None),
             (refused * per_shard.records).tolist(),
             itertools.repeat(_NO_AGE),
         )
-        self._minutes += map(Minute._make, zip(*columns, strict=False))
         if self._past is None:
             return
         step = PERIOD // _MINUTE

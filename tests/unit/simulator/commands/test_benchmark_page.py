@@ -150,7 +150,7 @@ def test_traffic_is_throttled_under_a_setting_as_it_is_today():
     assert told[setting].partition(", ")[2] == percent(mean)
 
 
-@pytest.mark.skipif(not SOAK, reason="takes an hour: FAULTS=soak")
+@pytest.mark.skipif(not SOAK, reason="measures everything again: FAULTS=soak")
 @pytest.mark.parametrize("name", ["frontier", "advice", "splits", "fleet", "cost"])
 def test_a_whole_section_is_what_a_run_makes_today(name):
     made = SECTIONS[name](Benchmark(SEEDS, None, 28, Path(), Console(quiet=True)))
