@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SIMULATOR := $(VENV)/.simulator
-TOOLS := $(VENV)/.tools
+TESTS := $(VENV)/.tests
 READY := $(VENV)/.ready
 KINESIS_LOCAL := tests/kinesis_local
 
@@ -14,9 +14,11 @@ KINESIS_LOCAL := tests/kinesis_local
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-# pip compiles no bytecode: that takes longer than the installation, and Python compiles what it imports anyway. The
-# files name all packages, so two of them can be installed side by side.
-PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps --requirement
+# Installs the packages that the first file names, without those of the second. A file names all packages, so two pips
+# can install them side by side. They compile no bytecode: that takes longer than the installation, and Python compiles
+# what it imports anyway.
+INSTALL = grep --invert-match --line-regexp --fixed-strings --file $(or $(2),/dev/null) $(1) | grep == \
+  | xargs -P 2 -n 8 $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -24,20 +26,19 @@ $(BIN)/pip:
 	  echo "package manager, and name it: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# Two processes compile what all processes of the tests import. Otherwise each of them would do it at first.
 $(SIMULATOR): requirements.txt | $(BIN)/pip
-	$(PIP_INSTALL) requirements.txt
+	@$(call INSTALL,requirements.txt)
+	@for module in simulator.local_aws simulator.reports.page; do echo $$module; done \
+	  | PYTHONDONTWRITEBYTECODE= xargs -P 2 -I {} $(BIN)/python -c 'import {}' >/dev/null 2>&1 || true
 	@touch $@
 
-# What requirements.txt does not name.
-$(TOOLS): requirements.txt requirements-dev.txt | $(BIN)/pip
-	@grep --invert-match --line-regexp --fixed-strings --file requirements.txt requirements-dev.txt > $(VENV)/tools.txt
-	$(PIP_INSTALL) $(VENV)/tools.txt
+$(TESTS): requirements-test.txt $(SIMULATOR)
+	@$(call INSTALL,requirements-test.txt,requirements.txt)
 	@touch $@
 
-# At the end one process compiles what all processes of the tests import. Otherwise each of them would do it at first.
-$(READY): requirements.txt requirements-dev.txt | $(BIN)/pip
-	@$(MAKE) --no-print-directory --jobs=2 $(SIMULATOR) $(TOOLS)
-	@env PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import simulator.commands.line' >/dev/null 2>&1 || true
+$(READY): requirements-dev.txt $(TESTS)
+	@$(call INSTALL,requirements-dev.txt,requirements-test.txt)
 	@touch $@
 
 .PHONY: setup
@@ -72,11 +73,11 @@ benchmark: $(SIMULATOR) ## Update the figures of docs/benchmarks.md; a fleet tak
 test soak: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: test
-test: $(READY) kinesis-local browser ## Run every test
+test: $(TESTS) kinesis-local browser ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: soak
-soak: $(READY) ## Search for faults with tens of thousands of examples, for hours
+soak: $(TESTS) ## Search for faults with tens of thousands of examples, for hours
 	FAULTS=soak $(BIN)/python -m pytest --numprocesses auto --dist loadfile \
 	  $(or $(ARGS),$$(grep --recursive --files-with-matches --include='test_*.py' -e tests.faults.effort -e transports -e '@given' tests))
 
@@ -120,8 +121,8 @@ package: $(READY) ## Build lambda/package.zip from lambda/kinesis_autoscaler
 	$(BIN)/python lambda/build.py
 
 .PHONY: requirements
-requirements: ## Pin the packages named in requirements.in and requirements-dev.in
-	for each in requirements-dev requirements; do \
+requirements: ## Pin the packages named in requirements.in, requirements-test.in and requirements-dev.in
+	for each in requirements-dev requirements-test requirements; do \
 	  rm -rf build/pin && $(PYTHON) -m venv build/pin && \
 	  build/pin/bin/pip install --quiet --disable-pip-version-check --no-compile --requirement $$each.in \
 	    $$(test $$each = requirements-dev || echo --constraint requirements-dev.txt) && \

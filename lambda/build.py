@@ -1,6 +1,6 @@
 """Builds package.zip from the package beside this file, the same bytes on every machine.
 
-The output of compressors differs between versions, so requirements-dev.txt pins this one: libdeflate, whose output
+The output of compressors differs between versions, so requirements-test.txt pins this one: libdeflate, whose output
 depends only on its input. Names are sorted; times and modes are fixed. So the archive can be committed, and every plan
 on every system sees the same hash.
 

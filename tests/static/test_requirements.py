@@ -1,4 +1,4 @@
-"""The pinned packages: requirements.txt is sufficient for the simulator, and requirements-dev.txt contains it."""
+"""The pinned packages: requirements.txt is sufficient for the simulator, and each larger file contains the smaller."""
 
 from __future__ import annotations
 
@@ -54,6 +54,9 @@ def test_what_a_program_imports_is_in_requirements_txt(program):
     assert {name for name in used if not {_normal(each) for each in distributions[name]} & known.keys()} == set()
 
 
-def test_development_has_the_same_versions_and_more():
-    simulator, development = pins("requirements.txt"), pins("requirements-dev.txt")
-    assert simulator.items() < development.items()
+@pytest.mark.parametrize(
+    ("smaller", "larger"),
+    [("requirements.txt", "requirements-test.txt"), ("requirements-test.txt", "requirements-dev.txt")],
+)
+def test_a_larger_file_has_the_same_versions_and_more(smaller, larger):
+    assert pins(smaller).items() < pins(larger).items()

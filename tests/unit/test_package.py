@@ -108,7 +108,7 @@ class TestTheArchive:
         assert len(packed) < len(source) / 50
 
     def test_its_compressor_is_pinned_or_another_version_would_build_other_bytes(self):
-        pins = (LAMBDA.parent / "requirements-dev.txt").read_text()
+        pins = (LAMBDA.parent / "requirements-test.txt").read_text()
         assert f"deflate=={version('deflate')}" in pins
 
     def test_its_bytes_depend_on_no_clock_umask_or_system(self, archive):
