@@ -29,7 +29,7 @@ $(BIN)/pip:
 # Two processes compile what all processes of the tests import. Otherwise each of them would do it at first.
 $(SIMULATOR): requirements.txt | $(BIN)/pip
 	@$(call INSTALL,requirements.txt)
-	@for module in simulator.local_aws simulator.reports.page; do echo $$module; done \
+	@for module in simulator.local_aws simulator.reports.page simulator.commands.line; do echo $$module; done \
 	  | PYTHONDONTWRITEBYTECODE= xargs -P 2 -I {} $(BIN)/python -c 'import {}' >/dev/null 2>&1 || true
 	@touch $@
 
