@@ -199,4 +199,4 @@ def test_every_field_and_chart_says_what_it_is(opened):
 def test_a_browser_is_installed_by_the_projects_own_files():
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
     assert "chromium-driver" in makefile
-    assert "\ntest: $(READY) kinesis-local browser" in makefile
+    assert "\ntest: $(TESTS) kinesis-local browser" in makefile
