@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -59,19 +58,18 @@ def pytest_configure() -> None:
 def pytest_collection(session: pytest.Session) -> None:
     """Let each of the parallel workers begin with other test modules than the others.
 
-    All of them need all modules, and write what they have compiled for each other. In the same order, each would compile
-    every module.
+    All of them need all modules, and write what they have compiled for each other. In the same order, each would
+    compile every module.
     """
-    worker, count = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    modules = sorted(file for path in session.config.args for file in _test_modules(session.config.rootpath / path.partition("::")[0]))
-    first = int(worker.removeprefix("gw") or 0) * len(modules) // count
-    for file in modules[first:] + modules[:first] if worker else []:
+    if not (worker := os.environ.get("PYTEST_XDIST_WORKER")):
+        return
+    root = session.config.rootpath
+    paths = [root / argument.partition("::")[0] for argument in session.config.args]
+    modules = sorted(file for path in paths for file in (path.rglob("test_*.py") if path.is_dir() else [path]))
+    first = int(worker.removeprefix("gw")) * len(modules) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    for file in modules[first:] + modules[:first]:
         with suppress(Exception):  # which the collection reports
-            importlib.import_module(".".join(file.relative_to(session.config.rootpath).with_suffix("").parts))
-
-
-def _test_modules(path: Path) -> list[Path]:
-    return list(path.rglob("test_*.py")) if path.is_dir() else [path]
+            importlib.import_module(".".join(file.relative_to(root).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:
