@@ -17,7 +17,7 @@ help: ## List the targets
 # Installs the packages that the first file names, without those of the second. A file names all packages, so two pips
 # can install them side by side. They compile no bytecode: that takes longer than the installation, and Python compiles
 # what it imports anyway.
-INSTALL = grep --invert-match --line-regexp --fixed-strings --file $(or $(2),/dev/null) $(1) | grep == \
+INSTALL = echo "installing $(1)"; grep --invert-match --line-regexp --fixed-strings --file $(or $(2),/dev/null) $(1) | grep == \
   | xargs -P 2 -n 8 $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps
 
 $(BIN)/pip:
@@ -95,14 +95,14 @@ format: $(READY) ## Format Python and Terraform files
 	terraform fmt -recursive
 
 .PHONY: pictures
-pictures: $(READY) ## Draw the pictures of docs/images, except those of the benchmark (make benchmark)
+pictures: $(TESTS) ## Draw the pictures of docs/images, except those of the benchmark (make benchmark)
 	$(BIN)/python -m simulator demo --output build/pictures
 	cp build/pictures/day.png docs/images/day.png
 	$(BIN)/python -m simulator.reports.dashboard_pictures
 	$(BIN)/python -m simulator.reports.foresight_picture
 
 .PHONY: docs
-docs: $(READY) ## Update the tables of inputs and outputs
+docs: $(TESTS) ## Update the tables of inputs and outputs
 	$(BIN)/python -m tests.static.tf_docs --write
 
 .PHONY: load
@@ -117,7 +117,7 @@ acceptance: $(SIMULATOR) ## Test a deployment in your account, for under a dolla
 	$(BIN)/python -m acceptance $(ARGS)
 
 .PHONY: package
-package: $(READY) ## Build lambda/package.zip from lambda/kinesis_autoscaler
+package: $(TESTS) ## Build lambda/package.zip from lambda/kinesis_autoscaler
 	$(BIN)/python lambda/build.py
 
 .PHONY: requirements
